@@ -1,0 +1,44 @@
+# `make demo` and `make test` set up everything they need: a virtual environment, and Debian packages where root.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# Debian packages that Python wheels do not bring: the synthesizer that speaks the tabletop task's phrases.
+DEBIAN := espeak-ng
+
+.PHONY: demo test check train default clean
+
+demo: $(VENV)/.demo  ## run the default bundle on the default clip in real time
+	$(BIN)/edgefuse run --timeline demo.png --jsonl demo.jsonl
+	@echo "what was seen and said, and what the percepts made of it: demo.png"
+
+test: $(VENV)/.dev  ## the tests
+	$(BIN)/pytest
+
+check: $(VENV)/.dev  ## lint and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+train: $(VENV)/.dev  ## train the tabletop network anew, with the settings of the shipped checkpoint
+	$(BIN)/edgefuse train -o runs/tabletop
+
+default: $(VENV)/.dev  ## make the embedded default bundle anew from the shipped checkpoint
+	$(BIN)/edgefuse export fusion/tabletop.safetensors -o runtime/default/bundle --precision int8
+
+clean:
+	rm -rf $(VENV) build dist runs demo.png demo.jsonl *.egg-info
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+
+$(VENV)/.demo: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --editable ".[viz]"
+	touch $@
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! dpkg -s $(DEBIAN) >/dev/null 2>&1; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(DEBIAN) >/dev/null; \
+	fi
+	$(BIN)/pip install --quiet --editable ".[dev]"
+	touch $@

@@ -1,0 +1,41 @@
+"""From a bundle and streams to percepts. Runs on the robot; never imports torch.
+
+One frame's way: `stream.py` -> `aligner.py` (its inlet) -> `encoder.py` -> `tokens.py` -> `fusion.py` -> `percept.py`
+-> `sinks/`; `perceiver.py` says it in one place, `live.py` runs it in threads.
+"""
+
+from pathlib import Path
+
+from edgefuse.runtime.bundle import Bundle
+from edgefuse.runtime.clip import Clip
+from edgefuse.runtime.errors import BundleError, EdgefuseError, EngineError, PromptError, SampleError, StreamError
+from edgefuse.runtime.perceiver import Perceiver
+from edgefuse.runtime.percept import Percept, Sense, Trace
+from edgefuse.runtime.samples import AudioChunk, Frame, Sample, Signal, Text
+from edgefuse.runtime.stream import Stream
+
+DEFAULT_BUNDLE = Path(__file__).parent / "default" / "bundle"
+DEFAULT_CLIP = Path(__file__).parent / "default" / "tabletop.mp4"
+
+__all__ = [
+    "DEFAULT_BUNDLE",
+    "DEFAULT_CLIP",
+    "AudioChunk",
+    "Bundle",
+    "BundleError",
+    "Clip",
+    "EdgefuseError",
+    "EngineError",
+    "Frame",
+    "Perceiver",
+    "Percept",
+    "PromptError",
+    "Sample",
+    "SampleError",
+    "Sense",
+    "Signal",
+    "Stream",
+    "StreamError",
+    "Text",
+    "Trace",
+]

@@ -1,0 +1,56 @@
+"""A bundle: a directory that holds one fusion network, checked before it is used."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgefuse.runtime.engine import Engine, open_engine
+from edgefuse.runtime.errors import BundleError
+from edgefuse.runtime.manifest import Manifest, read_manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A directory whose every file is what its manifest says."""
+
+    directory: Path
+    manifest: Manifest
+
+    @staticmethod
+    def open(directory: str | Path) -> Bundle:
+        """Read and check a bundle; raises BundleError where a file is missing, altered or of another schema."""
+        directory = Path(directory)
+        if not directory.is_dir():
+            raise BundleError(f"{directory}: no such bundle; a bundle is a directory made by `edgefuse export`")
+        manifest = read_manifest(directory)
+        for file, expected in manifest.files.items():
+            _check_file(directory / file, expected)
+        return Bundle(directory, manifest)
+
+    def engine(self, graph: str) -> Engine:
+        """The engine of one graph: a sense's name, or `fusion`; raises BundleError if it is not as declared."""
+        spec = self.manifest.graphs[graph]
+        return open_engine(self.directory / spec.file, spec)
+
+    @property
+    def size_bytes(self) -> int:
+        """All files that the manifest lists."""
+        return sum((self.directory / file).stat().st_size for file in self.manifest.files)
+
+
+def sha256_of(path: Path) -> str:
+    """The checksum that the manifest keeps for a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_file(path: Path, expected: str) -> None:
+    if not path.is_file():
+        raise BundleError(f"{path} is missing from the bundle; copy the whole directory again")
+    found = sha256_of(path)
+    if found != expected:
+        raise BundleError(
+            f"{path} was altered: sha256 {found[:12]}..., the manifest says {expected[:12]}...; copy or export it again"
+        )

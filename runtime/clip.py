@@ -1,0 +1,131 @@
+"""A clip: a video file and the sound beside it, played in real time or read as fast as possible."""
+
+from __future__ import annotations
+
+import heapq
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import soundfile
+import soxr
+
+from edgefuse.runtime.errors import StreamError
+from edgefuse.runtime.samples import NS_PER_S, AudioChunk, Frame, Sample
+
+_CHUNK_S = 0.02
+_SHORTER_THAN_ITS_HEADER_SAYS = "(should be"  # libsndfile's log; it reads on without an error
+_SOUND_SUFFIXES = (".wav", ".flac")
+
+
+class Clip:
+    """Yields a `Frame` (bgr8) per picture and an `AudioChunk` per 20 ms, each when it would have been sensed.
+
+    Either file may be None. Played in real time (`live`), stamps are on the monotonic clock and begin when the
+    iteration does; otherwise they begin at 0. Sound of any rate and number of channels becomes mono at `rate_hz`.
+    Raises StreamError if a file is missing, unreadable or cut off.
+    """
+
+    def __init__(self, video: Path | None, audio: Path | None, live: bool = True, rate_hz: int = 16_000) -> None:
+        if video is None and audio is None:
+            raise StreamError("a clip needs a video or a sound file")
+        self.live = live
+        self._rate_hz = rate_hz
+        self.video, self.audio = video, audio
+        self._capture = None if video is None else _open_video(video)
+        self._sound = None if audio is None else _open_audio(audio)
+        self._closed = threading.Event()
+
+    def __iter__(self) -> Iterator[Sample]:
+        """The samples in the order of their `until_ns`, once; raises StreamError where a file breaks off."""
+        start_ns = time.monotonic_ns() if self.live else 0
+        sources: list[Iterator[Sample]] = [self._frames(start_ns), self._chunks(start_ns)]
+        for sample in heapq.merge(*sources, key=lambda sample: sample.until_ns):
+            if self.live:
+                self._closed.wait(max(0, sample.until_ns - time.monotonic_ns()) / NS_PER_S)
+            if self._closed.is_set():
+                break
+            yield sample
+        self._release()
+
+    def close(self) -> None:
+        """See Stream."""
+        self._closed.set()
+
+    def _release(self) -> None:
+        if self._capture is not None:
+            self._capture.release()
+        if self._sound is not None:
+            self._sound.close()
+
+    def _frames(self, start_ns: int) -> Iterator[Frame]:
+        if self._capture is None:
+            return
+        expected = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        read = 0
+        while not self._closed.is_set():
+            there, image = self._capture.read()
+            if not there:
+                break
+            read += 1
+            yield Frame(start_ns + round(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6), image, "bgr8")
+        else:
+            return
+        if read < expected:
+            raise StreamError(f"{self.video} is cut off: {read} of its {expected} frames can be read")
+
+    def _chunks(self, start_ns: int) -> Iterator[AudioChunk]:
+        index = 0
+        for pcm in self._pcm():
+            if len(pcm):
+                yield AudioChunk(start_ns + index * NS_PER_S // self._rate_hz, pcm, self._rate_hz, index)
+            index += len(pcm)
+
+    def _pcm(self) -> Iterator[np.ndarray]:
+        if self._sound is None:
+            return
+        source_hz = self._sound.samplerate
+        resampler = soxr.ResampleStream(source_hz, self._rate_hz, 1, dtype="float32")
+        blocks = self._sound.blocks(round(source_hz * _CHUNK_S), dtype="float32", always_2d=True)
+        try:
+            for block in blocks:
+                mono = block.mean(axis=1)
+                yield mono if source_hz == self._rate_hz else resampler.resample_chunk(mono)
+        except soundfile.LibsndfileError as error:
+            raise StreamError(f"{self.audio} is cut off or damaged: {error}") from error
+        yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
+
+
+def sound_beside(video: Path) -> Path:
+    """The WAV or FLAC file beside a video that has its name; raises StreamError if there is none."""
+    for suffix in _SOUND_SUFFIXES:
+        if video.with_suffix(suffix).is_file():
+            return video.with_suffix(suffix)
+    raise StreamError(
+        f"{video} has no sound beside it: expected {video.with_suffix('.wav').name}; "
+        "name one with --audio, or go without with --drop audio"
+    )
+
+
+def _open_video(path: Path) -> cv2.VideoCapture:
+    if not path.is_file():
+        raise StreamError(f"{path}: no such video file")
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    if not capture.isOpened():
+        raise StreamError(f"{path} is no video that can be read, or is cut off")
+    return capture
+
+
+def _open_audio(path: Path) -> soundfile.SoundFile:
+    if not path.is_file():
+        raise StreamError(f"{path}: no such sound file")
+    try:
+        sound = soundfile.SoundFile(path)
+    except soundfile.LibsndfileError as error:
+        raise StreamError(f"{path} is no sound file that can be read: {error}") from error
+    if _SHORTER_THAN_ITS_HEADER_SAYS in sound.extra_info:
+        raise StreamError(f"{path} is cut off: only {sound.frames / sound.samplerate:.1f} s of it are there")
+    return sound

@@ -1,0 +1,75 @@
+"""The doctor: what this machine has, and what is missing for what."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shutil
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Literal
+
+_EXPORT = ("torch", "onnx", "onnxscript", "onnxslim", "safetensors", "scikit-learn", "tensorboard")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report. `state` is "missing" where something optional is not there, "wrong" where it must be."""
+
+    subject: str
+    state: Literal["ok", "missing", "wrong"]
+    detail: str
+
+
+def examine() -> list[Finding]:
+    """Look at the machine; opens no device and changes nothing."""
+    return [
+        Finding("machine", "ok", f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}"),
+        _engine(),
+        _packages("run", ("numpy", "opencv-python-headless", "soundfile", "soxr", "tokenizers"), needed=True),
+        _packages("train, export, verify", _EXPORT, extra="export"),
+        _packages("timeline picture", ("matplotlib",), extra="viz"),
+        _program("speech of the tabletop task", "espeak-ng", "apt-get install espeak-ng"),
+        _ros(),
+    ]
+
+
+def _engine() -> Finding:
+    installed = [name for name in ("onnxruntime", "onnxruntime-gpu") if _version(name)]
+    if len(installed) == 2:
+        advice = "pip uninstall onnxruntime onnxruntime-gpu, then install the one you want"
+        return Finding("engine", "wrong", f"onnxruntime and onnxruntime-gpu overwrite each other: {advice}")
+    if not installed:
+        return Finding("engine", "wrong", "no onnxruntime: pip install onnxruntime")
+    import onnxruntime
+
+    providers = ", ".join(onnxruntime.get_available_providers())
+    return Finding("engine", "ok", f"{installed[0]} {onnxruntime.__version__}: {providers}")
+
+
+def _packages(subject: str, names: tuple[str, ...], extra: str | None = None, needed: bool = False) -> Finding:
+    versions = {name: _version(name) for name in names}
+    missing = [name for name, version in versions.items() if version is None]
+    if missing:
+        how = f"pip install 'edgefuse[{extra}]'" if extra else "pip install edgefuse"
+        return Finding(subject, "wrong" if needed else "missing", f"{', '.join(missing)} not installed: {how}")
+    return Finding(subject, "ok", ", ".join(f"{name} {version}" for name, version in versions.items()))
+
+
+def _program(subject: str, name: str, how: str) -> Finding:
+    path = shutil.which(name)
+    return Finding(subject, "ok", path) if path else Finding(subject, "missing", f"{name} not installed: {how}")
+
+
+def _ros() -> Finding:
+    if importlib.util.find_spec("rclpy") is None:
+        return Finding("ROS 2", "missing", "rclpy not found: source a ROS 2 installation")
+    return Finding("ROS 2", "ok", f"rclpy, distribution {os.environ.get('ROS_DISTRO', 'not named')}")
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

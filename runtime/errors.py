@@ -1,0 +1,33 @@
+"""The errors of edgefuse. Each message says what was wrong, what was expected and what to do."""
+
+from typing import Literal, TypeAlias
+
+RefusalReason: TypeAlias = Literal["malformed", "not_finite", "out_of_order", "future"]
+
+
+class EdgefuseError(Exception):
+    """The root of all: a command shows its message in one line and exits with 2."""
+
+
+class BundleError(EdgefuseError):
+    """A bundle that is missing, altered, of an unknown schema, or at odds with its own graphs."""
+
+
+class EngineError(EdgefuseError):
+    """A graph that could not be loaded or run by the chosen backend."""
+
+
+class SampleError(EdgefuseError):
+    """One sample that cannot be used. The perceiver counts it under its reason and skips it."""
+
+    def __init__(self, message: str, reason: RefusalReason = "malformed") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class StreamError(EdgefuseError):
+    """A source of samples that cannot be opened or has broken off."""
+
+
+class PromptError(EdgefuseError):
+    """A prompt that is empty or too long."""

@@ -1,0 +1,41 @@
+"""Evidence: what an encoder is given, and the tokens it makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One encoder's input, batch of one, with the times of its way here.
+
+    `stamp_ns` is when its newest value was sensed, on the samples' clock; `received_ns` when the perceiver got it.
+    """
+
+    modality: str
+    stamp_ns: int
+    received_ns: int
+    array: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """One sense's encoding: tokens (1, tokens, dim) and embedding (1, dim), float32."""
+
+    evidence: Evidence
+    tokens: np.ndarray
+    embedding: np.ndarray
+    taken_ns: int
+    encoded_ns: int
+
+    @property
+    def modality(self) -> str:
+        """The sense."""
+        return self.evidence.modality
+
+    @property
+    def stamp_ns(self) -> int:
+        """When the newest value behind these tokens was sensed."""
+        return self.evidence.stamp_ns

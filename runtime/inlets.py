@@ -1,0 +1,99 @@
+"""Inlets: where the samples of one sense wait for its encoder. Newest wins; nothing here grows.
+
+A series (sound, signal) waits in a Window, see window.py.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import cv2
+import numpy as np
+from tokenizers import Tokenizer
+
+from edgefuse.runtime.errors import SampleError
+from edgefuse.runtime.evidence import Evidence
+from edgefuse.runtime.manifest import ImageModality, TextModality
+from edgefuse.runtime.prompts import MAX_TEXT_CHARACTERS, token_ids
+from edgefuse.runtime.samples import Frame, Sample, Text
+
+
+class Inlet(Protocol):
+    """Holds what one encoder gets next. `put` raises SampleError for a sample this sense cannot take."""
+
+    overtaken: int
+    gap_samples: int
+
+    def put(self, sample: Sample, received_ns: int) -> None:
+        """Take in one sample, in the order of their stamps."""
+        ...
+
+    def ready(self) -> bool:
+        """Whether there is something new for the encoder."""
+        ...
+
+    def take(self) -> Evidence:
+        """The newest; afterwards the inlet is not ready until more comes."""
+        ...
+
+
+class FrameSlot:
+    """The newest frame."""
+
+    def __init__(self, modality: ImageModality) -> None:
+        self._name = modality.name
+        self._newest: tuple[Frame, int] | None = None
+        self.overtaken = 0
+        self.gap_samples = 0
+
+    def put(self, sample: Sample, received_ns: int) -> None:
+        """Raises SampleError unless it is a uint8 (height, width, 3) frame."""
+        if not isinstance(sample, Frame):
+            raise SampleError(f"should be a Frame, but is a {type(sample).__name__}")
+        image = sample.image
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+            raise SampleError(f"should be uint8 (height, width, 3), but is {image.dtype} {image.shape}")
+        self.overtaken += self.ready()
+        self._newest = sample, received_ns
+
+    def ready(self) -> bool:
+        """See Inlet."""
+        return self._newest is not None
+
+    def take(self) -> Evidence:
+        """RGB uint8 (1, height, width, 3); a view of the frame where its order is RGB already."""
+        assert self._newest is not None, "take() without ready()"
+        (frame, received_ns), self._newest = self._newest, None
+        image = frame.image if frame.encoding == "rgb8" else cv2.cvtColor(frame.image, cv2.COLOR_BGR2RGB)
+        return Evidence(self._name, frame.stamp_ns, received_ns, np.ascontiguousarray(image)[None])
+
+
+class TextSlot:
+    """The newest text, as token ids."""
+
+    def __init__(self, modality: TextModality, tokenizer: Tokenizer) -> None:
+        self._modality = modality
+        self._tokenizer = tokenizer
+        self._newest: Evidence | None = None
+        self.overtaken = 0
+        self.gap_samples = 0
+
+    def put(self, sample: Sample, received_ns: int) -> None:
+        """Raises SampleError for a text that is blank or longer than MAX_TEXT_CHARACTERS."""
+        if not isinstance(sample, Text):
+            raise SampleError(f"should be a Text, but is a {type(sample).__name__}")
+        if not sample.text.strip() or len(sample.text) > MAX_TEXT_CHARACTERS:
+            raise SampleError(f"should have 1 to {MAX_TEXT_CHARACTERS} characters, but has {len(sample.text.strip())}")
+        self.overtaken += self.ready()
+        ids = token_ids(self._tokenizer, [sample.text], self._modality.max_tokens)
+        self._newest = Evidence(self._modality.name, sample.stamp_ns, received_ns, ids)
+
+    def ready(self) -> bool:
+        """See Inlet."""
+        return self._newest is not None
+
+    def take(self) -> Evidence:
+        """Token ids int64 (1, max_tokens)."""
+        assert self._newest is not None, "take() without ready()"
+        evidence, self._newest = self._newest, None
+        return evidence

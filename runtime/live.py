@@ -1,0 +1,105 @@
+"""A live run: one thread per stream and per sense, so that no sense waits for another.
+
+The leading sense is encoded in the caller's thread, right before the fusion that it calls for.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+from typing import Protocol, TypeVar
+
+from edgefuse.runtime.percept import Percept
+from edgefuse.runtime.samples import Sample
+from edgefuse.runtime.stream import Stream
+
+_JOIN_TIMEOUT_S = 5.0
+_T = TypeVar("_T")
+
+
+class Stages(Protocol):
+    """What a live run needs of a perceiver."""
+
+    senses: tuple[str, ...]
+    new: dict[str, threading.Event]
+    closed: threading.Event
+
+    def push(self, sample: Sample) -> bool: ...
+
+    def encode(self, sense: str) -> object: ...
+
+    def fuse(self) -> Percept | None: ...
+
+
+class LiveRun:
+    """Owns the threads of one run; leaving it as a context closes the streams, stops the threads and joins them."""
+
+    def __init__(self, stages: Stages, streams: Sequence[Stream]) -> None:
+        self._stages = stages
+        self._streams = streams
+        self._lead, *others = stages.senses
+        self._finished: list[Stream] = []  # a list, since appending to one is atomic
+        self._stopping = False
+        self._error: Exception | None = None
+        self._threads = [self._thread(self._feed, stream) for stream in streams]
+        self._threads += [self._thread(self._encode_whenever_new, sense) for sense in others]
+
+    def __enter__(self) -> LiveRun:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stopping = True
+        for stream in self._streams:
+            stream.close()
+        for new in self._stages.new.values():
+            new.set()
+        for thread in self._threads:
+            thread.join(_JOIN_TIMEOUT_S)
+
+    def percepts(self) -> Iterator[Percept]:
+        """Until every stream has ended or the perceiver is closed; raises what a stream or an encoder raised."""
+        wake = self._stages.new[self._lead]
+        ended = False
+        while not ended:
+            wake.wait()
+            wake.clear()
+            ended = self._stages.closed.is_set() or (bool(self._streams) and len(self._finished) == len(self._streams))
+            if self._error is not None:
+                raise self._error
+            self._stages.encode(self._lead)
+            percept = self._stages.fuse()
+            if percept is not None:
+                yield percept
+
+    def _thread(self, target: Callable[[_T], None], argument: _T) -> threading.Thread:
+        return threading.Thread(target=self._reporting, args=(target, argument), daemon=True)
+
+    def _reporting(self, target: Callable[[_T], None], argument: _T) -> None:
+        try:
+            target(argument)
+        except Exception as error:  # a thread's border: the owner raises it
+            self._error = error
+        finally:
+            self._stages.new[self._lead].set()
+
+    def _feed(self, stream: Stream) -> None:
+        try:
+            for sample in stream:
+                if self._stopping:
+                    return
+                self._stages.push(sample)
+        finally:
+            self._finished.append(stream)
+
+    def _encode_whenever_new(self, sense: str) -> None:
+        new, wake = self._stages.new[sense], self._stages.new[self._lead]
+        while not self._stopping:
+            new.wait()
+            new.clear()
+            if self._stages.encode(sense) is not None:
+                wake.set()

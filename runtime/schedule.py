@@ -1,0 +1,69 @@
+"""The schedule: which new tokens call for a percept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from edgefuse.runtime.evidence import Tokens
+from edgefuse.runtime.manifest import Modality
+from edgefuse.runtime.samples import NS_PER_S
+from edgefuse.runtime.tokens import TokenStore
+
+
+class Schedule(Protocol):
+    """Decides after each encoding."""
+
+    def trigger(self, store: TokenStore) -> Tokens | None:
+        """Of the tokens that no percept has used, those that a percept is due for now; None to wait for more."""
+        ...
+
+
+class OnLead:
+    """On everything new of the leading sense; while that one is absent or too old, on everything new of any sense."""
+
+    def __init__(self, lead: Modality) -> None:
+        self._name = lead.name
+
+    def trigger(self, store: TokenStore) -> Tokens | None:
+        """See Schedule."""
+        news = store.news()
+        if self._name in news or not news:
+            return news.get(self._name)
+        newest = _newest(news)
+        lead = store.newest(self._name)
+        leaderless = lead is None or newest.stamp_ns - lead.stamp_ns > store.max_age_ns(self._name)
+        return newest if leaderless else None
+
+
+class OnAny:
+    """On everything new of any sense."""
+
+    def trigger(self, store: TokenStore) -> Tokens | None:
+        """See Schedule."""
+        news = store.news()
+        return _newest(news) if news else None
+
+
+class AtRate:
+    """At most `rate_hz` times a second of the samples' own time, on whatever is newest then."""
+
+    def __init__(self, rate_hz: float) -> None:
+        self._period_ns = round(NS_PER_S / rate_hz)
+        self._due_ns: int | None = None
+
+    def trigger(self, store: TokenStore) -> Tokens | None:
+        """See Schedule."""
+        news = store.news()
+        if not news:
+            return None
+        newest = _newest(news)
+        due_ns = newest.stamp_ns if self._due_ns is None else self._due_ns
+        if newest.stamp_ns < due_ns:
+            return None
+        self._due_ns = due_ns + ((newest.stamp_ns - due_ns) // self._period_ns + 1) * self._period_ns
+        return newest
+
+
+def _newest(news: Mapping[str, Tokens]) -> Tokens:
+    return max(news.values(), key=lambda tokens: tokens.stamp_ns)

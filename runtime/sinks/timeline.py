@@ -1,0 +1,189 @@
+"""A run as one picture: what was seen and heard, what the percepts said of it, how sure, how old, how late."""
+
+from __future__ import annotations
+
+import colorsys
+import zlib
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import soundfile
+
+from edgefuse.runtime.errors import EdgefuseError
+from edgefuse.runtime.percept import Percept
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_SUFFIXES = (".png", ".svg", ".pdf")
+_THUMBNAILS = 10
+_NAMED_COLORS = {
+    "red": "#d62728", "orange": "#ff8c1a", "yellow": "#e8c91c", "green": "#2ca02c", "blue": "#1f77b4",
+    "purple": "#8e55c4", "nothing": "#dddddd",
+}  # fmt: skip
+_SENSE_COLORS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd")
+
+
+class Timeline:
+    """Draws the run into `path` (PNG, SVG or PDF) when it is closed; needs matplotlib.
+
+    `video` and `audio` are the clip's files, shown above the percepts where they are given.
+    """
+
+    def __init__(self, path: Path, video: Path | None, audio: Path | None) -> None:
+        import matplotlib.pyplot  # noqa: F401  # missing, it is missed now rather than after the run
+
+        if path.suffix.lower() not in _SUFFIXES:
+            raise EdgefuseError(f"{path} cannot be drawn: expected a name that ends in {', '.join(_SUFFIXES)}")
+        if not path.absolute().parent.is_dir():
+            raise EdgefuseError(f"{path} cannot be written: there is no directory {path.parent}")
+        self._path = path
+        self._video = video
+        self._audio = audio
+        self._percepts: list[Percept] = []
+
+    def write(self, percept: Percept) -> None:
+        """See Sink."""
+        self._percepts.append(percept)
+
+    def close(self) -> None:
+        """See Sink; draws nothing if there was no percept."""
+        if self._percepts:
+            draw_timeline(self._path, self._percepts, self._video, self._audio)
+
+
+def draw_timeline(path: Path, percepts: Sequence[Percept], video: Path | None, audio: Path | None) -> None:
+    """Draw percepts over time into `path`."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    start_ns = percepts[0].stamp_ns
+    seconds = np.array([(percept.stamp_ns - start_ns) / 1e9 for percept in percepts])
+    senses = [name for name in percepts[0].senses if any(percept.senses[name].valid for percept in percepts)]
+    figure, axes = pyplot.subplots(
+        7, 1, figsize=(16, 12), sharex=True, height_ratios=(1.1, 0.8, 0.35 * (len(senses) + 1), 1.2, 0.8, 1, 1)
+    )
+    figure.subplots_adjust(left=0.07, right=0.89, top=0.94, bottom=0.05, hspace=0.22)
+    figure.align_ylabels(axes)
+    axes[0].set_xlim(0, max(seconds[-1], 1e-3))
+    _draw_frames(axes[0], video, float(seconds[-1]))
+    _draw_waveform(axes[1], audio)
+    _draw_labels(axes[2], seconds, percepts, senses)
+    _draw_confidence(axes[3], seconds, percepts)
+    _draw_weights(axes[4], seconds, percepts, senses)
+    _draw_ages(axes[5], seconds, percepts, senses)
+    _draw_latency(axes[6], seconds, percepts)
+    for panel in axes[3:]:
+        panel.legend(loc="upper left", bbox_to_anchor=(1.0, 1.05), fontsize=9, frameon=False, reverse=True)
+    figure.suptitle("edgefuse: what was seen and said, and what the percepts made of it", x=0.01, ha="left")
+    figure.savefig(path, dpi=90)
+    pyplot.close(figure)
+
+
+def _draw_frames(axes: Axes, video: Path | None, end_s: float) -> None:
+    axes.set_ylabel("seen")
+    axes.set_yticks([])
+    width = end_s / _THUMBNAILS
+    for index, picture in enumerate(_thumbnails(video, width)):
+        axes.imshow(picture, extent=(index * width, (index + 0.97) * width, 0, 1), aspect="auto")
+    axes.set_ylim(0, 1)
+    axes.set_xlim(0, end_s)
+
+
+def _thumbnails(video: Path | None, every_s: float) -> Iterator[np.ndarray]:
+    if video is None:
+        return
+    capture = cv2.VideoCapture(str(video))
+    for index in range(_THUMBNAILS):
+        capture.set(cv2.CAP_PROP_POS_MSEC, (index + 0.5) * every_s * 1e3)
+        there, image = capture.read()
+        if there:
+            yield _middle_square(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+    capture.release()
+
+
+def _middle_square(image: np.ndarray) -> np.ndarray:
+    height, width, _ = image.shape
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return image[top : top + side, left : left + side]
+
+
+def _draw_waveform(axes: Axes, audio: Path | None) -> None:
+    axes.set_ylabel("heard")
+    axes.set_yticks([])
+    if audio is None:
+        return
+    pcm, rate_hz = soundfile.read(audio, always_2d=True, dtype="float32")
+    block = rate_hz // 100
+    peaks = np.abs(pcm[: len(pcm) // block * block, 0]).reshape(-1, block).max(axis=1)
+    axes.fill_between((np.arange(len(peaks)) + 0.5) / 100, -peaks, peaks, color="#555555", linewidth=0)
+
+
+def _draw_labels(axes: Axes, seconds: np.ndarray, percepts: Sequence[Percept], senses: Sequence[str]) -> None:
+    rows = ["fused", *senses]
+    axes.set_yticks(range(len(rows)), rows)
+    axes.set_ylim(-0.5, len(rows) - 0.5)
+    axes.invert_yaxis()
+    _draw_row(axes, 0, seconds, [percept.label for percept in percepts])
+    for row, name in enumerate(senses, start=1):
+        _draw_row(axes, row, seconds, [percept.senses[name].label for percept in percepts])
+    apart = seconds[[percept.contradiction for percept in percepts]]
+    axes.plot(apart, np.full(len(apart), -0.46), "v", color="black", markersize=4, clip_on=False)
+    axes.set_title("percept (black marks: the senses disagree)", fontsize=9, loc="left")
+
+
+def _draw_row(axes: Axes, row: int, seconds: np.ndarray, labels: Sequence[str | None]) -> None:
+    period = float(np.median(np.diff(seconds))) if len(seconds) > 1 else 1.0
+    for label, group in groupby(range(len(labels)), key=lambda index: labels[index]):
+        indices = list(group)
+        begin, end = seconds[indices[0]], seconds[indices[-1]] + period
+        if label is None:
+            continue
+        axes.barh(row, end - begin, left=begin, height=0.8, color=label_color(label), linewidth=0)
+        if end - begin > len(label) * seconds[-1] * 0.006:
+            axes.text((begin + end) / 2, row, label, ha="center", va="center", fontsize=8, clip_on=True)
+
+
+def _draw_confidence(axes: Axes, seconds: np.ndarray, percepts: Sequence[Percept]) -> None:
+    axes.set_ylabel("confidence")
+    axes.set_ylim(0, 1.02)
+    axes.plot(seconds, [percept.confidence for percept in percepts], color="black", label="fused")
+    agreement = [np.nan if percept.agreement is None else percept.agreement for percept in percepts]
+    axes.plot(seconds, agreement, color="#d62728", linewidth=1, label="agreement")
+
+
+def _draw_weights(axes: Axes, seconds: np.ndarray, percepts: Sequence[Percept], senses: Sequence[str]) -> None:
+    weights = [[percept.senses[name].weight for percept in percepts] for name in senses]
+    axes.stackplot(seconds, weights, labels=senses, colors=_SENSE_COLORS, step="post", linewidth=0)
+    axes.set_ylabel("weight")
+    axes.set_ylim(0, 1)
+
+
+def _draw_ages(axes: Axes, seconds: np.ndarray, percepts: Sequence[Percept], senses: Sequence[str]) -> None:
+    for name, color in zip(senses, _SENSE_COLORS, strict=False):
+        ages = [percept.senses[name].age_ms for percept in percepts]
+        axes.plot(seconds, [np.nan if age is None else age for age in ages], color=color, linewidth=1, label=name)
+    axes.set_ylabel("age [ms]")
+
+
+def _draw_latency(axes: Axes, seconds: np.ndarray, percepts: Sequence[Percept]) -> None:
+    stages = list(percepts[0].trace.stages_ms)
+    parts = [[percept.trace.stages_ms[stage] for percept in percepts] for stage in stages]
+    axes.stackplot(seconds, parts, labels=stages, linewidth=0)
+    latencies = [percept.trace.latency_ms for percept in percepts]
+    axes.set_ylim(0, float(np.percentile(latencies, 99)) * 1.3)
+    axes.set_ylabel("latency [ms]")
+    axes.set_xlabel("time [s]")
+
+
+def label_color(label: str) -> str | tuple[float, float, float]:
+    """The colour that a label names, else one that is always the same for that label."""
+    named = [color for word in label.split() for known, color in _NAMED_COLORS.items() if word == known]
+    return named[0] if named else colorsys.hls_to_rgb(zlib.crc32(label.encode()) % 360 / 360, 0.7, 0.5)

@@ -1,0 +1,48 @@
+"""A stream yields the samples of one or more senses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+from edgefuse.runtime.samples import Sample
+
+StreamState: TypeAlias = Literal["starting", "live", "stalled", "lost", "reconnecting", "ended"]
+"""starting: nothing came yet; live: samples come; stalled: they have ceased, the device is still open; lost: given
+up, waiting to try again; reconnecting: being opened again, or open again but silent so far; ended: closed, or at its
+end."""
+
+
+class Stream(Protocol):
+    """What a camera, a microphone, a clip and a recording have in common.
+
+    A `live` stream yields each sample when it has been sensed, stamped on the monotonic clock; one that is not live
+    yields as fast as it is asked, stamped in its own time, which begins at 0.
+    """
+
+    live: bool
+
+    def __iter__(self) -> Iterator[Sample]:
+        """The samples in the order of their `until_ns`; raises StreamError if the source breaks off."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the device or file; may be called twice, and from another thread to end the iteration."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StreamHealth:
+    """How a device's stream is, at the moment it was asked; counts are since it was made.
+
+    `reconnects` counts the times it came back; `error` is the line that says why it was last lost; `samples` came from
+    the device, of which `overtaken` were never taken by whoever iterates.
+    """
+
+    name: str
+    state: StreamState
+    reconnects: int
+    error: str | None
+    samples: int
+    overtaken: int

@@ -1,0 +1,83 @@
+"""The token store: the last tokens of every sense, and which of them fit a moment."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from edgefuse.runtime.evidence import Tokens
+from edgefuse.runtime.manifest import Modality
+
+_KEPT_PER_SENSE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Aligned:
+    """What one sense has to say of a moment: its tokens nearest before it, their age then, if that is fit."""
+
+    tokens: Tokens
+    age_ns: int
+    fit: bool
+
+
+class TokenStore:
+    """Holds each sense's newest tokens and a few before them. Thread-safe, bounded.
+
+    `offsets_ns` are calibrated: if a sense's stamps are late by x compared with the others', its offset is x.
+    """
+
+    def __init__(self, modalities: Iterable[Modality], offsets_ns: Mapping[str, int]) -> None:
+        self._max_age_ns = {modality.name: round(modality.max_age_ms * 1e6) for modality in modalities}
+        self._offsets_ns = {name: offsets_ns.get(name, 0) for name in self._max_age_ns}
+        self._held: dict[str, deque[Tokens]] = {name: deque(maxlen=_KEPT_PER_SENSE) for name in self._max_age_ns}
+        self._news: dict[str, Tokens] = {}
+        self._newest_ns = 0
+        self._stale: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def max_age_ns(self, sense: str) -> int:
+        """From what age on a sense's tokens are not fit."""
+        return self._max_age_ns[sense]
+
+    def set_max_age_ns(self, sense: str, max_age_ns: int) -> None:
+        """From now on, also for what is held."""
+        self._max_age_ns[sense] = max_age_ns
+
+    def put(self, tokens: Tokens) -> None:
+        """Keep these as their sense's newest; counted as stale if they come too late to be fused with the others."""
+        with self._lock:
+            self._newest_ns = max(self._newest_ns, tokens.stamp_ns)
+            self._stale[tokens.modality] += self._newest_ns - tokens.stamp_ns > self._max_age_ns[tokens.modality]
+            self._held[tokens.modality].append(tokens)
+            self._news[tokens.modality] = tokens
+
+    def news(self) -> dict[str, Tokens]:
+        """The newest tokens that came since the last `align`, by sense."""
+        with self._lock:
+            return dict(self._news)
+
+    def stale(self, sense: str) -> int:
+        """How many tokens of a sense came too late."""
+        return self._stale[sense]
+
+    def newest(self, sense: str) -> Tokens | None:
+        """The newest tokens of a sense, however old."""
+        held = self._held[sense]
+        return held[-1] if held else None
+
+    def align(self, stamp_ns: int) -> dict[str, Aligned]:
+        """What each sense has to say of `stamp_ns`, for those that sensed anything before it. All news is used up."""
+        with self._lock:
+            self._news.clear()
+            aligned = {name: self._nearest_before(name, stamp_ns) for name in self._held}
+            return {name: one for name, one in aligned.items() if one is not None}
+
+    def _nearest_before(self, sense: str, stamp_ns: int) -> Aligned | None:
+        moment_ns = stamp_ns + self._offsets_ns[sense]
+        for tokens in reversed(self._held[sense]):
+            age_ns = moment_ns - tokens.stamp_ns
+            if age_ns >= 0:
+                return Aligned(tokens, age_ns, fit=age_ns <= self._max_age_ns[sense])
+        return None

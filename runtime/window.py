@@ -1,0 +1,73 @@
+"""The inlet of a series: the last seconds of sound or of a signal."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgefuse.runtime.errors import SampleError
+from edgefuse.runtime.evidence import Evidence
+from edgefuse.runtime.manifest import AudioModality, SignalModality
+from edgefuse.runtime.samples import AudioChunk, Frame, Sample, Text
+
+
+class Window:
+    """The newest `window_samples`, ready once per hop.
+
+    Nothing is dropped to catch up. Samples that are missing, by their index, become zeros of the same length, so that
+    the window never silently shortens; so do those before the stream began.
+    """
+
+    def __init__(self, modality: AudioModality | SignalModality) -> None:
+        channels = () if modality.kind == "audio" else (modality.channels,)
+        self._modality = modality
+        self._values = np.zeros((modality.window_samples, *channels), np.float32)
+        self._next_index: int | None = None
+        self._fresh = 0
+        self._until_ns = 0
+        self._received_ns = 0
+        self.overtaken = 0
+        self.gap_samples = 0
+
+    def put(self, sample: Sample, received_ns: int) -> None:
+        """Raises SampleError for another rate, another shape, values that are not finite, or samples had before."""
+        if isinstance(sample, (Frame, Text)):
+            raise SampleError(f"should be {self._modality.kind}, but is a {type(sample).__name__}")
+        values = sample.pcm if isinstance(sample, AudioChunk) else sample.values
+        self._check(values, sample.rate_hz)
+        self._fill_gap(sample.index)
+        self._append(values)
+        self._next_index = sample.index + len(values)
+        self._until_ns, self._received_ns = sample.until_ns, received_ns
+
+    def ready(self) -> bool:
+        """Whether a hop or more has come since the last `take`."""
+        return self._fresh >= self._modality.hop_samples
+
+    def take(self) -> Evidence:
+        """A copy of the window, float32 (1, window_samples[, channels]), stamped at its last sample."""
+        hops, self._fresh = divmod(self._fresh, self._modality.hop_samples)
+        self.overtaken += hops - 1
+        return Evidence(self._modality.name, self._until_ns, self._received_ns, self._values[None].copy())
+
+    def _check(self, values: np.ndarray, rate_hz: float) -> None:
+        if rate_hz != self._modality.rate_hz:
+            raise SampleError(f"should be at {self._modality.rate_hz} Hz, but is at {rate_hz} Hz")
+        channels = self._values.shape[1:]
+        if values.dtype != np.float32 or values.ndim != self._values.ndim or values.shape[1:] != channels:
+            raise SampleError(f"should be float32 {('samples', *channels)}, but is {values.dtype} {values.shape}")
+        if not np.isfinite(values).all():
+            raise SampleError("holds NaN or infinity", "not_finite")
+
+    def _fill_gap(self, index: int) -> None:
+        missing = 0 if self._next_index is None else index - self._next_index
+        if missing < 0:
+            raise SampleError(f"begins at sample {index}, but {self._next_index} are here already", "out_of_order")
+        self.gap_samples += missing
+        self._append(np.zeros((min(missing, len(self._values)), *self._values.shape[1:]), np.float32))
+
+    def _append(self, values: np.ndarray) -> None:
+        newest = values[-len(self._values) :]
+        kept = len(self._values) - len(newest)
+        self._values[:kept] = self._values[len(self._values) - kept :]
+        self._values[kept:] = newest
+        self._fresh += len(values)

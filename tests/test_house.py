@@ -1,0 +1,81 @@
+"""The rules of the house: who may import whom, and the same words everywhere."""
+
+import ast
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).parent.parent
+MAY_IMPORT = {
+    "fusion": set(),
+    "runtime": set(),
+    "calibration": {"runtime"},
+    "export": {"fusion", "runtime", "calibration"},
+}
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_a_room_imports_only_what_it_may(room):
+    allowed = MAY_IMPORT[room] | {room}
+    for path in (HOUSE / room).rglob("*.py"):
+        ours = {module for module in imports(path) if module.split(".")[0] == "edgefuse"}
+        strangers = {module for module in ours - {"edgefuse"} if module.split(".")[1] not in allowed}
+        assert not strangers, f"{path.relative_to(HOUSE)} imports {strangers}"
+
+
+def test_the_runtime_never_imports_torch():
+    for path in (HOUSE / "runtime").rglob("*.py"):
+        assert not {module for module in imports(path) if module.split(".")[0] == "torch"}, path
+
+
+def test_nobody_knows_the_command_line():
+    for room in MAY_IMPORT:
+        for path in (HOUSE / room).rglob("*.py"):
+            assert "edgefuse.cli" not in imports(path), path
+
+
+def test_the_runtime_loads_without_what_is_optional():
+    code = (
+        "import sys\n"
+        "for name in ('torch', 'onnx', 'matplotlib', 'sklearn', 'safetensors', 'tensorboard', 'rclpy'):\n"
+        "    sys.modules[name] = None\n"
+        "import edgefuse.runtime, edgefuse.cli"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_words_of_the_way_are_the_same_in_the_readme_and_in_the_code():
+    readme = (HOUSE / "README.md").read_text()
+    perceiver = (HOUSE / "runtime" / "perceiver.py").read_text()
+    for word in ("sample", "aligner", "encoder", "token store", "fusion", "percept"):
+        assert word in readme, word
+        assert word in perceiver, word
+
+
+def test_the_wheel_holds_the_rooms_and_the_default_and_nothing_else(tmp_path):
+    command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path), str(HOUSE)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    assert result.returncode == 0, result.stdout[-2000:]
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        names = wheel.namelist()
+    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"edgefuse"}
+    rooms = {name.split("/")[1] for name in names if name.startswith("edgefuse/") and name.count("/") > 1}
+    assert rooms == set(MAY_IMPORT)
+    for file in ("bundle/manifest.json", "bundle/image.onnx", "tabletop.mp4", "tabletop.wav"):
+        assert f"edgefuse/runtime/default/{file}" in names
+    assert "edgefuse/runtime/sinks/console.py" in names

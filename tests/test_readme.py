@@ -1,0 +1,59 @@
+"""Every command of the README works as it stands there."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+EDGEFUSE = str(Path(sys.executable).with_name("edgefuse"))
+SHELL = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
+COMMANDS = [shlex.split(line, comments=True) for line in SHELL if line.startswith("edgefuse ")]
+TOO_LONG = {"train", "export", "verify", "bench"}
+
+
+def commands(named: bool) -> list:
+    return [pytest.param(c[1:], id=" ".join(c)) for c in COMMANDS if (c[1] in TOO_LONG) is named]
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch) -> Path:
+    """A directory as a user has it, with a clip of their own and a bundle."""
+    shutil.copy(DEFAULT_CLIP, tmp_path / "clip.mp4")
+    shutil.copy(DEFAULT_CLIP.with_suffix(".wav"), tmp_path / "clip.wav")
+    shutil.copytree(DEFAULT_BUNDLE, tmp_path / "bundle")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("arguments", commands(named=False))
+def test_the_command_works(arguments, desk):
+    fast = ["--fast"] if arguments[0] == "run" and "--fast" not in arguments else []
+    result = subprocess.run([EDGEFUSE, *arguments, *fast], capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("arguments", commands(named=True))
+def test_the_options_of_a_long_command_exist(arguments):
+    shown = subprocess.run([EDGEFUSE, arguments[0], "--help"], capture_output=True, text=True, timeout=60).stdout
+    for option in (argument for argument in arguments if argument.startswith("-")):
+        assert re.search(rf"(^|\s){option}\b", re.sub(r"\x1b\[[0-9;]*m", "", shown)), option
+
+
+def test_the_python_example_works(desk):
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    fast = example.replace('with_suffix(".wav"))', 'with_suffix(".wav"), live=False)')
+    result = subprocess.run([sys.executable, "-c", fast], capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
+    assert len(result.stdout.splitlines()) > 100
+
+
+def test_the_files_it_names_are_there():
+    for path in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (Path(__file__).parent.parent / path).exists(), path
