@@ -1,0 +1,104 @@
+"""A trained network as one safetensors file: weights, and as JSON metadata all that is needed to use them.
+
+Metadata: `kind` and `schema` (what the file is), `config`, `tokenizer` (a tokenizers JSON), `labels`, `figures` (what
+evaluation measured). Matrices are stored as float16, vectors as float32; there is no pickle in it.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from tokenizers import Tokenizer
+
+from edgefuse.fusion.config import NetworkConfig
+from edgefuse.fusion.errors import CheckpointError
+from edgefuse.fusion.network import FusionNetwork
+
+KIND = "edgefuse.fusion.checkpoint"
+SCHEMA = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """network: in eval mode, float32, on the CPU; labels: classes in the order of the scores; figures: as saved."""
+
+    network: FusionNetwork
+    tokenizer: Tokenizer
+    labels: tuple[str, ...]
+    figures: dict
+    config: NetworkConfig
+
+
+def save_checkpoint(
+    path: str | Path, network: FusionNetwork, tokenizer_json: str, labels: list[str] | tuple[str, ...], figures: dict
+) -> None:
+    """Writes beside `path` and renames, so that a killed process leaves no half file."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    metadata = {
+        "kind": KIND,
+        "schema": SCHEMA,
+        "config": network.config.model_dump_json(),
+        "tokenizer": tokenizer_json,
+        "labels": json.dumps(list(labels)),
+        "figures": json.dumps(figures),
+    }
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        save_file(stored(network), beside, metadata)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def stored(network: FusionNetwork) -> dict[str, torch.Tensor]:
+    """The state as it is written: matrices float16, vectors float32."""
+    state = network.state_dict().items()
+    return {
+        name: (value.half() if value.is_floating_point() and value.ndim > 1 else value).detach().cpu().contiguous()
+        for name, value in state
+    }
+
+
+def load_checkpoint(path: str | Path) -> Checkpoint:
+    """Raises `CheckpointError`, one line, for a file that is missing, damaged, of another kind or another version."""
+    metadata, state = read(Path(path))
+    if metadata.get("kind") != KIND:
+        raise CheckpointError(f"{path}: a safetensors file, but not a checkpoint of edgefuse train (kind {KIND})")
+    if metadata.get("schema") != SCHEMA:
+        raise CheckpointError(
+            f"{path}: checkpoint schema {metadata.get('schema')!r}, this version reads {SCHEMA!r}; train or export anew"
+        )
+    try:
+        config = NetworkConfig.model_validate_json(metadata["config"])
+        network = FusionNetwork(config)
+        network.load_state_dict(state)
+        tokenizer = Tokenizer.from_str(metadata["tokenizer"])
+        labels = tuple(json.loads(metadata["labels"]))
+        figures = json.loads(metadata["figures"])
+    except ValidationError as error:
+        fields = ", ".join(".".join(map(str, one["loc"])) for one in error.errors())
+        raise CheckpointError(f"{path}: its network configuration is not valid here ({fields})") from error
+    except Exception as error:  # tokenizers raises bare Exception; torch RuntimeError with many lines
+        raise CheckpointError(f"{path}: damaged checkpoint: {str(error).splitlines()[0]}") from error
+    return Checkpoint(network.eval(), tokenizer, labels, figures, config)
+
+
+def read(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
+    """Metadata and float32 tensors of a safetensors file."""
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such file; expected a checkpoint written by edgefuse train")
+    try:
+        with safe_open(path, framework="pt") as file:
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            return file.metadata() or {}, {
+                name: value.float() if value.is_floating_point() else value for name, value in state.items()
+            }
+    except (SafetensorError, OSError) as error:
+        message = f"{path}: not a safetensors file ({error}); expected a checkpoint written by edgefuse train"
+        raise CheckpointError(message) from error

@@ -1,0 +1,47 @@
+"""The numbers that fix the network's shape. They travel in the checkpoint's metadata."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MODALITIES = ("image", "audio", "text")
+PADDING_ID = 0
+VOCABULARY_SIZE = 205
+CONTINUATION_FROM = 169
+"""Of the built-in tokenizer (`vocabulary.build_tokenizer`): its size, and its first "##piece"."""
+
+
+class NetworkConfig(BaseModel):
+    """Shape of a `FusionNetwork`. Every field has the tabletop task's value as its default.
+
+    The number of tokens per sense follows: 12 from the image (a 3 x 4 grid), 16 from the audio window (one per 100 ms),
+    `text_tokens` from the text, whatever its length.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    modalities: tuple[Literal["image"], Literal["audio"], Literal["text"]] = MODALITIES
+    dim: int = Field(128, ge=16, multiple_of=8, description="width of tokens and of the aligned space")
+    heads: int = Field(4, ge=1, description="attention heads, in every transformer block")
+    fusion_layers: int = Field(2, ge=1, le=8, description="transformer blocks over the senses' tokens")
+
+    image_size: tuple[int, int] = Field((96, 128), description="rows, columns that the image encoder works on")
+    image_channels: tuple[int, int, int, int] = Field((24, 32, 64, 128), description="stem and the three stages")
+
+    audio_features: Literal["log_mel", "mfcc"] = "log_mel"
+    sample_rate_hz: int = Field(16_000, description="of the PCM the audio encoder takes")
+    window_samples: int = Field(25_600, description="length of the audio window: 1.6 s")
+    frame_samples: int = Field(400, description="length of one Hann-windowed frame: 25 ms")
+    hop_samples: int = Field(200, description="from frame to frame: 12.5 ms")
+    mel_bands: int = Field(48, multiple_of=8)
+    audio_channels: tuple[int, int, int] = Field((32, 48, 96), description="stem and the two stages")
+
+    vocabulary_size: int = Field(VOCABULARY_SIZE, ge=4, description="rows of the token table: the tokenizer's size")
+    continuation_from: int = Field(CONTINUATION_FROM, description="token ids from here on continue the word before")
+    text_length: int = Field(32, ge=4, description="token ids per text at most")
+    text_tokens: int = Field(4, ge=1, description="tokens the text encoder hands to the fusion")
+
+    @property
+    def audio_frames(self) -> int:
+        """Feature frames per window (128 by default)."""
+        return self.window_samples // self.hop_samples

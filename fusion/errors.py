@@ -1,0 +1,17 @@
+"""What can go wrong in the network's package, in the few kinds a caller would treat differently."""
+
+
+class FusionError(Exception):
+    """Base of this package's errors. Its message is one line: what was wrong, what was expected, what to do."""
+
+
+class CheckpointError(FusionError):
+    """A file is not a checkpoint that this version can load."""
+
+
+class SynthesisError(FusionError):
+    """Speech cannot be synthesised on this machine."""
+
+
+class DataError(FusionError):
+    """A data folder or a request for examples does not hold together."""

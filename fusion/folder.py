@@ -1,0 +1,112 @@
+"""Training on a folder of one's own: `FOLDER/<label>/<stem>.png|jpg` and `<stem>.wav`, one sub-folder per class.
+
+A picture and a sound of the same stem are one example; either may be missing. The label's words are the class's prompt.
+A sub-folder "nothing" holds what shows and says nothing. Every fifth stem is kept for validation.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import soundfile
+import soxr
+
+from edgefuse.fusion.config import NetworkConfig
+from edgefuse.fusion.errors import DataError
+from edgefuse.fusion.prediction import Predictor
+
+PICTURES = (".png", ".jpg", ".jpeg")
+VALIDATION_EVERY = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One example: image uint8 (rows, columns, 3) RGB or None; pcm float32 (samples,) 16 kHz or None; label: class."""
+
+    image: np.ndarray | None
+    pcm: np.ndarray | None
+    label: int
+
+    def has(self, senses: tuple[str, ...]) -> bool:
+        return not (("image" in senses and self.image is None) or ("audio" in senses and self.pcm is None))
+
+    def frame(self, config: NetworkConfig) -> np.ndarray:
+        """The picture, or black."""
+        return np.zeros((*config.image_size, 3), np.uint8) if self.image is None else self.image
+
+    def window(self, config: NetworkConfig) -> np.ndarray:
+        """The sound's beginning in a window of silence: float32 (samples,)."""
+        window = np.zeros(config.window_samples, np.float32)
+        heard = window[:0] if self.pcm is None else self.pcm[: len(window)]
+        window[: len(heard)] = heard
+        return window
+
+
+@dataclass(frozen=True, slots=True)
+class FolderData:
+    """labels: the sub-folders' names, sorted."""
+
+    labels: tuple[str, ...]
+    training: tuple[Recording, ...]
+    validation: tuple[Recording, ...]
+
+
+def read_folder(folder: str | Path, config: NetworkConfig) -> FolderData:
+    """Raises `DataError`, one line, for a folder without classes, or a file that cannot be read."""
+    folder = Path(folder)
+    classes = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    if len(classes) < 2:
+        raise DataError(f"{folder}: expected a folder with a sub-folder per class (two at least), found {len(classes)}")
+    training, validation = [], []
+    for label, path in enumerate(classes):
+        stems = sorted({file.stem for file in path.iterdir() if file.suffix.lower() in (*PICTURES, ".wav")})
+        if not stems:
+            raise DataError(f"{path}: no .png, .jpg or .wav files in it; take the folder away or fill it")
+        for index, stem in enumerate(stems):
+            kept = validation if index % VALIDATION_EVERY == VALIDATION_EVERY - 1 else training
+            kept.append(read_recording(path, stem, label, config))
+    return FolderData(tuple(path.name for path in classes), tuple(training), tuple(validation))
+
+
+def read_recording(folder: Path, stem: str, label: int, config: NetworkConfig) -> Recording:
+    pictures = [folder / f"{stem}{suffix}" for suffix in PICTURES if (folder / f"{stem}{suffix}").is_file()]
+    sound = folder / f"{stem}.wav"
+    image = read_picture(pictures[0], config.image_size) if pictures else None
+    return Recording(image, read_sound(sound, config.sample_rate_hz) if sound.is_file() else None, label)
+
+
+def read_picture(path: Path, size: tuple[int, int]) -> np.ndarray:
+    """uint8 (rows, columns, 3) RGB of `size`."""
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise DataError(f"{path}: not a picture that OpenCV can read")
+    return cv2.cvtColor(cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2RGB)
+
+
+def read_sound(path: Path, rate_hz: int) -> np.ndarray:
+    """float32 (samples,), mono, at `rate_hz`."""
+    try:
+        pcm, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise DataError(f"{path}: not a sound file that can be read ({error})") from error
+    mono = pcm.mean(axis=1)
+    return mono if rate == rate_hz else soxr.resample(mono, rate, rate_hz).astype(np.float32)
+
+
+def validate(predictor: Predictor, recordings: Sequence[Recording], config: NetworkConfig) -> dict[str, float]:
+    """Accuracy 0..1 on recordings (`FolderData.validation`) by "image", "audio", "image + audio", each of those that have
+    these senses; a sense that no recording has is left out."""
+    prompts, figures = predictor.prompts(), {}
+    for senses in (("image",), ("audio",), ("image", "audio")):
+        chosen = [one for one in recordings if one.has(senses)]
+        if chosen:
+            encoded = {
+                "image": predictor.encode("image", np.stack([one.frame(config) for one in chosen])),
+                "audio": predictor.encode("audio", np.stack([one.window(config) for one in chosen])),
+                "text": predictor.encode("text", np.zeros((len(chosen), config.text_length), np.int64)),
+            }
+            guess = predictor.fuse(encoded, senses, prompts)["scores"].argmax(axis=1)
+            figures[" + ".join(senses)] = float(np.mean(guess == [one.label for one in chosen]))
+    return figures

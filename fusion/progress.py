@@ -1,0 +1,44 @@
+"""Progress bars for `train` and `evaluate`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from edgefuse.fusion.evaluation import Progress as EvaluationProgress
+from edgefuse.fusion.training import Progress as TrainingProgress
+
+STAGES = {"pictures": "drawing pictures", "speech": "speaking phrases", "steps": "training"}
+
+
+def bars(console: Console | None) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, TimeRemainingColumn(), TextColumn("{task.fields[losses]}"), console=console)
+
+
+@contextmanager
+def training_bars(console: Console | None = None) -> Iterator[TrainingProgress]:
+    """Bars while the block runs; yields what `train` takes as `progress`."""
+    with bars(console) as shown:
+        tasks: dict[str, int] = {}
+
+        def progress(stage: str, done: int, total: int, losses: dict[str, float]) -> None:
+            if stage not in tasks:
+                tasks[stage] = shown.add_task(STAGES[stage], losses="")
+            text = "  ".join(f"{name} {value:.2f}" for name, value in losses.items() if name in ("total", "fused"))
+            shown.update(tasks[stage], completed=done, total=total, losses=text)
+
+        yield progress
+
+
+@contextmanager
+def evaluation_bar(console: Console | None = None) -> Iterator[EvaluationProgress]:
+    """A bar while the block runs; yields what `evaluate` takes as `progress`."""
+    with bars(console) as shown:
+        task = shown.add_task("evaluating", losses="")
+
+        def progress(what: str, done: int, total: int) -> None:
+            shown.update(task, completed=done, total=total, losses=what)
+
+        yield progress

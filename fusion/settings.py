@@ -1,0 +1,50 @@
+"""What a person can set about training."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class LossWeights(BaseModel):
+    """How much each loss counts; 0 leaves it out."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    fused: float = Field(1.0, ge=0, description="cross-entropy of the fused result")
+    sense: float = Field(1.0, ge=0, description="cross-entropy of each sense alone")
+    attribute: float = Field(0.5, ge=0, description="colour and shape apart, fused and per sense")
+    info_nce: float = Field(0.3, ge=0, description="mutual information between the senses (InfoNCE)")
+    triplet: float = Field(0.3, ge=0, description="triplet loss between the senses")
+    place: float = Field(0.1, ge=0, description="the image attention looks where the object is")
+    agreement: float = Field(0.4, ge=0, description="matched or contradicting")
+
+
+class Dropout(BaseModel):
+    """Chance that a sense is taken away from the fusion in a training example (one at least is left)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    image: float = Field(0.2, ge=0, lt=1)
+    audio: float = Field(0.2, ge=0, lt=1)
+    text: float = Field(0.55, ge=0, lt=1)
+
+
+class TrainingSettings(BaseModel):
+    """The defaults train the shipped checkpoint in under 30 minutes on two CPU cores."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: int = Field(11, ge=1, description="of `steps_per_epoch` steps each")
+    steps_per_epoch: int = Field(250, ge=1)
+    batch: int = Field(64, ge=8, description="examples with all senses per step")
+    extra_pictures: int = Field(24, ge=0, description="pictures per step that tell colour from shape")
+    learning_rate: float = Field(2e-3, gt=0, description="peak of the one-cycle schedule")
+    weight_decay: float = Field(0.03, ge=0)
+    average: float = Field(0.998, ge=0, lt=1, description="decay of the exponential moving average of the weights")
+    pictures_per_pair: int = Field(400, ge=1)
+    utterances_per_pair: int = Field(120, ge=1)
+    audio_features: Literal["log_mel", "mfcc"] = "log_mel"
+    seed: int = Field(0, ge=0)
+    threads: int = Field(2, ge=1)
+    losses: LossWeights = LossWeights()
+    dropout: Dropout = Dropout()

@@ -1,0 +1,210 @@
+"""Training of the reference network: `train(settings, out)`."""
+
+import ctypes
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.tensorboard import SummaryWriter
+
+from edgefuse.fusion.batch import Batch
+from edgefuse.fusion.batches import TabletopBatches
+from edgefuse.fusion.checkpoint import save_checkpoint
+from edgefuse.fusion.config import NetworkConfig
+from edgefuse.fusion.encoders import Encoded
+from edgefuse.fusion.folder import read_folder
+from edgefuse.fusion.folder_batches import FolderBatches
+from edgefuse.fusion.losses import (
+    agreement_loss,
+    attribute_loss,
+    cross_entropy,
+    info_nce,
+    place_loss,
+    triplet,
+)
+from edgefuse.fusion.network import FusionNetwork
+from edgefuse.fusion.pools import Backdrops, scene_pool, utterance_pool
+from edgefuse.fusion.prefetch import Batches, ahead
+from edgefuse.fusion.settings import TrainingSettings
+from edgefuse.fusion.vocabulary import COLORS, LABELS, build_tokenizer
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Parameters of glibc's mallopt."""
+
+Progress = Callable[[str, int, int, dict[str, float]], None]
+"""Called with (stage: "pictures", "speech" or "steps", done, total, losses so far)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """checkpoint: the file written; seconds: all in, data included; losses: of the last 100 steps."""
+
+    checkpoint: Path
+    seconds: float
+    losses: dict[str, float]
+
+
+def keep_freed_memory() -> None:
+    """glibc returns large blocks to the system at once and pays a page fault per 4 KiB when they are next needed, a
+    third of a training step's time; ask it to keep them. Elsewhere than on glibc nothing happens."""
+    try:
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(M_MMAP_THRESHOLD, 1 << 30)
+        libc.mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)
+    except (OSError, AttributeError):
+        pass
+
+
+def silent(stage: str, done: int, total: int, losses: dict[str, float]) -> None:
+    """The progress callback that shows nothing."""
+
+
+def train(
+    settings: TrainingSettings, out: str | Path, progress: Progress = silent, data: str | Path | None = None
+) -> Trained:
+    """Trains, and writes OUT/checkpoint.safetensors and OUT/tensorboard/.
+
+    On the built-in tabletop task; or on `data`, a folder laid out as `fusion/folder.py` says. The weights written are
+    the exponential moving average. Raises `SynthesisError` without espeak-ng, `DataError` for a folder that will
+    not do.
+    """
+    started = time.monotonic()
+    out = Path(out)
+    keep_freed_memory()
+    torch.set_num_threads(settings.threads)
+    torch.manual_seed(settings.seed)
+    tokenizer = build_tokenizer()
+    network = FusionNetwork(NetworkConfig(audio_features=settings.audio_features))
+    labels, batches = LABELS, tabletop_batches(settings, tokenizer, progress) if data is None else None
+    if batches is None:
+        found = read_folder(data, network.config)
+        labels = found.labels
+        batches = FolderBatches(labels, found.training, tokenizer, network.config, settings)
+    averaged, losses = optimise(network, batches, settings, out / "tensorboard", progress)
+    path = out / "checkpoint.safetensors"
+    seconds = time.monotonic() - started
+    save_checkpoint(path, averaged, tokenizer.to_str(), labels, {"training_s": round(seconds), **losses})
+    return Trained(path, seconds, losses)
+
+
+def tabletop_batches(settings: TrainingSettings, tokenizer: Tokenizer, progress: Progress) -> TabletopBatches:
+    seed = settings.seed
+    return TabletopBatches(
+        scene_pool("train", settings.pictures_per_pair, seed, lambda i, n: progress("pictures", i, n, {})),
+        utterance_pool("train", settings.utterances_per_pair, seed, lambda i, n: progress("speech", i, n, {})),
+        Backdrops("train", seed, 120.0),
+        tokenizer, settings.batch, settings.extra_pictures, settings.dropout, seed,
+    )  # fmt: skip
+
+
+def optimise(
+    network: FusionNetwork, batches: Batches, settings: TrainingSettings, log: Path, progress: Progress
+) -> tuple[FusionNetwork, dict[str, float]]:
+    """AdamW, one-cycle learning rate, bfloat16 autocast, moving average. Returns the average and the last losses."""
+    steps = settings.epochs * settings.steps_per_epoch
+    network.train().to(memory_format=torch.channels_last)
+    optimiser = torch.optim.AdamW(parameter_groups(network, settings.weight_decay), lr=settings.learning_rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, steps, pct_start=0.15)
+    averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(settings.average), use_buffers=True)
+    recent: dict[str, float] = {}
+    with SummaryWriter(str(log)) as writer:
+        for step, batch in enumerate(ahead(batches, steps)):
+            losses = batch_losses(network, batch)
+            total = sum(getattr(settings.losses, name) * value for name, value in losses.items())
+            optimiser.zero_grad(set_to_none=True)
+            total.backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), 2.0)
+            optimiser.step()
+            schedule.step()
+            averaged.update_parameters(network)
+            recent = smoothed(recent, {name: value.item() for name, value in {"total": total, **losses}.items()})
+            progress("steps", step + 1, steps, recent)
+            if step % 20 == 0:
+                for name, value in recent.items():
+                    writer.add_scalar(f"loss/{name}", value, step)
+                writer.add_scalar("learning_rate", schedule.get_last_lr()[0], step)
+    return averaged.module.eval(), {name: round(value, 4) for name, value in recent.items()}
+
+
+def parameter_groups(network: FusionNetwork, weight_decay: float) -> list[dict]:
+    """Weight decay for matrices only."""
+    matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
+    vectors = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
+    return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+
+
+def smoothed(recent: dict[str, float], losses: dict[str, float], share: float = 0.02) -> dict[str, float]:
+    """A running mean of each loss."""
+    return {name: (1 - share) * recent.get(name, value) + share * value for name, value in losses.items()}
+
+
+def batch_losses(network: FusionNetwork, batch: Batch) -> dict[str, Tensor]:
+    """Every loss of one batch, unweighted; names as in `LossWeights`."""
+    count, classes = len(batch.labels), len(batch.allowed)
+    image, looked_at, audio, text, prompts = encode(network, batch)
+    tokens = [image.tokens[:count], audio.tokens, text.tokens]
+    embeddings = [image.embedding[:count], audio.embedding, text.embedding]
+    with torch.autocast("cpu", torch.bfloat16):
+        fused = network.fusion.logits(tokens, embeddings, batch.present, prompts)
+        alone = network.fusion.evidence(torch.stack(embeddings, dim=1)) @ prompts.T
+    extra = network.fusion.log_scale[0].exp() * image.embedding[count:].float() @ prompts.float().T
+    own = [cross_entropy(alone[:, m, :classes], batch.sense_labels[:, m], batch.allowed) for m in range(alone.shape[1])]
+    pairs = list(combinations(range(alone.shape[1]), 2))
+    return {
+        "fused": cross_entropy(fused.logits[:, :classes], batch.labels, batch.allowed),
+        "sense": sum(own),
+        "attribute": attribute_losses(torch.cat([alone, fused.logits.unsqueeze(1)], dim=1), extra, batch),
+        "info_nce": sum(aligned(info_nce, embeddings, batch, i, j) for i, j in pairs),
+        "triplet": sum(aligned(triplet, embeddings, batch, i, j) for i, j in pairs),
+        "place": place_loss(looked_at, batch.places),
+        "agreement": agreement_loss(fused.agreement_logit, batch.agree)
+        + shuffled_agreement(network, tokens, embeddings, prompts, batch),
+    }
+
+
+def encode(network: FusionNetwork, batch: Batch) -> tuple[Encoded, Tensor, Encoded, Encoded, Tensor]:
+    """Image, where it looked, audio, text, and the prompts' embeddings; the fixed front ends stay in float32."""
+    encoders = network.encoders
+    with torch.no_grad():
+        pictures = encoders["image"].features.same_size(batch.images).contiguous(memory_format=torch.channels_last)
+        sounds = encoders["audio"].features(batch.audio)
+    with torch.autocast("cpu", torch.bfloat16):
+        image, looked_at = encoders["image"].encode(pictures)
+        audio = encoders["audio"].encode(sounds)
+        return image, looked_at, audio, encoders["text"](batch.text_ids), encoders["text"](batch.prompt_ids).embedding
+
+
+def shuffled_agreement(
+    network: FusionNetwork, tokens: list[Tensor], embeddings: list[Tensor], prompts: Tensor, batch: Batch
+) -> Tensor:
+    """The agreement loss once more, of each image with the sound of the example before: contradictions in plenty."""
+    present = torch.tensor([[True, True, False]]).expand(len(batch.labels), -1)
+    shifted = [tokens[0], tokens[1].roll(1, 0), tokens[2]], [embeddings[0], embeddings[1].roll(1, 0), embeddings[2]]
+    with torch.autocast("cpu", torch.bfloat16):
+        logit = network.fusion.logits(*shifted, present, prompts).agreement_logit
+    return agreement_loss(logit, batch.agree_shifted)
+
+
+def aligned(loss: Callable[..., Tensor], embeddings: list[Tensor], batch: Batch, i: int, j: int) -> Tensor:
+    return loss(embeddings[i], embeddings[j], batch.sense_labels[:, i], batch.sense_labels[:, j])
+
+
+def attribute_losses(logits: Tensor, extra: Tensor, batch: Batch) -> Tensor:
+    """Colour and shape apart: of each sense and of the fused result (n, 4, prompts), and of the extra pictures (extra,
+    prompts); 0 where the classes have no attributes."""
+    classes, colors = len(batch.allowed), len(batch.allowed) + len(COLORS)
+    if logits.shape[2] == classes:
+        return logits.new_zeros(())
+    total = attribute_loss(extra[:, classes:colors], extra[:, colors:], batch.extra_colors, batch.extra_shapes)
+    for column in range(logits.shape[1]):
+        one = logits[:, column]
+        total = total + attribute_loss(
+            one[:, classes:colors], one[:, colors:], batch.colors[:, column], batch.shapes[:, column]
+        )
+    return total

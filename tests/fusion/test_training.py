@@ -1,0 +1,62 @@
+"""Training learns, and leaves a checkpoint and curves."""
+
+import cv2
+import numpy as np
+import pytest
+import soundfile
+
+from edgefuse.fusion.checkpoint import load_checkpoint
+from edgefuse.fusion.errors import DataError
+from edgefuse.fusion.settings import TrainingSettings
+from edgefuse.fusion.training import train
+
+SMALL = {"epochs": 1, "batch": 16, "extra_pictures": 8, "pictures_per_pair": 4, "utterances_per_pair": 3}
+
+
+def test_a_short_training_lowers_the_loss(tmp_path):
+    seen = []
+    settings = TrainingSettings(steps_per_epoch=30, **SMALL)
+    trained = train(settings, tmp_path, lambda stage, done, total, losses: seen.append((stage, done, total, losses)))
+    steps = [losses["total"] for stage, _, _, losses in seen if stage == "steps"]
+    assert len(steps) == 30
+    assert steps[-1] < 0.93 * steps[0]
+    assert {stage for stage, *_ in seen} == {"pictures", "speech", "steps"}
+    loaded = load_checkpoint(trained.checkpoint)
+    assert len(loaded.labels) == 37
+    assert loaded.figures["total"] == trained.losses["total"]
+    assert list((tmp_path / "tensorboard").glob("events.out.tfevents.*"))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    rng = np.random.default_rng(0)
+    for label, color, hz in (("warm cup", (0, 60, 220), 300), ("cold cup", (220, 60, 0), 900)):
+        place = tmp_path / "data" / label
+        place.mkdir(parents=True)
+        for index in range(6):
+            image = np.clip(np.full((60, 90, 3), color) + rng.normal(0, 10, (60, 90, 3)), 0, 255)
+            cv2.imwrite(str(place / f"{index}.png"), image.astype(np.uint8))
+            tone = np.sin(2 * np.pi * hz * np.arange(22_050) / 22_050)
+            soundfile.write(place / f"{index}.wav", 0.3 * tone, 22_050)
+    return tmp_path / "data"
+
+
+def test_training_on_a_folder(folder, tmp_path):
+    seen = []
+    settings = TrainingSettings(steps_per_epoch=12, **SMALL)
+    trained = train(settings, tmp_path / "out", lambda *step: seen.append(step[3]["total"]), folder)
+    assert load_checkpoint(trained.checkpoint).labels == ("cold cup", "warm cup")
+    assert seen[-1] < seen[0]
+
+
+def test_a_folder_that_will_not_do(folder, tmp_path):
+    settings = TrainingSettings(steps_per_epoch=1, **SMALL)
+    with pytest.raises(DataError, match="sub-folder per class"):
+        train(settings, tmp_path / "out", data=tmp_path / "nowhere")
+    (folder / "cold cup" / "0.png").write_text("no picture")
+    with pytest.raises(DataError, match=r"0\.png"):
+        train(settings, tmp_path / "out", data=folder)
+    (folder / "empty").mkdir()
+    (folder / "cold cup" / "0.png").unlink()
+    with pytest.raises(DataError, match="empty"):
+        train(settings, tmp_path / "out", data=folder)
