@@ -1,0 +1,72 @@
+"""One network with random weights, exported once; what a test changes is a copy."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import onnx
+import pytest
+import torch
+
+from edgefuse.export import examples, exporter
+from edgefuse.fusion.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from edgefuse.fusion.config import NetworkConfig
+from edgefuse.fusion.network import FusionNetwork
+from edgefuse.fusion.vocabulary import LABELS, build_tokenizer
+
+FEW_PER_CLASS = 2
+
+
+def random_network(seed: int) -> FusionNetwork:
+    """As at the start of training, but with a fusion that already corrects late fusion: none of its layers is zero."""
+    torch.manual_seed(seed)
+    network = FusionNetwork(NetworkConfig(fusion_layers=1)).eval()
+    with torch.no_grad():
+        for parameter in network.fusion.parameters():
+            if not parameter.any():
+                parameter.normal_(std=0.05)
+    return network
+
+
+@pytest.fixture(scope="session")
+def checkpoint_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("checkpoint") / "random.safetensors"
+    save_checkpoint(path, random_network(seed=3), build_tokenizer().to_str(), LABELS, {})
+    return path
+
+
+@pytest.fixture(scope="session")
+def checkpoint(checkpoint_path: Path) -> Checkpoint:
+    return load_checkpoint(checkpoint_path)
+
+
+@pytest.fixture(scope="session")
+def few_examples() -> Iterator[None]:
+    """Exports verify and calibrate on few examples, so that the tests are quick."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(examples, "VERIFICATION_PER_CLASS", FEW_PER_CLASS)
+        patch.setattr(examples, "CALIBRATION_EXAMPLES", 70)
+        yield
+
+
+@pytest.fixture(scope="session")
+def fp32_bundle(checkpoint_path: Path, tmp_path_factory: pytest.TempPathFactory, few_examples: None) -> Path:
+    path = tmp_path_factory.mktemp("fp32") / "bundle"
+    exporter.export_bundle(checkpoint_path, path, "fp32", command="edgefuse export random.safetensors")
+    return path
+
+
+@pytest.fixture
+def bundle_copy(fp32_bundle: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(fp32_bundle, tmp_path / "copy" / "bundle"))
+
+
+@pytest.fixture
+def traced_before(fp32_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exports take the graphs that were traced for `fp32_bundle`."""
+    names = ("image", "audio", "text", "fusion")
+    monkeypatch.setattr(
+        exporter, "traced", lambda sources, progress: {name: onnx.load(fp32_bundle / f"{name}.onnx") for name in names}
+    )
