@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Debian packages that Python wheels do not bring: the synthesizer that speaks the tabletop task's phrases.
-DEBIAN := espeak-ng
+# Debian packages that Python wheels do not bring: the synthesizer that speaks the tabletop task's phrases, what finds
+# microphones, and the sound server that is the microphone of the tests.
+DEBIAN := espeak-ng libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins
 
 .PHONY: demo test check train default clean
 
@@ -33,7 +34,7 @@ $(BIN)/python:
 	$(BIN)/pip install --quiet --upgrade pip
 
 $(VENV)/.demo: pyproject.toml | $(BIN)/python
-	$(BIN)/pip install --quiet --editable ".[viz]"
+	$(BIN)/pip install --quiet --editable ".[timeline]"
 	touch $@
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python

@@ -20,14 +20,15 @@ from rich.markup import escape
 from rich.progress import Progress, TimeElapsedColumn
 from rich.table import Table
 
-from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP, Bundle, Clip, EdgefuseError, Perceiver
-from edgefuse.runtime.clip import sound_beside
+from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP, Bundle, EdgefuseError, Perceiver
 from edgefuse.runtime.manifest import Manifest
-from edgefuse.runtime.sinks import Sink, deliver
+from edgefuse.runtime.sinks import Observer, Sink, deliver
 from edgefuse.runtime.sinks.console import LiveTable, summary_table
 from edgefuse.runtime.sinks.jsonl import JsonLines
 from edgefuse.runtime.sinks.statistics import RunStatistics
 from edgefuse.runtime.sinks.timeline import Timeline
+from edgefuse.runtime.streams.clip import sound_beside
+from edgefuse.runtime.streams.sources import Source, open_streams
 
 _COLD_STARTS = 5
 _WIDTH_OF_A_FILE = 120
@@ -35,7 +36,8 @@ _FIGURES_SHOWN = 3
 _INTERRUPTED = 130  # as a shell says of a program ended by Ctrl-C
 _EXTRAS = {
     **dict.fromkeys(("torch", "onnx", "onnxscript", "onnxslim", "safetensors", "sklearn", "tensorboard"), "export"),
-    "matplotlib": "viz",
+    "matplotlib": "timeline",
+    "rerun": "viz",
 }
 
 app = typer.Typer(
@@ -77,33 +79,59 @@ def _complain(message: str) -> int:
 
 @app.command()
 def run(
-    source: Annotated[Path, typer.Argument(help="video file; its sound lies beside it")] = DEFAULT_CLIP,
+    file: Annotated[
+        Path | None, typer.Argument(help="video with its sound beside it, or MCAP; else a demo clip")
+    ] = None,
     bundle: Annotated[Path, typer.Option("--bundle", "-b", help="made by `edgefuse export`")] = DEFAULT_BUNDLE,
     audio: Annotated[Path | None, typer.Option(help="sound file, where it is not beside the video")] = None,
-    jsonl: Annotated[str | None, typer.Option(help="write a JSON object per percept; - is the standard output")] = None,
-    timeline: Annotated[Path | None, typer.Option(help="draw the run into this PNG, SVG or PDF")] = None,
+    camera: Annotated[str | None, typer.Option(help="index, /dev/..., URL (RTSP, HTTP) or GStreamer pipeline")] = None,
+    microphone: Annotated[str | None, typer.Option(help="index, name or part of one, or `default`")] = None,
+    topic: Annotated[list[str] | None, typer.Option(help="sense=topic of a recording, where several fit")] = None,
     fast: Annotated[bool, typer.Option("--fast", help="as fast as possible instead of in real time")] = False,
     prompt: Annotated[list[str] | None, typer.Option(help="a text that names a class; may be repeated")] = None,
     drop: Annotated[list[str] | None, typer.Option(help="take this sense away; may be repeated")] = None,
     rate: Annotated[float | None, typer.Option(help="percepts per second at most, not one per frame", min=0.1)] = None,
+    jsonl: Annotated[str | None, typer.Option(help="write a JSON object per percept; - is the standard output")] = None,
+    timeline: Annotated[Path | None, typer.Option(help="draw the run into this PNG, SVG or PDF")] = None,
+    record: Annotated[Path | None, typer.Option(help="record samples and percepts into this MCAP file")] = None,
+    viewer: Annotated[bool, typer.Option("--viewer", help="show the run in Rerun; headless, save an .rrd")] = False,
+    rrd: Annotated[Path | None, typer.Option(help="save the run for Rerun in this file")] = None,
 ) -> None:
-    """Perceive: run a bundle on a clip and show its percepts."""
+    """Perceive: run a bundle on a clip, a recording or live devices, and show its percepts."""
     opened = Bundle.open(bundle)
     senses = _left(opened.manifest, drop or [])
-    clip = _clip(source, audio, senses, live=not fast)
+    nothing_named = file is None and camera is None and microphone is None
+    source = Source(DEFAULT_CLIP if nothing_named else file, audio, camera, microphone, topic or ())
+    streams = open_streams(source, opened.manifest, senses, fast)
     perceiver = Perceiver(opened, prompt or [], senses, rate or "lead")
     console = _console(stderr=jsonl == "-")
     statistics = RunStatistics()
-    sinks: list[Sink] = [statistics]
-    if jsonl is not None:
-        sinks.append(JsonLines(jsonl))
-    if timeline is not None:
-        sinks.append(Timeline(timeline, clip.video, clip.audio))
-    sinks.append(LiveTable(console, statistics))
+    observers = _observers(opened, timeline, viewer, rrd, record)
+    for observer in observers:
+        streams = [observer.tap(stream) for stream in streams]
+    sinks: list[Sink] = [statistics, *([JsonLines(jsonl)] if jsonl else []), *observers, LiveTable(console, statistics)]
     try:
-        deliver(perceiver.perceive(clip), sinks)
+        deliver(perceiver.perceive(*streams), sinks)
     finally:
         console.print(summary_table(statistics, perceiver.senses, perceiver.drops()))
+
+
+def _observers(
+    bundle: Bundle, timeline: Path | None, viewer: bool, rrd: Path | None, record: Path | None
+) -> list[Observer]:
+    """The sinks that take samples as well; the recorder last, so that no file is begun if another is refused."""
+    observers: list[Observer] = []
+    if timeline is not None:
+        observers.append(Timeline(timeline))
+    if viewer or rrd is not None:
+        from edgefuse.runtime.sinks.viewer import Viewer
+
+        observers.append(Viewer(rrd, bundle.manifest))
+    if record is not None:
+        from edgefuse.runtime.sinks.recorder import Recorder
+
+        observers.append(Recorder(record, bundle))
+    return observers
 
 
 def _left(manifest: Manifest, dropped: list[str]) -> list[str]:
@@ -115,11 +143,6 @@ def _left(manifest: Manifest, dropped: list[str]) -> list[str]:
     if not left:
         raise EdgefuseError("--drop took every sense away; leave at least one")
     return left
-
-
-def _clip(video: Path, audio: Path | None, senses: list[str], live: bool) -> Clip:
-    sound = (audio or sound_beside(video)) if "audio" in senses else None
-    return Clip(video if "image" in senses else None, sound, live)
 
 
 @app.command()
@@ -210,12 +233,15 @@ def bench(
 
 
 @app.command()
-def doctor() -> None:
-    """Say what this machine has, and what is missing for what; exit code 1 if edgefuse cannot run here."""
-    from edgefuse.runtime.doctor import examine
+def doctor(
+    camera: Annotated[str | None, typer.Option(help="watch this camera for 3 s")] = None,
+    microphone: Annotated[str | None, typer.Option(help="listen to this microphone for 3 s, or to `default`")] = None,
+) -> None:
+    """Say what this machine has, and what is missing for what; exit code 1 if something that must work does not."""
+    from edgefuse.runtime.doctor import examine, measure
 
     table = Table("", "for", "", box=None)
-    findings = examine()
+    findings = examine() + measure(camera, microphone)
     for finding in findings:
         mark = {"ok": "[green]ok[/]", "missing": "[yellow]missing[/]", "wrong": "[red]wrong[/]"}[finding.state]
         table.add_row(mark, finding.subject, escape(finding.detail))

@@ -1,18 +1,20 @@
 """From a bundle and streams to percepts. Runs on the robot; never imports torch.
 
-One frame's way: `stream.py` -> `aligner.py` (its inlet) -> `encoder.py` -> `tokens.py` -> `fusion.py` -> `percept.py`
+One frame's way: `streams/` -> `aligner.py` (its inlet) -> `encoder.py` -> `tokens.py` -> `fusion.py` -> `percept.py`
 -> `sinks/`; `perceiver.py` says it in one place, `live.py` runs it in threads.
 """
 
 from pathlib import Path
 
 from edgefuse.runtime.bundle import Bundle
-from edgefuse.runtime.clip import Clip
 from edgefuse.runtime.errors import BundleError, EdgefuseError, EngineError, PromptError, SampleError, StreamError
 from edgefuse.runtime.perceiver import Perceiver
 from edgefuse.runtime.percept import Percept, Sense, Trace
 from edgefuse.runtime.samples import AudioChunk, Frame, Sample, Signal, Text
-from edgefuse.runtime.stream import Stream
+from edgefuse.runtime.streams import Stream
+from edgefuse.runtime.streams.camera import Camera
+from edgefuse.runtime.streams.clip import Clip
+from edgefuse.runtime.streams.microphone import Microphone
 
 DEFAULT_BUNDLE = Path(__file__).parent / "default" / "bundle"
 DEFAULT_CLIP = Path(__file__).parent / "default" / "tabletop.mp4"
@@ -23,10 +25,12 @@ __all__ = [
     "AudioChunk",
     "Bundle",
     "BundleError",
+    "Camera",
     "Clip",
     "EdgefuseError",
     "EngineError",
     "Frame",
+    "Microphone",
     "Perceiver",
     "Percept",
     "PromptError",

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from edgefuse.runtime.bundle import Bundle
-from edgefuse.runtime.clip import Clip
 from edgefuse.runtime.perceiver import Perceiver
 from edgefuse.runtime.percept import Percept
 from edgefuse.runtime.samples import Frame
+from edgefuse.runtime.streams.clip import Clip
 
 _WARM_UP_PERCEPTS = 30
 _HALF_A_FRAME_S = 0.016

@@ -6,9 +6,15 @@ import importlib.util
 import os
 import platform
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Literal
+
+from edgefuse.runtime.errors import StreamError
+from edgefuse.runtime.streams.camera import Camera
+from edgefuse.runtime.streams.devices import find_devices, measure_camera, measure_microphone
+from edgefuse.runtime.streams.microphone import Microphone
 
 _EXPORT = ("torch", "onnx", "onnxscript", "onnxslim", "safetensors", "scikit-learn", "tensorboard")
 
@@ -29,10 +35,22 @@ def examine() -> list[Finding]:
         _engine(),
         _packages("run", ("numpy", "opencv-python-headless", "soundfile", "soxr", "tokenizers"), needed=True),
         _packages("train, export, verify", _EXPORT, extra="export"),
-        _packages("timeline picture", ("matplotlib",), extra="viz"),
+        _packages("timeline picture", ("matplotlib",), extra="timeline"),
+        _packages("viewer", ("rerun-sdk",), extra="viz"),
         _program("speech of the tabletop task", "espeak-ng", "apt-get install espeak-ng"),
         _ros(),
+        *_devices(),
     ]
+
+
+def measure(camera: str | None, microphone: str | None) -> list[Finding]:
+    """Watch a camera and listen to a microphone for 3 s; a device that cannot be opened is a finding, not an error."""
+    findings = []
+    if camera is not None:
+        findings.append(_measured(f"camera {camera}", lambda: _camera(camera)))
+    if microphone is not None:
+        findings.append(_measured(f"microphone {microphone}", lambda: _microphone(microphone)))
+    return findings
 
 
 def _engine() -> Finding:
@@ -66,6 +84,43 @@ def _ros() -> Finding:
     if importlib.util.find_spec("rclpy") is None:
         return Finding("ROS 2", "missing", "rclpy not found: source a ROS 2 installation")
     return Finding("ROS 2", "ok", f"rclpy, distribution {os.environ.get('ROS_DISTRO', 'not named')}")
+
+
+def _devices() -> list[Finding]:
+    found = find_devices()
+    cameras = [Finding("camera", "ok", f"{camera.path}: {camera.name}") for camera in found.cameras]
+    microphones = [Finding("microphone", "ok", f"{mic.index}: {mic.name}") for mic in found.microphones]
+    why = found.microphones_missing or "none found"
+    return [
+        *(cameras or [Finding("camera", "missing", "none found")]),
+        *(microphones or [Finding("microphone", "missing", why)]),
+    ]
+
+
+def _measured(subject: str, measurement: Callable[[], tuple[str, str | None]]) -> Finding:
+    try:
+        detail, wrong = measurement()
+    except StreamError as error:
+        return Finding(subject, "wrong", str(error))
+    return Finding(subject, "wrong" if wrong else "ok", f"{wrong}; {detail}" if wrong else detail)
+
+
+def _camera(device: str) -> tuple[str, str | None]:
+    seen = measure_camera(Camera(device))
+    size = f"{seen.format.width} x {seen.format.height}"
+    detail = (
+        f"{size} at {seen.rate_hz:.1f} Hz, jitter {seen.jitter_ms:.1f} ms, longest gap {seen.longest_gap_ms:.0f} ms"
+    )
+    return detail, seen.wrong
+
+
+def _microphone(device: str) -> tuple[str, str | None]:
+    heard = measure_microphone(Microphone(None if device == "default" else device))
+    detail = (
+        f"{heard.device_rate_hz} Hz, clock off by {heard.drift_ppm:.0f} ppm, blocks jitter {heard.jitter_ms:.1f} ms, "
+        f"level {heard.rms_dbfs:.0f} dBFS, peak {heard.peak_dbfs:.0f} dBFS"
+    )
+    return detail, heard.wrong
 
 
 def _version(name: str) -> str | None:

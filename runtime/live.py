@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from edgefuse.runtime.percept import Percept
 from edgefuse.runtime.samples import Sample
-from edgefuse.runtime.stream import Stream
+from edgefuse.runtime.streams import Stream
 
 _JOIN_TIMEOUT_S = 5.0
 _T = TypeVar("_T")

@@ -27,7 +27,7 @@ from edgefuse.runtime.percept import Percept, Trace
 from edgefuse.runtime.prompts import Prompts, encode_prompts
 from edgefuse.runtime.samples import Sample
 from edgefuse.runtime.schedule import AtRate, OnAny, OnLead, Schedule
-from edgefuse.runtime.stream import Stream
+from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.tokens import TokenStore
 from edgefuse.runtime.window import Window
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import Protocol
 
 from edgefuse.runtime.percept import Percept
+from edgefuse.runtime.streams import Stream
 
 
 class Sink(Protocol):
@@ -18,6 +19,14 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Finish what was begun; called once, also after an error."""
+        ...
+
+
+class Observer(Sink, Protocol):
+    """A sink that takes the samples as well."""
+
+    def tap(self, stream: Stream) -> Stream:
+        """The same stream, whose samples it sees as they pass."""
         ...
 
 

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import colorsys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import soundfile
 
 from edgefuse.runtime.errors import EdgefuseError
 from edgefuse.runtime.percept import Percept
+from edgefuse.runtime.samples import AudioChunk, Frame, Sample
+from edgefuse.runtime.streams import Stream
+from edgefuse.runtime.streams.tap import Tap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _SUFFIXES = (".png", ".svg", ".pdf")
 _THUMBNAILS = 10
+_SIDE = 160
+_PICTURE_EVERY_NS = 250_000_000
 _NAMED_COLORS = {
     "red": "#d62728", "orange": "#ff8c1a", "yellow": "#e8c91c", "green": "#2ca02c", "blue": "#1f77b4",
     "purple": "#8e55c4", "nothing": "#dddddd",
@@ -31,10 +35,10 @@ _SENSE_COLORS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd")
 class Timeline:
     """Draws the run into `path` (PNG, SVG or PDF) when it is closed; needs matplotlib.
 
-    `video` and `audio` are the clip's files, shown above the percepts where they are given.
+    What passes through `tap` is shown above the percepts. Keeps all percepts: for runs of minutes, not of days.
     """
 
-    def __init__(self, path: Path, video: Path | None, audio: Path | None) -> None:
+    def __init__(self, path: Path) -> None:
         import matplotlib.pyplot  # noqa: F401  # missing, it is missed now rather than after the run
 
         if path.suffix.lower() not in _SUFFIXES:
@@ -42,9 +46,13 @@ class Timeline:
         if not path.absolute().parent.is_dir():
             raise EdgefuseError(f"{path} cannot be written: there is no directory {path.parent}")
         self._path = path
-        self._video = video
-        self._audio = audio
         self._percepts: list[Percept] = []
+        self._pictures: list[tuple[int, np.ndarray]] = []
+        self._peaks: list[tuple[int, float]] = []
+
+    def tap(self, stream: Stream) -> Stream:
+        """The same stream, whose frames and sound are drawn as well."""
+        return Tap(stream, self._take)
 
     def write(self, percept: Percept) -> None:
         """See Sink."""
@@ -53,11 +61,23 @@ class Timeline:
     def close(self) -> None:
         """See Sink; draws nothing if there was no percept."""
         if self._percepts:
-            draw_timeline(self._path, self._percepts, self._video, self._audio)
+            draw_timeline(self._path, self._percepts, self._pictures, self._peaks)
+
+    def _take(self, sample: Sample) -> None:
+        if isinstance(sample, Frame):
+            if not self._pictures or sample.stamp_ns - self._pictures[-1][0] >= _PICTURE_EVERY_NS:
+                self._pictures.append((sample.stamp_ns, _thumbnail(sample)))
+        elif isinstance(sample, AudioChunk):
+            self._peaks.append((sample.stamp_ns, float(np.abs(sample.pcm).max(initial=0.0))))
 
 
-def draw_timeline(path: Path, percepts: Sequence[Percept], video: Path | None, audio: Path | None) -> None:
-    """Draw percepts over time into `path`."""
+def draw_timeline(
+    path: Path,
+    percepts: Sequence[Percept],
+    pictures: Sequence[tuple[int, np.ndarray]] = (),
+    peaks: Sequence[tuple[int, float]] = (),
+) -> None:
+    """Draw percepts over time into `path`; above them pictures (stamp, RGB) and peaks of the sound (stamp, 0..1)."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -72,8 +92,8 @@ def draw_timeline(path: Path, percepts: Sequence[Percept], video: Path | None, a
     figure.subplots_adjust(left=0.07, right=0.89, top=0.94, bottom=0.05, hspace=0.22)
     figure.align_ylabels(axes)
     axes[0].set_xlim(0, max(seconds[-1], 1e-3))
-    _draw_frames(axes[0], video, float(seconds[-1]))
-    _draw_waveform(axes[1], audio)
+    _draw_pictures(axes[0], [((stamp - start_ns) / 1e9, picture) for stamp, picture in pictures], float(seconds[-1]))
+    _draw_waveform(axes[1], [((stamp - start_ns) / 1e9, peak) for stamp, peak in peaks])
     _draw_labels(axes[2], seconds, percepts, senses)
     _draw_confidence(axes[3], seconds, percepts)
     _draw_weights(axes[4], seconds, percepts, senses)
@@ -86,44 +106,33 @@ def draw_timeline(path: Path, percepts: Sequence[Percept], video: Path | None, a
     pyplot.close(figure)
 
 
-def _draw_frames(axes: Axes, video: Path | None, end_s: float) -> None:
+def _thumbnail(frame: Frame) -> np.ndarray:
+    """The middle square in RGB, small."""
+    height, width, _ = frame.image.shape
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    square = cv2.resize(frame.image[top : top + side, left : left + side], (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(square, cv2.COLOR_BGR2RGB) if frame.encoding == "bgr8" else square
+
+
+def _draw_pictures(axes: Axes, pictures: Sequence[tuple[float, np.ndarray]], end_s: float) -> None:
     axes.set_ylabel("seen")
     axes.set_yticks([])
     width = end_s / _THUMBNAILS
-    for index, picture in enumerate(_thumbnails(video, width)):
+    for index in range(_THUMBNAILS if pictures else 0):
+        middle = (index + 0.5) * width
+        _, picture = min(pictures, key=lambda one: abs(one[0] - middle))
         axes.imshow(picture, extent=(index * width, (index + 0.97) * width, 0, 1), aspect="auto")
     axes.set_ylim(0, 1)
     axes.set_xlim(0, end_s)
 
 
-def _thumbnails(video: Path | None, every_s: float) -> Iterator[np.ndarray]:
-    if video is None:
-        return
-    capture = cv2.VideoCapture(str(video))
-    for index in range(_THUMBNAILS):
-        capture.set(cv2.CAP_PROP_POS_MSEC, (index + 0.5) * every_s * 1e3)
-        there, image = capture.read()
-        if there:
-            yield _middle_square(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
-    capture.release()
-
-
-def _middle_square(image: np.ndarray) -> np.ndarray:
-    height, width, _ = image.shape
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    return image[top : top + side, left : left + side]
-
-
-def _draw_waveform(axes: Axes, audio: Path | None) -> None:
+def _draw_waveform(axes: Axes, peaks: Sequence[tuple[float, float]]) -> None:
     axes.set_ylabel("heard")
     axes.set_yticks([])
-    if audio is None:
-        return
-    pcm, rate_hz = soundfile.read(audio, always_2d=True, dtype="float32")
-    block = rate_hz // 100
-    peaks = np.abs(pcm[: len(pcm) // block * block, 0]).reshape(-1, block).max(axis=1)
-    axes.fill_between((np.arange(len(peaks)) + 0.5) / 100, -peaks, peaks, color="#555555", linewidth=0)
+    if peaks:
+        seconds, heights = np.array(peaks).T
+        axes.fill_between(seconds, -heights, heights, color="#555555", linewidth=0)
 
 
 def _draw_labels(axes: Axes, seconds: np.ndarray, percepts: Sequence[Percept], senses: Sequence[str]) -> None:

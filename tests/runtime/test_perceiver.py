@@ -19,7 +19,7 @@ from edgefuse.runtime import (
     StreamError,
     Text,
 )
-from edgefuse.runtime.clip import sound_beside
+from edgefuse.runtime.streams.clip import sound_beside
 
 MS = 1_000_000
 RATE_HZ = 16_000

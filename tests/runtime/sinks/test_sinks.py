@@ -8,12 +8,12 @@ import pytest
 from rich.console import Console
 
 from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP, Clip, EdgefuseError, Perceiver, Percept
-from edgefuse.runtime.clip import sound_beside
 from edgefuse.runtime.sinks import deliver
 from edgefuse.runtime.sinks.console import LiveTable, percept_panel, summary_table
 from edgefuse.runtime.sinks.jsonl import JsonLines
 from edgefuse.runtime.sinks.statistics import RunStatistics
 from edgefuse.runtime.sinks.timeline import Timeline
+from edgefuse.runtime.streams.clip import sound_beside
 
 
 @pytest.fixture(scope="module")
@@ -75,11 +75,13 @@ def test_the_terminal_shows_label_senses_ages_and_latency(percepts):
     assert "3 out of order" in summary
 
 
-def test_the_timeline_is_a_picture(percepts, tmp_path):
+def test_the_timeline_is_a_picture(tmp_path):
     import cv2
 
     path = tmp_path / "timeline.png"
-    deliver(percepts, [Timeline(path, DEFAULT_CLIP, sound_beside(DEFAULT_CLIP))])
+    timeline = Timeline(path)
+    clip = timeline.tap(Clip(DEFAULT_CLIP, sound_beside(DEFAULT_CLIP), live=False))
+    deliver(itertools.islice(Perceiver.open(DEFAULT_BUNDLE).perceive(clip), 90), [timeline])
     height, width, _ = cv2.imread(str(path)).shape
     assert width > 1000
     assert height > 700

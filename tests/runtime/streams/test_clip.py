@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from edgefuse.runtime import AudioChunk, Clip, Frame, StreamError
-from edgefuse.runtime.clip import sound_beside
+from edgefuse.runtime.streams.clip import sound_beside
 
 FPS, SECONDS, RATE_HZ = 25, 2, 16_000
 

@@ -1,0 +1,77 @@
+"""ROS 2 image messages as frames: sensor_msgs Image and CompressedImage, decoded from a file or received by rclpy."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import cv2
+import numpy as np
+
+from edgefuse.runtime.errors import SampleError, StreamError
+from edgefuse.runtime.samples import Frame
+
+# Encoding -> bytes per pixel, and OpenCV's conversion to BGR.
+_TO_BGR: Final[dict[str, tuple[int, int]]] = {
+    "8UC3": (3, -1),
+    "bgra8": (4, cv2.COLOR_BGRA2BGR),
+    "8UC4": (4, cv2.COLOR_BGRA2BGR),
+    "rgba8": (4, cv2.COLOR_RGBA2BGR),
+    "mono8": (1, cv2.COLOR_GRAY2BGR),
+    "8UC1": (1, cv2.COLOR_GRAY2BGR),
+    "yuv422": (2, cv2.COLOR_YUV2BGR_UYVY),
+    "uyvy": (2, cv2.COLOR_YUV2BGR_UYVY),
+    "yuv422_yuy2": (2, cv2.COLOR_YUV2BGR_YUY2),
+    "yuyv": (2, cv2.COLOR_YUV2BGR_YUY2),
+    "bayer_rggb8": (1, cv2.COLOR_BayerBG2BGR),  # OpenCV names the pattern by its second row
+    "bayer_bggr8": (1, cv2.COLOR_BayerRG2BGR),
+    "bayer_gbrg8": (1, cv2.COLOR_BayerGR2BGR),
+    "bayer_grbg8": (1, cv2.COLOR_BayerGB2BGR),
+}
+
+
+def frame_from_image(message: Any, stamp_ns: int, modality: str) -> Frame:
+    """A sensor_msgs/Image as a Frame; a view of the message's data where that is rgb8 or bgr8.
+
+    Raises StreamError for an encoding that is no picture to us (depth, 16 bit), SampleError for data that do not fit
+    the message's own size.
+    """
+    encoding = message.encoding
+    if encoding in ("rgb8", "bgr8"):
+        return Frame(stamp_ns, _pixels(message, 3), encoding, modality)
+    if encoding not in _TO_BGR:
+        known = ", ".join(["rgb8", "bgr8", *_TO_BGR])
+        raise StreamError(f"the image encoding {encoding!r} is not known here; expected one of {known}")
+    bytes_per_pixel, conversion = _TO_BGR[encoding]
+    pixels = _pixels(message, bytes_per_pixel)
+    try:
+        image = pixels if conversion < 0 else cv2.cvtColor(pixels, conversion)
+    except cv2.error as error:
+        raise SampleError(f"is {encoding} of {message.width}x{message.height}, which cannot be: {error.err}") from error
+    return Frame(stamp_ns, image, "bgr8", modality)
+
+
+def frame_from_compressed_image(message: Any, stamp_ns: int, modality: str) -> Frame:
+    """A sensor_msgs/CompressedImage (JPEG, PNG or what else OpenCV decodes) as a bgr8 Frame.
+
+    Raises StreamError for a depth image or a video codec, SampleError for data that cannot be decoded.
+    """
+    format_ = message.format.lower()
+    if "compresseddepth" in format_ or format_ in ("h264", "h265", "hevc", "av1"):
+        raise StreamError(f"the compressed image format {message.format!r} is not known here; expected jpeg or png")
+    data = np.frombuffer(message.data, np.uint8)
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+    if image is None:
+        raise SampleError(f"holds {len(data)} bytes that are no {message.format} image")
+    return Frame(stamp_ns, image, "bgr8", modality)
+
+
+def _pixels(message: Any, bytes_per_pixel: int) -> np.ndarray:
+    """The picture without the padding at the end of its rows, uint8 (height, width[, bytes_per_pixel])."""
+    height, width, step = message.height, message.width, message.step
+    data = np.frombuffer(message.data, np.uint8)
+    if height * width == 0 or step < width * bytes_per_pixel or len(data) != height * step:
+        raise SampleError(
+            f"says {width}x{height} {message.encoding} in rows of {step} bytes, but holds {len(data)} bytes"
+        )
+    rows = data.reshape(height, step)[:, : width * bytes_per_pixel]
+    return rows.reshape(height, width, bytes_per_pixel) if bytes_per_pixel > 1 else np.ascontiguousarray(rows)

@@ -1,0 +1,123 @@
+"""Samples and percepts as ROS 2 messages.
+
+Each converter `<message>_from_<source>` gives the bytes of one message. `ros_ns` is what to add to a stamp to get ROS
+time [ns since the epoch]. The .msg files in `msg/` are those of the ROS package edgefuse_msgs.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import cv2
+import numpy as np
+
+from edgefuse.runtime.messages.cdr import CdrBuilder
+from edgefuse.runtime.percept import Percept, Sense
+from edgefuse.runtime.samples import AudioChunk, Frame, Signal, Text
+
+ImageFormat: TypeAlias = Literal["jpeg", "png"]
+
+_MSG_DIRECTORY = Path(__file__).parent / "msg"
+_S16_SCALE = 32768
+_STANDARD = {
+    "builtin_interfaces/Time": "int32 sec\nuint32 nanosec\n",
+    "std_msgs/Header": "builtin_interfaces/Time stamp\nstring frame_id\n",
+    "std_msgs/String": "string data\n",
+    "sensor_msgs/CompressedImage": "std_msgs/Header header\nstring format\nuint8[] data\n",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MessageType:
+    """A message's type, and its definition followed by those of the types in it, as MCAP wants it (`ros2msg`)."""
+
+    name: str
+    definition: str
+
+
+def message_type(name: str, *parts: str) -> MessageType:
+    """The type `package/Name`, whose fields are of the types `parts` besides numbers and strings."""
+    separator = "=" * 80
+    definitions = [f"{separator}\nMSG: {part}\n{_definition(part)}" for part in parts]
+    package, short = name.split("/")
+    return MessageType(f"{package}/msg/{short}", "".join([_definition(name), *definitions]))
+
+
+def _definition(name: str) -> str:
+    package, short = name.split("/")
+    if package == "edgefuse_msgs":
+        return (_MSG_DIRECTORY / f"{short}.msg").read_text(encoding="utf-8")
+    return _STANDARD[name]
+
+
+_HEADER = ("std_msgs/Header", "builtin_interfaces/Time")
+COMPRESSED_IMAGE = message_type("sensor_msgs/CompressedImage", *_HEADER)
+AUDIO_CHUNK = message_type("edgefuse_msgs/AudioChunk", *_HEADER)
+SIGNAL = message_type("edgefuse_msgs/Signal", *_HEADER)
+STRING = message_type("std_msgs/String")
+PERCEPT = message_type("edgefuse_msgs/Percept", *_HEADER, "edgefuse_msgs/Sense", "edgefuse_msgs/Trace")
+
+
+def compressed_image_from_frame(frame: Frame, ros_ns: int, image_format: ImageFormat, jpeg_quality: int) -> bytes:
+    """A sensor_msgs/CompressedImage; `png` loses nothing, `jpeg_quality` is 1..100."""
+    bgr = frame.image if frame.encoding == "bgr8" else cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR)
+    if image_format == "jpeg":
+        _, encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality])
+    else:
+        _, encoded = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    header = CdrBuilder().header(frame.stamp_ns + ros_ns, frame.modality)
+    return header.string(image_format).data(encoded.tobytes()).content
+
+
+def audio_chunk_from_chunk(chunk: AudioChunk, ros_ns: int, gap: int) -> bytes:
+    """An edgefuse_msgs/AudioChunk: int16 where that is exact (sound from a 16-bit source), else float32."""
+    encoding, data = _encoded_sound(chunk.pcm)
+    header = CdrBuilder().header(chunk.stamp_ns + ros_ns, chunk.modality)
+    header.number("uint32", chunk.rate_hz).number("uint8", 1).string(encoding)
+    return header.number("uint64", chunk.index).number("uint64", gap).data(data).content
+
+
+def signal_from_signal(signal: Signal, ros_ns: int, gap: int) -> bytes:
+    """An edgefuse_msgs/Signal."""
+    header = CdrBuilder().header(signal.stamp_ns + ros_ns, signal.modality)
+    header.number("float64", signal.rate_hz).number("uint32", signal.values.shape[1])
+    return header.number("uint64", signal.index).number("uint64", gap).floats(signal.values).content
+
+
+def string_from_text(text: Text) -> bytes:
+    """A std_msgs/String, which has no stamp."""
+    return CdrBuilder().string(text.text).content
+
+
+def percept_from_percept(percept: Percept, ros_ns: int, bundle_name: str, bundle_id: str) -> bytes:
+    """An edgefuse_msgs/Percept."""
+    message = CdrBuilder().header(percept.stamp_ns + ros_ns, "")
+    message.string(percept.label).number("float32", percept.confidence)
+    message.strings(list(percept.scores)).floats(np.array(list(percept.scores.values())))
+    message.floats(percept.embedding).number("uint32", len(percept.senses))
+    for name, sense in percept.senses.items():
+        _add_sense(message, name, sense)
+    message.number("float32", _nan_if_none(percept.agreement)).number("bool", percept.contradiction)
+    for milliseconds in (*percept.trace.stages_ms.values(), percept.trace.latency_ms):
+        message.number("float64", milliseconds)
+    return message.string(bundle_name).string(bundle_id).content
+
+
+def _add_sense(message: CdrBuilder, name: str, sense: Sense) -> None:
+    message.string(name).number("bool", sense.valid).number("float32", sense.weight)
+    message.number("float64", _nan_if_none(sense.age_ms))
+    message.string(sense.label or "").number("float32", _nan_if_none(sense.confidence))
+
+
+def _encoded_sound(pcm: np.ndarray) -> tuple[str, bytes]:
+    scaled = pcm * np.float32(_S16_SCALE)
+    if np.array_equal(scaled, np.rint(scaled)) and np.abs(scaled).max(initial=0) < _S16_SCALE:
+        return "S16LE", scaled.astype("<i2").tobytes()
+    return "F32LE", pcm.astype("<f4").tobytes()
+
+
+def _nan_if_none(value: float | None) -> float:
+    return math.nan if value is None else value

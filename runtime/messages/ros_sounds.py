@@ -1,0 +1,89 @@
+"""ROS 2 audio messages as sound: edgefuse_msgs, and the two families called audio_common_msgs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from edgefuse.runtime.errors import SampleError, StreamError
+
+_ENCODINGS: Final[dict[str, tuple[np.dtype[Any], float]]] = {
+    "S8": (np.dtype("i1"), 2.0**7),
+    "S16LE": (np.dtype("<i2"), 2.0**15),
+    "S32LE": (np.dtype("<i4"), 2.0**31),
+    "F32LE": (np.dtype("<f4"), 1.0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A block of sound, float32 (samples, channels) in -1..1; `index` counts samples, None where nobody did.
+
+    Raises SampleError for a rate that cannot be.
+    """
+
+    pcm: np.ndarray
+    rate_hz: int
+    index: int | None
+
+    def __post_init__(self) -> None:
+        if self.rate_hz <= 0:
+            raise SampleError(f"says that its rate is {self.rate_hz} Hz")
+
+
+@dataclass(frozen=True, slots=True)
+class SoundFormat:
+    """What messages without a format of their own hold; the default is what ROS drivers capture."""
+
+    rate_hz: int = 16_000
+    channels: int = 1
+    encoding: str = "S16LE"
+
+
+def format_from_audio_info(message: Any) -> SoundFormat:
+    """An audio_common_msgs/AudioInfo; StreamError if the sound is coded (mp3)."""
+    if message.coding_format.lower() not in ("", "wave", "raw", "pcm"):
+        raise StreamError(f"the sound is coded as {message.coding_format!r}; expected wave (capture it uncompressed)")
+    return SoundFormat(message.sample_rate, message.channels, message.sample_format.upper())
+
+
+def sound_from_audio_chunk(message: Any) -> Sound:
+    """An edgefuse_msgs/AudioChunk."""
+    pcm = _pcm(message.data, SoundFormat(message.sample_rate, message.channels, message.encoding))
+    return Sound(pcm, message.sample_rate, message.index)
+
+
+def sound_from_audio_data(message: Any, form: SoundFormat) -> Sound:
+    """An audio_common_msgs/AudioData or AudioDataStamped of ros-drivers, whose format is told elsewhere."""
+    data = message.audio if hasattr(message, "audio") else message
+    return Sound(_pcm(data.data, form), form.rate_hz, None)
+
+
+def sound_from_audio_stamped(message: Any) -> Sound:
+    """An audio_common_msgs/AudioStamped that carries its format (`audio.info`) and an array for each sample type."""
+    info = message.audio.info
+    data = getattr(message.audio, "audio_data", None) or message.audio.audio
+    for name, bits in (("float32_data", None), ("int16_data", 16), ("int32_data", 32), ("int8_data", 8)):
+        values = np.asarray(getattr(data, name, ()), np.float32)
+        if values.size:
+            scaled = values if bits is None else values / np.float32(1 << (bits - 1))
+            return Sound(_by_channel(scaled, info.channels), info.rate, None)
+    raise SampleError("holds no float32, int16, int32 or int8 samples")
+
+
+def _pcm(data: bytes, form: SoundFormat) -> np.ndarray:
+    if form.encoding not in _ENCODINGS:
+        raise StreamError(f"the sample format {form.encoding!r} is not known here; expected {', '.join(_ENCODINGS)}")
+    dtype, scale = _ENCODINGS[form.encoding]
+    if len(data) % dtype.itemsize:
+        raise SampleError(f"holds {len(data)} bytes, which are no whole number of {form.encoding} samples")
+    values = np.frombuffer(data, dtype)
+    return _by_channel((values if scale == 1 else values / np.float32(scale)).astype(np.float32), form.channels)
+
+
+def _by_channel(values: np.ndarray, channels: int) -> np.ndarray:
+    if channels < 1 or len(values) % channels:
+        raise SampleError(f"holds {len(values)} samples, which are no whole number of {channels} channels")
+    return values.reshape(-1, channels)

@@ -1,0 +1,157 @@
+"""The recorder: samples and percepts into an MCAP file that Foxglove, Rerun and rosbag2 read."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from pathlib import Path
+from typing import BinaryIO, TypeAlias
+
+from mcap.well_known import MessageEncoding, SchemaEncoding
+from mcap.writer import Writer
+
+from edgefuse.runtime.bundle import Bundle, sha256_of
+from edgefuse.runtime.errors import EdgefuseError
+from edgefuse.runtime.manifest import MANIFEST_FILE
+from edgefuse.runtime.messages import ros_messages
+from edgefuse.runtime.messages.ros_messages import ImageFormat, MessageType
+from edgefuse.runtime.percept import Percept
+from edgefuse.runtime.samples import AudioChunk, Frame, Sample, Signal, Text
+from edgefuse.runtime.sinks.backlog import Backlog
+from edgefuse.runtime.streams import Stream
+from edgefuse.runtime.streams.tap import Tap
+
+MODALITY_KEY = "edgefuse.modality"  # in a channel's metadata: the sense that its samples are of
+_TOPIC = "/edgefuse/"
+_CHUNK_BYTES = 1 << 20
+_FLUSH_S = 1.0
+
+Item: TypeAlias = Sample | Percept
+
+
+class Recorder:
+    """Records the streams that pass through `tap`, and as a Sink the percepts. Thread-safe.
+
+    A thread of its own encodes and writes, so no stream waits for the disk: frames that it cannot keep up with are
+    dropped and counted, sound never is (streams that are not live wait instead, and lose nothing). What was sensed
+    until a second ago is on the disk, whatever happens to the process or the power.
+
+    On a full disk the recording ends and perception goes on, since a robot must not go blind for want of a log: one
+    line is logged, and `close` raises EdgefuseError.
+
+    Stamps become ROS time: one constant is added to all of them, and written into the file's metadata.
+    """
+
+    def __init__(
+        self, path: Path, bundle: Bundle | None = None, image_format: ImageFormat = "jpeg", jpeg_quality: int = 90
+    ) -> None:
+        """`path` must not exist yet, EdgefuseError otherwise. `bundle` is whose percepts are recorded."""
+        self._path = path
+        self._image_format = image_format
+        self._jpeg_quality = jpeg_quality
+        self._bundle_name = bundle.manifest.name if bundle else ""
+        self._bundle_id = sha256_of(bundle.directory / MANIFEST_FILE)[:12] if bundle else ""
+        self._opened_ns = time.time_ns()  # the one look at the wall clock: all stamps stay as far apart as they are
+        self._ros_ns = self._opened_ns - time.monotonic_ns()
+        self._next_index: dict[str, int] = {}
+        self._channels: dict[str, int] = {}
+        self._file = _create(path)
+        self._writer = Writer(self._file, chunk_size=_CHUNK_BYTES)
+        self._writer.start(profile="ros2", library="edgefuse")
+        self._flush_due = time.monotonic() + _FLUSH_S
+        self._backlog: Backlog[Item] = Backlog(f"recording to {path}", self._write, self._flush)
+
+    @property
+    def dropped_frames(self) -> int:
+        """Frames that could not be written in time."""
+        return self._backlog.dropped_frames
+
+    def tap(self, stream: Stream) -> Stream:
+        """The same stream, whose samples are recorded as they pass."""
+        if not stream.live:
+            self._ros_ns = self._opened_ns
+        return Tap(stream, lambda sample: self._backlog.put(sample, wait=not stream.live))
+
+    def write(self, percept: Percept) -> None:
+        """See Sink."""
+        self._backlog.put(percept)
+
+    def close(self) -> None:
+        """Write what waits, and the file's index; raises EdgefuseError if the recording had ended before.
+
+        A recording of nothing at all leaves no file.
+        """
+        if self._file.closed:
+            return
+        try:
+            self._backlog.close()
+            self._writer.finish()  # type: ignore[no-untyped-call]
+            self._file.close()
+            if not self._channels:
+                self._path.unlink()
+        except OSError as error:
+            with contextlib.suppress(OSError):  # what is still buffered does not fit on the disk either
+                self._file.close()
+            raise EdgefuseError(
+                f"the recording {self._path} ended early: {error.strerror}; what it holds can be replayed"
+            ) from error
+
+    def _write(self, item: Item) -> None:
+        if not self._channels:
+            self._writer.add_metadata("edgefuse.clock", {"ros_time_minus_stamp_ns": str(self._ros_ns)})
+        if isinstance(item, Percept):
+            self._write_percept(item)
+        else:
+            self._write_sample(item)
+        if time.monotonic() >= self._flush_due:
+            self._flush()
+
+    def _write_sample(self, sample: Sample) -> None:
+        topic, until_ns = _TOPIC + sample.modality, sample.until_ns
+        if isinstance(sample, Frame):
+            data = ros_messages.compressed_image_from_frame(
+                sample, self._ros_ns, self._image_format, self._jpeg_quality
+            )
+            self._add(f"{topic}/compressed", ros_messages.COMPRESSED_IMAGE, sample.modality, until_ns, data)
+        elif isinstance(sample, Text):
+            data = ros_messages.string_from_text(sample)
+            self._add(topic, ros_messages.STRING, sample.modality, until_ns, data)
+        elif isinstance(sample, AudioChunk):
+            data = ros_messages.audio_chunk_from_chunk(sample, self._ros_ns, self._gap(sample, len(sample.pcm)))
+            self._add(topic, ros_messages.AUDIO_CHUNK, sample.modality, until_ns, data)
+        else:
+            data = ros_messages.signal_from_signal(sample, self._ros_ns, self._gap(sample, len(sample.values)))
+            self._add(topic, ros_messages.SIGNAL, sample.modality, until_ns, data)
+
+    def _write_percept(self, percept: Percept) -> None:
+        data = ros_messages.percept_from_percept(percept, self._ros_ns, self._bundle_name, self._bundle_id)
+        published_ns = percept.stamp_ns + round(percept.trace.latency_ms * 1e6)
+        self._add(f"{_TOPIC}percepts", ros_messages.PERCEPT, None, published_ns, data)
+
+    def _gap(self, sample: AudioChunk | Signal, length: int) -> int:
+        missing = sample.index - self._next_index.get(sample.modality, sample.index)
+        self._next_index[sample.modality] = sample.index + length
+        return max(0, missing)
+
+    def _add(self, topic: str, kind: MessageType, modality: str | None, log_ns: int, data: bytes) -> None:
+        if topic not in self._channels:
+            schema = self._writer.register_schema(kind.name, SchemaEncoding.ROS2, kind.definition.encode())
+            metadata = {} if modality is None else {MODALITY_KEY: modality}
+            self._channels[topic] = self._writer.register_channel(topic, MessageEncoding.CDR, schema, metadata)
+        log_ns += self._ros_ns
+        self._writer.add_message(self._channels[topic], log_ns, data, log_ns)
+
+    def _flush(self) -> None:
+        self._flush_due = time.monotonic() + _FLUSH_S
+        self._writer.flush()  # type: ignore[no-untyped-call]
+        os.fsync(self._file.fileno())
+
+
+def _create(path: Path) -> BinaryIO:
+    try:
+        return path.open("xb")
+    except FileExistsError as error:
+        raise EdgefuseError(f"{path} exists already: a recording replaces nothing; choose another name") from error
+    except OSError as error:
+        raise EdgefuseError(f"{path} cannot be written: {error.strerror}") from error

@@ -1,0 +1,57 @@
+"""The microphone: sound at the model's rate, stamped by the clock of its own sound card."""
+
+from __future__ import annotations
+
+from edgefuse.runtime.samples import AudioChunk
+from edgefuse.runtime.streams.device_stream import DeviceStream
+from edgefuse.runtime.streams.sound_card import BACKLOG_S, SoundCard
+from edgefuse.runtime.streams.watchdog import Patience
+
+
+class Microphone(DeviceStream[AudioChunk]):
+    """Yields an AudioChunk per block, mono at `rate_hz`; comes back by itself when the device does.
+
+    `device` is an index, a name or a part of one; by default the system's default input. Channels are averaged. The
+    device runs at `device_rate_hz`, or else at 48 kHz or the rate it prefers, since a sound server's own conversion
+    is often crude. Chunks wait for up to 30 s; what is lost after that, or in the device, is a gap in `index`.
+    """
+
+    def __init__(
+        self,
+        device: int | str | None = None,
+        rate_hz: int = 16_000,
+        channels: int = 1,
+        block_ms: float = 20.0,
+        device_rate_hz: int | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self._sound_card = SoundCard(device, rate_hz, channels, block_ms / 1e3, device_rate_hz)
+        super().__init__(self._sound_card, round(BACKLOG_S * 1e3 / block_ms), patience)
+
+    @property
+    def device_rate_hz(self) -> int | None:
+        """At which rate the device runs; None before it was first opened."""
+        return self._sound_card.source_hz
+
+    @property
+    def drift_ppm(self) -> float:
+        """By how much its clock is faster than the computer's, in millionths."""
+        clock = self._sound_card.clock
+        return 0.0 if clock is None else clock.drift_ppm
+
+    @property
+    def jitter_ms(self) -> float:
+        """How irregularly its blocks arrive (standard deviation); the stamps are freed of it."""
+        clock = self._sound_card.clock
+        return 0.0 if clock is None else clock.jitter_ms
+
+    @property
+    def lost_ms(self) -> float:
+        """How much sound is missing since the first sample: unplugged, overflowed or never sent."""
+        clock, source_hz = self._sound_card.clock, self._sound_card.source_hz
+        return 0.0 if clock is None or source_hz is None else clock.lost * 1e3 / source_hz
+
+    @property
+    def complaint(self) -> str | None:
+        """`silent` or `clipped` while its input has been so for 2 s."""
+        return self._sound_card.level.complaint

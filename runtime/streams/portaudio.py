@@ -1,0 +1,134 @@
+"""PortAudio, through sounddevice: which microphones there are, and opening one.
+
+PortAudio is one per process: it reads the list of devices when it starts, and forgets every open stream when it is
+started anew. So the list is only renewed while no stream is open, and all of it happens under one lock.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from edgefuse.runtime.errors import StreamError
+
+_lock = threading.Lock()
+_open_streams: set[Any] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class MicrophoneOffer:
+    """A device that sound can be recorded from, as PortAudio describes it; `rate_hz` is the one it prefers."""
+
+    index: int
+    name: str
+    host: str
+    channels: int
+    rate_hz: int
+    default: bool
+
+    def __str__(self) -> str:
+        return f"{self.index} {self.name!r} ({self.host}, {self.channels} channels, {self.rate_hz} Hz)"
+
+
+def microphones(renew: bool = False) -> list[MicrophoneOffer]:
+    """The microphones there are, or were when PortAudio started; `renew` looks again unless a stream is open."""
+    sounddevice = _sounddevice()
+    with _lock:
+        if renew and not _open_streams:
+            sounddevice._terminate()
+            sounddevice._initialize()
+        default = sounddevice.default.device[0]
+        hosts = [host["name"] for host in sounddevice.query_hostapis()]
+        return [
+            _offer(device, hosts, default) for device in sounddevice.query_devices() if device["max_input_channels"] > 0
+        ]
+
+
+def find_microphone(wanted: int | str | None, renew: bool = False) -> MicrophoneOffer:
+    """The one microphone with this index, name or part of a name (any case), or the default one.
+
+    Raises StreamError that lists those there are, if none or several fit.
+    """
+    offers = microphones(renew)
+    if wanted is None:
+        fitting = [offer for offer in offers if offer.default]
+    elif isinstance(wanted, int) or wanted.isdigit():
+        fitting = [offer for offer in offers if offer.index == int(wanted)]
+    else:
+        part = wanted.casefold()
+        exact = [offer for offer in offers if offer.name.casefold() == part]
+        fitting = exact or [offer for offer in offers if part in offer.name.casefold()]
+    if len(fitting) != 1:
+        raise StreamError(_not_one(wanted, fitting, offers))
+    return fitting[0]
+
+
+def open_microphone(
+    offer: MicrophoneOffer, rates_hz: list[int], block_s: float, channels: int, callback: Any, ended: Callable[[], None]
+) -> Any:
+    """A started sounddevice.InputStream (float32) at the first of the rates that the device takes.
+
+    Raises StreamError if it takes none. To be handed back to `close_microphone`.
+    """
+    sounddevice = _sounddevice()
+    reason = ""
+    for rate_hz in dict.fromkeys(rates_hz):
+        with _lock:
+            try:
+                stream = sounddevice.InputStream(
+                    samplerate=rate_hz,
+                    blocksize=round(rate_hz * block_s),
+                    device=offer.index,
+                    channels=channels,
+                    dtype="float32",
+                    latency="high",
+                    callback=callback,
+                    finished_callback=ended,
+                )
+                stream.start()
+            except (sounddevice.PortAudioError, ValueError) as error:
+                reason = str(error)
+                continue
+            _open_streams.add(stream)
+            return stream
+    raise StreamError(f"microphone {offer} cannot be opened with {channels} channels at {rates_hz} Hz: {reason}")
+
+
+def close_microphone(stream: Any) -> None:
+    """Stop at once (a source that sends nothing would make an orderly stop wait for ever) and let go; never raises."""
+    with _lock:
+        stream.abort(ignore_errors=True)
+        stream.close(ignore_errors=True)
+        _open_streams.discard(stream)
+
+
+def _sounddevice() -> Any:
+    try:
+        import sounddevice
+    except ModuleNotFoundError as error:
+        raise StreamError("a microphone needs the Python package sounddevice: pip install sounddevice") from error
+    except OSError as error:
+        raise StreamError("a microphone needs PortAudio, which is not here: apt install libportaudio2") from error
+    return sounddevice
+
+
+def _offer(device: dict[str, Any], hosts: list[str], default: int) -> MicrophoneOffer:
+    return MicrophoneOffer(
+        index=device["index"],
+        name=device["name"],
+        host=hosts[device["hostapi"]],
+        channels=device["max_input_channels"],
+        rate_hz=round(device["default_samplerate"]),
+        default=device["index"] == default,
+    )
+
+
+def _not_one(wanted: int | str | None, fitting: list[MicrophoneOffer], offers: list[MicrophoneOffer]) -> str:
+    which = "default microphone" if wanted is None else f"microphone {wanted!r}"
+    if fitting:
+        return f"several fit the {which}: {', '.join(map(str, fitting))}; name one of them by its index"
+    if not offers:
+        return f"there is no {which}, nor any other: is one plugged in, and does `arecord -l` list it?"
+    return f"there is no {which}; there are: {', '.join(map(str, offers))}"

@@ -1,0 +1,30 @@
+"""A tap: a stream whose samples are also handed to someone else, a recorder or a viewer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from edgefuse.runtime.samples import Sample
+from edgefuse.runtime.streams import Stream
+
+
+class Tap:
+    """Yields what `stream` yields, unchanged, after handing it to `take`, in the thread that iterates.
+
+    `take` must not block and must not change the sample.
+    """
+
+    def __init__(self, stream: Stream, take: Callable[[Sample], None]) -> None:
+        self.live = stream.live
+        self._stream = stream
+        self._take = take
+
+    def __iter__(self) -> Iterator[Sample]:
+        """See Stream."""
+        for sample in self._stream:
+            self._take(sample)
+            yield sample
+
+    def close(self) -> None:
+        """See Stream."""
+        self._stream.close()

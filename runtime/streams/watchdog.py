@@ -1,0 +1,182 @@
+"""The watchdog: keeps one device open for ever. The only place where a stream's states change.
+
+    starting -> live <-> stalled -> lost <-> reconnecting -> live ...        any -> ended
+
+A device only opens, reads and closes; it knows nothing of states, and only the watchdog's thread uses it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from edgefuse.runtime.errors import StreamError
+from edgefuse.runtime.samples import NS_PER_S
+from edgefuse.runtime.streams import StreamState
+
+_JOIN_TIMEOUT_S = 3.0
+S_co = TypeVar("S_co", covariant=True)
+S = TypeVar("S")
+
+log = logging.getLogger(__name__)
+
+
+class Device(Protocol[S_co]):
+    """A camera or a microphone, as the watchdog sees it."""
+
+    name: str
+
+    def open(self) -> None:
+        """Open it, or open it again after `close`; raises StreamError with one line that says what is there instead."""
+        ...
+
+    def read(self) -> S_co | None:
+        """The next sample, or None if none came within about a tenth of a second (a driver's own wait may be longer).
+
+        Raises StreamError if the device is gone, EOFError at the end of a file.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of it, whether or not it is open; never raises."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long the watchdog waits [s]: for a device's first sample, for later ones, and before each new try."""
+
+    first_sample_s: float = 5.0
+    stalled_after_s: float = 0.5
+    lost_after_s: float = 2.0
+    retry_first_s: float = 0.05
+    retry_longest_s: float = 0.5
+
+
+class Watchdog(Generic[S]):
+    """Owns the thread that reads a device, opens it again whenever it is lost, and hands every sample to `deliver`.
+
+    A device that cannot be opened the first time ends it, with that error; later losses are states. `deliver` and
+    `ended` are called in that thread.
+    """
+
+    def __init__(
+        self,
+        device: Device[S],
+        deliver: Callable[[S], None],
+        ended: Callable[[], None],
+        patience: Patience | None = None,
+    ) -> None:
+        self.reconnects = 0
+        self.samples = 0
+        self.error: str | None = None
+        self._device = device
+        self._deliver = deliver
+        self._ended = ended
+        self._patience = patience or Patience()
+        self._state: StreamState = "starting"
+        self._heard_ns = 0
+        self._failure: Exception | None = None
+        self._opened = False
+        self._started = threading.Lock()
+        self._start_decided = threading.Event()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"watchdog of {device.name}", daemon=True)
+
+    @property
+    def state(self) -> StreamState:
+        """Now; a live device that has been silent for a while is stalled, even while its driver blocks."""
+        silent_ns = time.monotonic_ns() - self._heard_ns
+        if self._state == "live" and silent_ns > self._patience.stalled_after_s * NS_PER_S:
+            return "stalled"
+        return self._state
+
+    def start(self) -> None:
+        """Start once, and wait until the device is open; raises StreamError if it cannot be opened."""
+        if not self._closing.is_set() and self._started.acquire(blocking=False):
+            self._thread.start()
+        self._start_decided.wait()
+        if not self._opened:
+            self.raise_failure()
+
+    def raise_failure(self) -> None:
+        """Raise what ended the thread, if it was neither `stop` nor the end of a file."""
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        """Close the device and join the thread; a driver that hangs for longer than 3 s is left behind."""
+        self._closing.set()
+        self._start_decided.set()
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join(_JOIN_TIMEOUT_S)
+        self._state = "ended"
+
+    def _run(self) -> None:
+        try:
+            self._keep_open()
+        except Exception as error:  # a thread's border: whoever iterates gets it
+            self.error, self._failure = str(error), error
+        finally:
+            self._state = "ended"
+            self._start_decided.set()
+            self._ended()
+
+    def _keep_open(self) -> None:
+        wait_s = self._patience.retry_first_s
+        while not self._closing.is_set():
+            try:
+                self._open()
+                self._read_until_lost()
+            except EOFError:
+                return
+            except StreamError as error:
+                if not self._opened:
+                    raise
+                if self._state == "live":
+                    wait_s = self._patience.retry_first_s
+                self._lose(error)
+            finally:
+                self._device.close()
+            self._closing.wait(wait_s)
+            wait_s = min(2 * wait_s, self._patience.retry_longest_s)
+
+    def _open(self) -> None:
+        if self._opened:
+            self._state = "reconnecting"
+        self._device.open()
+        self._opened = True
+        self._start_decided.set()
+        self._heard_ns = time.monotonic_ns()
+
+    def _read_until_lost(self) -> None:
+        while not self._closing.is_set():
+            sample = self._device.read()
+            if sample is not None:
+                self._hear()
+                self._deliver(sample)
+            else:
+                self._check_silence()
+
+    def _hear(self) -> None:
+        self._heard_ns = time.monotonic_ns()
+        self.samples += 1
+        if self._state == "reconnecting":
+            self.reconnects += 1
+            log.warning("%s is back", self._device.name)
+        self._state = "live"
+
+    def _check_silence(self) -> None:
+        limit_s = self._patience.lost_after_s if self._state == "live" else self._patience.first_sample_s
+        if time.monotonic_ns() - self._heard_ns > limit_s * NS_PER_S:
+            raise StreamError(f"{self._device.name} is open but has sent nothing for {limit_s:g} s")
+
+    def _lose(self, error: StreamError) -> None:
+        if self._state in ("starting", "live"):
+            log.warning("lost a stream, trying again for ever: %s", error)
+        self.error = str(error)
+        self._state = "lost"
