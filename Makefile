@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # microphones, and the sound server that is the microphone of the tests.
 DEBIAN := espeak-ng libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins
 
-.PHONY: demo test check train default clean
+.PHONY: demo test live check train default clean
 
 demo: $(VENV)/.demo  ## run the default bundle on the default clip in real time
 	$(BIN)/edgefuse run --timeline demo.png --jsonl demo.jsonl
@@ -14,6 +14,9 @@ demo: $(VENV)/.demo  ## run the default bundle on the default clip in real time
 
 test: $(VENV)/.dev  ## the tests
 	$(BIN)/pytest
+
+live: $(VENV)/.dev  ## the default clip played live, over a network camera and a microphone, against the clip itself
+	$(BIN)/python tests/live_tabletop.py
 
 check: $(VENV)/.dev  ## lint and types
 	$(BIN)/ruff check .

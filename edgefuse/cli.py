@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Literal
 
 import cv2
@@ -23,7 +21,7 @@ from rich.table import Table
 from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP, Bundle, EdgefuseError, Perceiver
 from edgefuse.runtime.manifest import Manifest
 from edgefuse.runtime.sinks import Observer, Sink, deliver
-from edgefuse.runtime.sinks.console import LiveTable, summary_table
+from edgefuse.runtime.sinks.console import LiveTable, summary
 from edgefuse.runtime.sinks.jsonl import JsonLines
 from edgefuse.runtime.sinks.statistics import RunStatistics
 from edgefuse.runtime.sinks.timeline import Timeline
@@ -32,10 +30,9 @@ from edgefuse.runtime.streams.sources import Source, open_streams
 
 _COLD_STARTS = 5
 _WIDTH_OF_A_FILE = 120
-_FIGURES_SHOWN = 3
 _INTERRUPTED = 130  # as a shell says of a program ended by Ctrl-C
 _EXTRAS = {
-    **dict.fromkeys(("torch", "onnx", "onnxscript", "onnxslim", "safetensors", "sklearn", "tensorboard"), "export"),
+    **dict.fromkeys(("torch", "onnx", "onnxscript", "safetensors", "sklearn", "tensorboard"), "export"),
     "matplotlib": "timeline",
     "rerun": "viz",
 }
@@ -113,7 +110,7 @@ def run(
     try:
         deliver(perceiver.perceive(*streams), sinks)
     finally:
-        console.print(summary_table(statistics, perceiver.senses, perceiver.drops()))
+        console.print(summary(statistics, perceiver.senses, perceiver.drops()))
 
 
 def _observers(
@@ -154,21 +151,26 @@ def train(
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Train the reference network on the built-in tabletop task, or on a folder of yours; then measure it."""
-    from edgefuse.fusion.checkpoint import load_checkpoint
-    from edgefuse.fusion.evaluation import evaluate
-    from edgefuse.fusion.prediction import NetworkPredictor
+    os.environ.setdefault(
+        "OMP_WAIT_POLICY", "passive"
+    )  # torch's threads else spin, and starve whoever shares the cores
+    from edgefuse.fusion.evaluation import evaluate_checkpoint
+    from edgefuse.fusion.progress import evaluation_bar, training_bars
     from edgefuse.fusion.settings import TrainingSettings
     from edgefuse.fusion.training import train as train_network
 
-    given = {"audio_features": features, "seed": seed} | ({} if epochs is None else {"epochs": epochs})
+    settings = TrainingSettings(audio_features=features, seed=seed)
+    if epochs is not None:
+        settings = settings.model_copy(update={"epochs": epochs})
     console = _console()
-    with _progress(console) as progress:
-        trained = train_network(TrainingSettings(**given), output, progress, data)
+    with training_bars(console) as bars:
+        trained = train_network(settings, output, bars, data)
     console.print(f"{trained.checkpoint}, trained in {trained.seconds / 60:.1f} minutes")
+    for senses, share in trained.accuracy.items():
+        console.print(f"validation accuracy, {senses}: {share:.1%}")
     if data is None:
-        with _progress(console) as progress:
-            report = evaluate(NetworkPredictor(load_checkpoint(trained.checkpoint)), progress=progress)
-        (output / "report.json").write_text(json.dumps(report.as_json(), indent=1) + "\n", encoding="utf-8")
+        with evaluation_bar(console) as bar:
+            report = evaluate_checkpoint(trained.checkpoint, progress=bar)
         console.print(report.table())
 
 
@@ -195,15 +197,22 @@ def export(
 def verify(
     bundle: Annotated[Path, typer.Argument(help="made by `edgefuse export`")],
     checkpoint: Annotated[Path, typer.Option(help="what it was made from")],
+    table: Annotated[bool, typer.Option("--table", help="also the task's whole table, for the bundle")] = False,
 ) -> None:
     """Compare a bundle with its checkpoint: each graph, and the task's accuracy; exit code 1 if a bound is broken."""
+    from edgefuse.export.bundle_predictor import BundlePredictor
     from edgefuse.export.report import verification_table
     from edgefuse.export.verify import verify_bundle
+    from edgefuse.fusion.evaluation import evaluate
+    from edgefuse.fusion.progress import evaluation_bar
 
     console = _console()
     with _progress(console) as progress:
-        verification = verify_bundle(bundle, checkpoint, progress=progress)
+        verification = verify_bundle(bundle, checkpoint, progress)
     console.print(verification_table(verification))
+    if table:
+        with evaluation_bar(console) as bar:
+            console.print(evaluate(BundlePredictor(Bundle.open(bundle)), progress=bar).table())
     for failure in verification.failures:
         print(f"edgefuse: {failure}", file=sys.stderr)
     raise typer.Exit(1 if verification.failures else 0)
@@ -256,16 +265,11 @@ def _console(stderr: bool = False) -> Console:
 
 
 @contextmanager
-def _progress(console: Console) -> Iterator[Callable[..., None]]:
-    """A progress bar on the terminal, as a function of stage, steps done, steps in all and, if any, figures by name."""
+def _progress(console: Console) -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar on the terminal, as a function of stage, steps done and steps in all."""
     with Progress(*Progress.get_default_columns(), TimeElapsedColumn(), console=console, transient=True) as progress:
         task = progress.add_task("", total=None)
-
-        def show(stage: str, done: int, total: int, figures: Mapping[str, float] = MappingProxyType({})) -> None:
-            shown = "  ".join([stage, *(f"{name} {figures[name]:.3f}" for name in list(figures)[:_FIGURES_SHOWN])])
-            progress.update(task, description=shown, completed=done, total=total)
-
-        yield show
+        yield lambda stage, done, total: progress.update(task, description=stage, completed=done, total=total)
 
 
 if __name__ == "__main__":

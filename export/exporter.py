@@ -30,7 +30,7 @@ INT8_GRAPHS = frozenset({"image", "audio", "text", "fusion"})
 """The graphs that an int8 bundle holds in int8: all of them, since each is faster so, within the bounds.
 
 Time of int8 / float32 (ONNX Runtime, one thread, x86 with VNNI): image 0.63, of a 640 x 480 frame 0.71 with the resize
-in both; audio 0.63; text 0.85; fusion 0.90.
+in both; audio 0.63; text 0.85; fusion 0.89.
 """
 
 

@@ -10,14 +10,19 @@ from edgefuse.runtime.manifest import AccuracyCheck, GraphCheck, Precision
 
 END_TO_END = "end to end"
 
+OUTPUTS = ("tokens", "embedding", "scores", "sense_scores", "weights", "agreement")
+
 COSINE_BOUNDS: Mapping[Precision, Mapping[str, float]] = {
-    "fp32": dict.fromkeys(("tokens", "embedding", "scores", "sense_scores", "weights"), 0.9999),
+    "fp32": dict.fromkeys(OUTPUTS, 0.9999),
     "int8": {"tokens": 0.99, "embedding": 0.99, "scores": 0.95, "sense_scores": 0.95, "weights": 0.95},
 }
 """By output: the smallest cosine similarity that is accepted at the 1st percentile of the samples."""
 
-DIFFERENCE_BOUNDS: Mapping[Precision, float] = {"fp32": 1e-3}
-"""The largest absolute difference that is accepted of any output."""
+DIFFERENCE_BOUNDS: Mapping[Precision, Mapping[str, float]] = {
+    "fp32": dict.fromkeys(OUTPUTS, 1e-3),
+    "int8": {"agreement": 0.2},
+}
+"""By output: the largest absolute difference that is accepted."""
 
 ACCURACY_LOSS = 0.01
 """The largest that is accepted for any subset of senses: one point."""
@@ -41,8 +46,8 @@ def graph_check(graph: str, output: str, precision: Precision, reference: np.nda
         cosine_p1=None if cosines is None else float(np.percentile(cosines, 1)),
         cosine_min=None if cosines is None else float(cosines.min()),
         max_abs_difference=float(np.abs(reference.astype(np.float64) - found).max()),
-        cosine_bound=COSINE_BOUNDS.get(precision, {}).get(output),
-        difference_bound=DIFFERENCE_BOUNDS.get(precision),
+        cosine_bound=None if cosines is None else COSINE_BOUNDS.get(precision, {}).get(output),
+        difference_bound=DIFFERENCE_BOUNDS.get(precision, {}).get(output),
     )
 
 

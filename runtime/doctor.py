@@ -16,7 +16,7 @@ from edgefuse.runtime.streams.camera import Camera
 from edgefuse.runtime.streams.devices import find_devices, measure_camera, measure_microphone
 from edgefuse.runtime.streams.microphone import Microphone
 
-_EXPORT = ("torch", "onnx", "onnxscript", "onnxslim", "safetensors", "scikit-learn", "tensorboard")
+_EXPORT = ("torch", "onnx", "onnxscript", "safetensors", "scikit-learn", "tensorboard")
 
 
 @dataclass(frozen=True, slots=True)

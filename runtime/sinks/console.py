@@ -61,8 +61,8 @@ def _senses_table(percept: Percept) -> Table:
     return table
 
 
-def summary_table(statistics: RunStatistics, senses: tuple[str, ...], drops: dict[str, dict[str, int]]) -> Table:
-    """What a run amounted to: one row per sense, and in the caption its percepts, latencies and labels."""
+def summary(statistics: RunStatistics, senses: tuple[str, ...], drops: dict[str, dict[str, int]]) -> Group:
+    """What a run amounted to: one row per sense, then its percepts, latencies and labels."""
     table = Table("sense", "valid", "mean weight", "mean age", "not used", title="summary", title_justify="left")
     for name in senses:
         part = statistics.sense(name)
@@ -70,12 +70,13 @@ def summary_table(statistics: RunStatistics, senses: tuple[str, ...], drops: dic
         if part.valid_share == 0:
             table.add_row(name, "never", "-", "-", dropped, style="dim")
             continue
-        table.add_row(name, f"{part.valid_share:.0%}", f"{part.mean_weight:.2f}", f"{part.mean_age_ms:.0f} ms", dropped)
+        table.add_row(
+            name, f"{part.valid_share:.0%}", f"{part.mean_weight:.2f}", f"{part.mean_age_ms:.0f} ms", dropped
+        )
     most = ", ".join(f"{label} {count}" for label, count in statistics.labels.most_common(5))
-    table.caption = (
+    return Group(
+        table,
         f"{statistics.percepts} percepts at {statistics.rate_hz:.1f} Hz, {statistics.contradictions} contradictions, "
-        f"latency p50 {statistics.latency_ms(50):.2f} ms, p99 {statistics.latency_ms(99):.2f} ms\n"
-        f"most seen: {most or '-'}"
+        f"latency p50 {statistics.latency_ms(50):.2f} ms, p99 {statistics.latency_ms(99):.2f} ms",
+        f"most seen: {most or '-'}",
     )
-    table.caption_justify = "left"
-    return table

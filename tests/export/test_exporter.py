@@ -84,7 +84,7 @@ def test_the_graphs_are_valid_and_carry_their_origin_but_no_path_of_this_machine
         assert os.getcwd().encode() not in model.SerializeToString()
 
 
-def test_an_int8_bundle_holds_int8_graphs_a_third_of_the_size(
+def test_an_int8_bundle_holds_int8_graphs_of_less_than_half_the_size(
     checkpoint_path: Path, fp32_bundle: Path, tmp_path: Path, traced_before: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parity, "ACCURACY_LOSS", 0.05)  # random weights and 74 examples: one flip is over a point
@@ -95,7 +95,7 @@ def test_an_int8_bundle_holds_int8_graphs_a_third_of_the_size(
         operators = [node.op_type for node in onnx.load(target / graph.file).graph.node]
         assert graph.precision == "int8"
         assert "QuantizeLinear" in operators
-    assert Bundle.open(target).size_bytes < 0.4 * Bundle.open(fp32_bundle).size_bytes
+    assert Bundle.open(target).size_bytes < 0.5 * Bundle.open(fp32_bundle).size_bytes
     assert manifest.verified is not None
     assert min(row.cosine_p1 or 1 for row in manifest.verified.graphs if row.output == "embedding") > 0.99
     for stage in ("quantize", "verify"):

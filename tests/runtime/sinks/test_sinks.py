@@ -9,7 +9,7 @@ from rich.console import Console
 
 from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP, Clip, EdgefuseError, Perceiver, Percept
 from edgefuse.runtime.sinks import deliver
-from edgefuse.runtime.sinks.console import LiveTable, percept_panel, summary_table
+from edgefuse.runtime.sinks.console import LiveTable, percept_panel, summary
 from edgefuse.runtime.sinks.jsonl import JsonLines
 from edgefuse.runtime.sinks.statistics import RunStatistics
 from edgefuse.runtime.sinks.timeline import Timeline
@@ -68,11 +68,11 @@ def test_the_terminal_shows_label_senses_ages_and_latency(percepts):
     assert "image" in shown
     assert "never" in shown, "text was never there"
     assert "latency p50" in shown
-    summary = printed(
-        summary_table(statistics, ("image", "audio", "text"), {"image": {"out_of_order": 3}, "audio": {}, "text": {}})
+    said = printed(
+        summary(statistics, ("image", "audio", "text"), {"image": {"out_of_order": 3}, "audio": {}, "text": {}})
     )
-    assert "90 percepts at 30.0 Hz" in summary
-    assert "3 out of order" in summary
+    assert "90 percepts at 30.0 Hz" in said
+    assert "3 out of order" in said
 
 
 def test_the_timeline_is_a_picture(tmp_path):
