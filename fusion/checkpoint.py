@@ -21,6 +21,9 @@ from edgefuse.fusion.network import FusionNetwork
 
 KIND = "edgefuse.fusion.checkpoint"
 SCHEMA = "1"
+SHIPPED = Path(__file__).with_name("tabletop.safetensors")
+"""The trained checkpoint of this repository: what `train` with its defaults gave. Its evaluation is in
+`tabletop_report.json` beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ def save_checkpoint(
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         save_file(stored(network), beside, metadata)
+        beside.chmod(0o644)
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)

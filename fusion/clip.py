@@ -99,7 +99,7 @@ def level_gain(spoken: Utterance) -> np.float32:
 
 def film(path: Path, segments: tuple[Segment, ...], rng: np.random.Generator) -> None:
     """Draws and writes every frame."""
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), FPS, (COLUMNS, ROWS))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), FPS, (COLUMNS, ROWS))
     if not writer.isOpened():
         raise DataError(f"{path}: OpenCV cannot write an mp4v film there; is the folder there and writable?")
     try:

@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-MODALITIES = ("image", "audio", "text")
+Modalities = tuple[Literal["image"], Literal["audio"], Literal["text"]]
+MODALITIES: Modalities = ("image", "audio", "text")
 PADDING_ID = 0
 VOCABULARY_SIZE = 205
 CONTINUATION_FROM = 169
@@ -20,7 +21,7 @@ class NetworkConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    modalities: tuple[Literal["image"], Literal["audio"], Literal["text"]] = MODALITIES
+    modalities: Modalities = MODALITIES
     dim: int = Field(128, ge=16, multiple_of=8, description="width of tokens and of the aligned space")
     heads: int = Field(4, ge=1, description="attention heads, in every transformer block")
     fusion_layers: int = Field(2, ge=1, le=8, description="transformer blocks over the senses' tokens")

@@ -130,6 +130,8 @@ class TextEncoder(nn.Module):
     "red" and "ball", also when the two never met in training. A text of padding only has the embedding 0.
     """
 
+    earlier: Tensor
+
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         length = config.text_length

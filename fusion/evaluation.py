@@ -14,12 +14,12 @@ from sklearn.metrics import classification_report, roc_auc_score
 from edgefuse.fusion.checkpoint import load_checkpoint, save_checkpoint
 from edgefuse.fusion.prediction import EncodedRows, Encoding, NetworkPredictor, Predictor
 from edgefuse.fusion.report import Contradiction, Report, Row
-from edgefuse.fusion.tabletop import NOTHING_LABEL, SNR_DB, Examples, examples, test_set
+from edgefuse.fusion.tabletop import NOTHING_LABEL, SNR_DB, Examples, Situation, examples, test_set
 from edgefuse.fusion.vocabulary import HELD_OUT_LABELS, LABELS, SEEN_LABELS
 
 MODALITIES = ("image", "audio", "text")
 SUBSETS = tuple(subset for size in (1, 2, 3) for subset in combinations(MODALITIES, size))
-SITUATIONS = {"shown": "shown, nothing said", "named": "lamp off, named"}
+SITUATIONS: dict[Situation, str] = {"shown": "shown, nothing said", "named": "lamp off, named"}
 
 Progress = Callable[[str, int, int], None]
 """Called with (what, done, total)."""

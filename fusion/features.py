@@ -48,6 +48,10 @@ class AudioFeatures(nn.Module):
     orthonormal DCT-II over the bands (Davis and Mermelstein 1980), keeping every coefficient.
     """
 
+    basis: Tensor
+    filters: Tensor
+    cosines: Tensor
+
     def __init__(self, kind: str, sample_rate_hz: int, frame_samples: int, hop_samples: int, mel_bands: int) -> None:
         super().__init__()
         self.kind = kind
@@ -80,8 +84,8 @@ def mel_filters(sample_rate_hz: int, frame_samples: int, bands: int, lowest_hz: 
         return 2595 * torch.log10(1 + hz / 700)
 
     bins = torch.arange(frame_samples // 2 + 1, dtype=torch.float64) * sample_rate_hz / frame_samples
-    ends = mel(torch.tensor([lowest_hz, sample_rate_hz / 2], dtype=torch.float64))
-    corners = 700 * (10 ** (torch.linspace(*ends.tolist(), bands + 2, dtype=torch.float64) / 2595) - 1)
+    low, high = mel(torch.tensor([lowest_hz, sample_rate_hz / 2], dtype=torch.float64)).tolist()
+    corners = 700 * (10 ** (torch.linspace(low, high, bands + 2, dtype=torch.float64) / 2595) - 1)
     rising = (bins - corners[:-2, None]) / (corners[1:-1] - corners[:-2])[:, None]
     falling = (corners[2:, None] - bins) / (corners[2:] - corners[1:-1])[:, None]
     filters = torch.minimum(rising, falling).clamp(min=0)

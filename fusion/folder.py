@@ -59,22 +59,30 @@ def read_folder(folder: str | Path, config: NetworkConfig) -> FolderData:
     classes = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
     if len(classes) < 2:
         raise DataError(f"{folder}: expected a folder with a sub-folder per class (two at least), found {len(classes)}")
-    training, validation = [], []
+    training: list[Recording] = []
+    validation: list[Recording] = []
     for label, path in enumerate(classes):
-        stems = sorted({file.stem for file in path.iterdir() if file.suffix.lower() in (*PICTURES, ".wav")})
+        stems: dict[str, list[Path]] = {}
+        for file in sorted(path.iterdir()):
+            if file.suffix.lower() in (*PICTURES, ".wav"):
+                stems.setdefault(file.stem, []).append(file)
         if not stems:
             raise DataError(f"{path}: no .png, .jpg or .wav files in it; take the folder away or fill it")
-        for index, stem in enumerate(stems):
+        for index, files in enumerate(stems.values()):
             kept = validation if index % VALIDATION_EVERY == VALIDATION_EVERY - 1 else training
-            kept.append(read_recording(path, stem, label, config))
+            kept.append(read_recording(files, label, config))
     return FolderData(tuple(path.name for path in classes), tuple(training), tuple(validation))
 
 
-def read_recording(folder: Path, stem: str, label: int, config: NetworkConfig) -> Recording:
-    pictures = [folder / f"{stem}{suffix}" for suffix in PICTURES if (folder / f"{stem}{suffix}").is_file()]
-    sound = folder / f"{stem}.wav"
-    image = read_picture(pictures[0], config.image_size) if pictures else None
-    return Recording(image, read_sound(sound, config.sample_rate_hz) if sound.is_file() else None, label)
+def read_recording(files: list[Path], label: int, config: NetworkConfig) -> Recording:
+    """The picture and the sound among the files of one stem."""
+    image, pcm = None, None
+    for file in files:
+        if file.suffix.lower() == ".wav":
+            pcm = read_sound(file, config.sample_rate_hz)
+        else:
+            image = read_picture(file, config.image_size)
+    return Recording(image, pcm, label)
 
 
 def read_picture(path: Path, size: tuple[int, int]) -> np.ndarray:
@@ -96,8 +104,8 @@ def read_sound(path: Path, rate_hz: int) -> np.ndarray:
 
 
 def validate(predictor: Predictor, recordings: Sequence[Recording], config: NetworkConfig) -> dict[str, float]:
-    """Accuracy 0..1 on recordings (`FolderData.validation`) by "image", "audio", "image + audio", each of those that have
-    these senses; a sense that no recording has is left out."""
+    """Accuracy 0..1 on recordings (`FolderData.validation`) by "image", "audio", "image + audio", each on those that
+    have these senses; a sense that no recording has is left out."""
     prompts, figures = predictor.prompts(), {}
     for senses in (("image",), ("audio",), ("image", "audio")):
         chosen = [one for one in recordings if one.has(senses)]

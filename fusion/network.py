@@ -1,5 +1,7 @@
 """The whole network: one encoder per sense and the fusion of any subset of them."""
 
+from typing import cast
+
 from torch import Tensor, nn
 
 from edgefuse.fusion.attention import AttentionFusion, FusionOutput
@@ -26,6 +28,18 @@ class FusionNetwork(nn.Module):
             {"image": ImageEncoder(config), "audio": AudioEncoder(config), "text": TextEncoder(config)}
         )
         self.fusion = AttentionFusion(config)
+
+    @property
+    def image(self) -> ImageEncoder:
+        return cast(ImageEncoder, self.encoders["image"])
+
+    @property
+    def audio(self) -> AudioEncoder:
+        return cast(AudioEncoder, self.encoders["audio"])
+
+    @property
+    def text(self) -> TextEncoder:
+        return cast(TextEncoder, self.encoders["text"])
 
     def forward(self, image: Tensor, audio: Tensor, text: Tensor, present: Tensor, prompt_ids: Tensor) -> FusionOutput:
         """All in one step: each sense as above, present bool (batch, 3), prompt_ids int64 (classes, length)."""

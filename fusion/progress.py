@@ -4,12 +4,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from edgefuse.fusion.evaluation import Progress as EvaluationProgress
 from edgefuse.fusion.training import Progress as TrainingProgress
 
-STAGES = {"pictures": "drawing pictures", "speech": "speaking phrases", "steps": "training"}
+STAGES = {"pictures": "drawing pictures", "speech": "speaking phrases", "steps": "training", "fusion": "fusion alone"}
 
 
 def bars(console: Console | None) -> Progress:
@@ -21,7 +29,7 @@ def bars(console: Console | None) -> Progress:
 def training_bars(console: Console | None = None) -> Iterator[TrainingProgress]:
     """Bars while the block runs; yields what `train` takes as `progress`."""
     with bars(console) as shown:
-        tasks: dict[str, int] = {}
+        tasks: dict[str, TaskID] = {}
 
         def progress(stage: str, done: int, total: int, losses: dict[str, float]) -> None:
             if stage not in tasks:

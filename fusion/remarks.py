@@ -1,6 +1,7 @@
 """What a person types about the object: often one attribute only, with synonyms and slips of the fingers."""
 
 import string
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -47,7 +48,7 @@ def prompts(rng: np.random.Generator) -> list[str]:
     return pairs + colors + shapes
 
 
-def synonym(word: str, synonyms: dict[str, tuple[str, ...]], rng: np.random.Generator) -> str:
+def synonym(word: str, synonyms: Mapping[str, tuple[str, ...]], rng: np.random.Generator) -> str:
     """The word itself two times in three, else one of its synonyms."""
     return word if rng.random() < 0.65 else pick(synonyms[word], rng)
 

@@ -93,10 +93,11 @@ def random_scene(split: str, shape: str | None, color: tuple[float, float, float
     if rng.random() < 0.4:
         offset = rng.choice([-1, 1]) * rng.uniform(0.55, 1.3)
         scene = replace(scene, occluder=(rng.uniform(0, np.pi), offset, rng.uniform(20, 230)))
-    return replace(scene, **random_pose(shape, rng))
+    tilt, roll = random_pose(shape, rng)
+    return replace(scene, tilt=tilt, roll=roll)
 
 
-def random_pose(shape: str | None, rng: np.random.Generator) -> dict[str, float]:
+def random_pose(shape: str | None, rng: np.random.Generator) -> tuple[float, float]:
     """How the solid stands or lies: tilt and roll [rad]."""
     tilt, roll = rng.normal(0, 0.12, 2)
     lies = {"cylinder": 0.35, "cone": 0.25, "ring": 0.5, "star": 0.6}.get(shape or "", 0.0)
@@ -105,7 +106,7 @@ def random_pose(shape: str | None, rng: np.random.Generator) -> dict[str, float]
         tilt += np.pi / 2 * rng.uniform(0.75, 1.0)
     elif flat_is_upright:
         tilt += rng.uniform(0.1, 0.6)
-    return {"tilt": float(tilt), "roll": float(roll)}
+    return float(tilt), float(roll)
 
 
 def solid(scene: Scene, segments: int) -> tuple[np.ndarray, np.ndarray]:
@@ -143,14 +144,15 @@ def render(scene: Scene, rows: int = 96, columns: int = 128, segments: int = 22)
         vertices, quads = solid(scene, segments)
         draw_shadow(image, view, vertices, light, scene.shadow)
         draw_solid(image, mask, view, vertices, quads, np.array(scene.color), light, scene.gloss)
-        if scene.occluder is not None:
-            draw_occluder(image, mask, view, scene)
+        draw_occluder(image, mask, view, scene)
     small = cv2.resize(np.clip(image, 0, 255), (columns, rows), interpolation=cv2.INTER_AREA)
     return small.astype(np.uint8), cv2.resize(mask.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA)
 
 
 def draw_occluder(image: np.ndarray, mask: np.ndarray, view: View, scene: Scene) -> None:
-    """A grey bar (a pencil, an arm, the edge of a box) in front of the object, in place."""
+    """A grey bar (a pencil, an arm, the edge of a box) in front of the object, in place, where the scene has one."""
+    if scene.occluder is None:
+        return
     angle, offset, grey = scene.occluder
     center = view.project(np.array([[*scene.position, scene.size]]))[0][0]
     unit = scene.size * view.focal / 7

@@ -33,7 +33,7 @@ def lamp_off(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def expose(image: np.ndarray, gain: np.ndarray, blur: float, grain: float, rng: np.random.Generator) -> np.ndarray:
     """One frame: gain per channel (3,), blur deviation [pixels], noise deviation [full scale]."""
-    lit = image.astype(np.float32) * gain.astype(np.float32)
+    lit: np.ndarray = image.astype(np.float32) * gain.astype(np.float32)
     if blur > 0.2:
         lit = cv2.GaussianBlur(lit, (0, 0), blur)
     start = int(rng.integers(len(normal_noise()) - lit.size))

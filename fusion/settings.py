@@ -41,6 +41,9 @@ class TrainingSettings(BaseModel):
     learning_rate: float = Field(2e-3, gt=0, description="peak of the one-cycle schedule")
     weight_decay: float = Field(0.03, ge=0)
     average: float = Field(0.998, ge=0, lt=1, description="decay of the exponential moving average of the weights")
+    fusion_steps: int = Field(500, ge=1, description="of the fusion alone, after the epochs")
+    fusion_rate: float = Field(1e-3, gt=0, description="peak learning rate of these steps")
+    fusion_average: float = Field(0.99, ge=0, lt=1, description="decay of their moving average")
     pictures_per_pair: int = Field(400, ge=1)
     utterances_per_pair: int = Field(120, ge=1)
     audio_features: Literal["log_mel", "mfcc"] = "log_mel"

@@ -80,7 +80,7 @@ def draw_shadow(image: np.ndarray, view: View, vertices: np.ndarray, light: np.n
     """Darkens the table (in place, float image) where the solid hides the light; `light` points towards the lamp."""
     on_table = vertices - vertices[:, 2:] / light[2] * light
     outline = cv2.convexHull(view.project(on_table)[0].astype(np.float32))
-    shade = np.zeros(image.shape[:2], np.float32)
+    shade: np.ndarray = np.zeros(image.shape[:2], np.float32)
     cv2.fillConvexPoly(shade, np.rint(outline).astype(np.int32), 1.0)
     shade = cv2.GaussianBlur(shade, (0, 0), image.shape[1] / 70)
     image *= 1 - strength * shade[:, :, None]

@@ -35,6 +35,6 @@ def stored(key: str, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.
     arrays = make()
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{os.getpid()}-{path.name}")
-    np.savez(beside, **arrays)
+    np.savez(beside, **arrays)  # type: ignore[arg-type]  # NumPy's stub checks them as `allow_pickle` too
     beside.replace(path)
     return arrays

@@ -16,12 +16,12 @@ from edgefuse.fusion.vocabulary import LABELS, PAIRS, SEEN_LABELS, build_tokeniz
 
 WINDOW_SAMPLES = 25_600
 NOTHING_LABEL = len(PAIRS)
-SNR_DB = {"low": 20.0, "middle": 0.0, "high": -5.0}
-"""Of the speech, at the three noise levels of `test_set`."""
-
 Split = Literal["train", "validation", "test"]
 Level = Literal["low", "middle", "high"]
 Situation = Literal["both", "shown", "named"]
+
+SNR_DB: dict[Level, float] = {"low": 20.0, "middle": 0.0, "high": -5.0}
+"""Of the speech, at the three noise levels of `test_set`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,23 +2,24 @@
 
 import ctypes
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
+from typing import cast
 
 import torch
 from tokenizers import Tokenizer
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.tensorboard import SummaryWriter
 
 from edgefuse.fusion.batch import Batch
-from edgefuse.fusion.batches import TabletopBatches
-from edgefuse.fusion.checkpoint import save_checkpoint
+from edgefuse.fusion.batches import SETTLED_SHARES, TabletopBatches
+from edgefuse.fusion.checkpoint import Checkpoint, save_checkpoint
 from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.encoders import Encoded
-from edgefuse.fusion.folder import read_folder
+from edgefuse.fusion.folder import read_folder, validate
 from edgefuse.fusion.folder_batches import FolderBatches
 from edgefuse.fusion.losses import (
     agreement_loss,
@@ -29,25 +30,30 @@ from edgefuse.fusion.losses import (
     triplet,
 )
 from edgefuse.fusion.network import FusionNetwork
-from edgefuse.fusion.pools import Backdrops, scene_pool, utterance_pool
+from edgefuse.fusion.pools import Backdrops, ScenePool, UtterancePool, scene_pool, utterance_pool
+from edgefuse.fusion.prediction import NetworkPredictor
 from edgefuse.fusion.prefetch import Batches, ahead
 from edgefuse.fusion.settings import TrainingSettings
 from edgefuse.fusion.vocabulary import COLORS, LABELS, build_tokenizer
 
+FRESH = 1000
+"""Added to the seed for data that the senses were not trained on."""
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Parameters of glibc's mallopt."""
 
 Progress = Callable[[str, int, int, dict[str, float]], None]
-"""Called with (stage: "pictures", "speech" or "steps", done, total, losses so far)."""
+"""Called with (stage: "pictures", "speech", "steps" or "fusion", done, total, losses so far)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """checkpoint: the file written; seconds: all in, data included; losses: of the last 100 steps."""
+    """checkpoint: the file written; seconds: all in, data included; losses: a running mean at the end; accuracy: on the
+    validation part of a folder of one's own (the tabletop task is evaluated by `evaluate_checkpoint`)."""
 
     checkpoint: Path
     seconds: float
     losses: dict[str, float]
+    accuracy: dict[str, float]
 
 
 def keep_freed_memory() -> None:
@@ -81,61 +87,102 @@ def train(
     torch.manual_seed(settings.seed)
     tokenizer = build_tokenizer()
     network = FusionNetwork(NetworkConfig(audio_features=settings.audio_features))
-    labels, batches = LABELS, tabletop_batches(settings, tokenizer, progress) if data is None else None
-    if batches is None:
-        found = read_folder(data, network.config)
-        labels = found.labels
-        batches = FolderBatches(labels, found.training, tokenizer, network.config, settings)
-    averaged, losses = optimise(network, batches, settings, out / "tensorboard", progress)
-    path = out / "checkpoint.safetensors"
-    seconds = time.monotonic() - started
-    save_checkpoint(path, averaged, tokenizer.to_str(), labels, {"training_s": round(seconds), **losses})
-    return Trained(path, seconds, losses)
+    found = None if data is None else read_folder(data, network.config)
+    labels = found.labels if found else LABELS
+    if found:
+        batches: Batches = FolderBatches(labels, found.training, tokenizer, network.config, settings)
+    else:
+        batches = tabletop_batches(settings, tokenizer, progress)
+    whole, fusion = courses(settings)
+    averaged, losses = optimise(network, network, batches, whole, settings, out / "tensorboard", progress)
+    batches = batches if found else fusion_batches(settings, tokenizer, progress)
+    averaged, losses = optimise(averaged, averaged.fusion, batches, fusion, settings, out / "tensorboard", progress)
+    trained = Checkpoint(averaged, tokenizer, labels, {}, network.config)
+    accuracy = validate(NetworkPredictor(trained), found.validation, network.config) if found else {}
+    path, seconds = out / "checkpoint.safetensors", time.monotonic() - started
+    figures = {"training_s": round(seconds), **losses, **accuracy}
+    save_checkpoint(path, averaged, tokenizer.to_str(), labels, figures)
+    return Trained(path, seconds, losses, accuracy)
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One run of the optimiser: its name in progress and curves, its steps, its peak learning rate, the decay of its
+    moving average."""
+
+    name: str
+    steps: int
+    rate: float
+    average: float
+
+
+def courses(settings: TrainingSettings) -> tuple[Course, Course]:
+    """First the whole network; then the fusion alone, on senses that no longer change."""
+    whole = Course("steps", settings.epochs * settings.steps_per_epoch, settings.learning_rate, settings.average)
+    return whole, Course("fusion", settings.fusion_steps, settings.fusion_rate, settings.fusion_average)
 
 
 def tabletop_batches(settings: TrainingSettings, tokenizer: Tokenizer, progress: Progress) -> TabletopBatches:
-    seed = settings.seed
-    return TabletopBatches(
-        scene_pool("train", settings.pictures_per_pair, seed, lambda i, n: progress("pictures", i, n, {})),
-        utterance_pool("train", settings.utterances_per_pair, seed, lambda i, n: progress("speech", i, n, {})),
+    """For the whole network."""
+    pools = tabletop_pools(settings.pictures_per_pair, settings.utterances_per_pair, settings.seed, progress)
+    return TabletopBatches(*pools, tokenizer, settings.batch, settings.extra_pictures, settings.dropout, settings.seed)
+
+
+def fusion_batches(settings: TrainingSettings, tokenizer: Tokenizer, progress: Progress) -> TabletopBatches:
+    """For the fusion alone: of pictures and phrases on which the senses were not trained, so that it learns how
+    reliable they really are; "nothing" more often, no extra pictures."""
+    seed = settings.seed + FRESH
+    pools = tabletop_pools(settings.pictures_per_pair // 4 + 1, settings.utterances_per_pair // 3 + 1, seed, progress)
+    return TabletopBatches(*pools, tokenizer, settings.batch, 0, settings.dropout, seed, SETTLED_SHARES)
+
+
+def tabletop_pools(
+    pictures: int, utterances: int, seed: int, progress: Progress
+) -> tuple[ScenePool, UtterancePool, Backdrops]:
+    """`pictures` and `utterances` per pair, and background noise, of the training split."""
+    return (
+        scene_pool("train", pictures, seed, lambda i, n: progress("pictures", i, n, {})),
+        utterance_pool("train", utterances, seed, lambda i, n: progress("speech", i, n, {})),
         Backdrops("train", seed, 120.0),
-        tokenizer, settings.batch, settings.extra_pictures, settings.dropout, seed,
-    )  # fmt: skip
+    )
 
 
 def optimise(
-    network: FusionNetwork, batches: Batches, settings: TrainingSettings, log: Path, progress: Progress
-) -> tuple[FusionNetwork, dict[str, float]]:
-    """AdamW, one-cycle learning rate, bfloat16 autocast, moving average. Returns the average and the last losses."""
-    steps = settings.epochs * settings.steps_per_epoch
-    network.train().to(memory_format=torch.channels_last)
-    optimiser = torch.optim.AdamW(parameter_groups(network, settings.weight_decay), lr=settings.learning_rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, steps, pct_start=0.15)
-    averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(settings.average), use_buffers=True)
+    network: FusionNetwork, learned: nn.Module, batches: Batches, course: Course, settings: TrainingSettings, log: Path,
+    progress: Progress,
+) -> tuple[FusionNetwork, dict[str, float]]:  # fmt: skip
+    """AdamW, one-cycle learning rate, bfloat16 autocast, moving average, on `learned`, a part of the network or all of
+    it; the rest stays as it is. Returns the average and the last losses."""
+    network.eval().requires_grad_(False)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in PyTorch's stub
+    learned.train().requires_grad_(True)
+    optimiser = torch.optim.AdamW(parameter_groups(learned, settings.weight_decay), lr=course.rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, course.rate, course.steps, pct_start=0.15)
+    averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(course.average), use_buffers=True)
     recent: dict[str, float] = {}
-    with SummaryWriter(str(log)) as writer:
-        for step, batch in enumerate(ahead(batches, steps)):
+    with SummaryWriter(str(log / course.name)) as writer:
+        for step, batch in enumerate(ahead(batches, course.steps)):
             losses = batch_losses(network, batch)
             total = sum(getattr(settings.losses, name) * value for name, value in losses.items())
             optimiser.zero_grad(set_to_none=True)
             total.backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 2.0)
+            torch.nn.utils.clip_grad_norm_(learned.parameters(), 2.0)
             optimiser.step()
             schedule.step()
             averaged.update_parameters(network)
             recent = smoothed(recent, {name: value.item() for name, value in {"total": total, **losses}.items()})
-            progress("steps", step + 1, steps, recent)
+            progress(course.name, step + 1, course.steps, recent)
             if step % 20 == 0:
                 for name, value in recent.items():
                     writer.add_scalar(f"loss/{name}", value, step)
                 writer.add_scalar("learning_rate", schedule.get_last_lr()[0], step)
-    return averaged.module.eval(), {name: round(value, 4) for name, value in recent.items()}
+    return cast(FusionNetwork, averaged.module.eval()), {name: round(value, 4) for name, value in recent.items()}
 
 
-def parameter_groups(network: FusionNetwork, weight_decay: float) -> list[dict]:
+def parameter_groups(learned: nn.Module, weight_decay: float) -> list[dict]:
     """Weight decay for matrices only."""
-    matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
-    vectors = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
+    matrices = [parameter for parameter in learned.parameters() if parameter.ndim > 1]
+    vectors = [parameter for parameter in learned.parameters() if parameter.ndim <= 1]
     return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
 
 
@@ -158,26 +205,31 @@ def batch_losses(network: FusionNetwork, batch: Batch) -> dict[str, Tensor]:
     pairs = list(combinations(range(alone.shape[1]), 2))
     return {
         "fused": cross_entropy(fused.logits[:, :classes], batch.labels, batch.allowed),
-        "sense": sum(own),
+        "sense": summed(own),
         "attribute": attribute_losses(torch.cat([alone, fused.logits.unsqueeze(1)], dim=1), extra, batch),
-        "info_nce": sum(aligned(info_nce, embeddings, batch, i, j) for i, j in pairs),
-        "triplet": sum(aligned(triplet, embeddings, batch, i, j) for i, j in pairs),
+        "info_nce": summed(aligned(info_nce, embeddings, batch, i, j) for i, j in pairs),
+        "triplet": summed(aligned(triplet, embeddings, batch, i, j) for i, j in pairs),
         "place": place_loss(looked_at, batch.places),
         "agreement": agreement_loss(fused.agreement_logit, batch.agree)
         + shuffled_agreement(network, tokens, embeddings, prompts, batch),
     }
 
 
+def summed(losses: Iterable[Tensor]) -> Tensor:
+    """In their order; of one at least."""
+    first, *others = losses
+    return sum(others, first)
+
+
 def encode(network: FusionNetwork, batch: Batch) -> tuple[Encoded, Tensor, Encoded, Encoded, Tensor]:
     """Image, where it looked, audio, text, and the prompts' embeddings; the fixed front ends stay in float32."""
-    encoders = network.encoders
     with torch.no_grad():
-        pictures = encoders["image"].features.same_size(batch.images).contiguous(memory_format=torch.channels_last)
-        sounds = encoders["audio"].features(batch.audio)
+        pictures = network.image.features.same_size(batch.images).contiguous(memory_format=torch.channels_last)
+        sounds = network.audio.features(batch.audio)
     with torch.autocast("cpu", torch.bfloat16):
-        image, looked_at = encoders["image"].encode(pictures)
-        audio = encoders["audio"].encode(sounds)
-        return image, looked_at, audio, encoders["text"](batch.text_ids), encoders["text"](batch.prompt_ids).embedding
+        image, looked_at = network.image.encode(pictures)
+        audio = network.audio.encode(sounds)
+        return image, looked_at, audio, network.text(batch.text_ids), network.text(batch.prompt_ids).embedding
 
 
 def shuffled_agreement(

@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+CONTRADICTION_BELOW = 0.1
+"""Agreement below this is a contradiction; while half a phrase is in the window it wavers between 0.1 and 0.5."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trace:
@@ -77,8 +80,8 @@ class Percept:
 
     @property
     def contradiction(self) -> bool:
-        """Whether the senses more likely speak of different things: seen one, told another."""
-        return self.agreement is not None and self.agreement < 0.5
+        """Whether the senses speak of different things almost surely: seen one, told another."""
+        return self.agreement is not None and self.agreement < CONTRADICTION_BELOW
 
     def as_json(self) -> dict[str, Any]:
         """What a line of JSONL holds."""

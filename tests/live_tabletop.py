@@ -87,12 +87,16 @@ def part(picture: bytes) -> bytes:
 
 
 def accuracy(percepts: list[dict], start_ns: int, seconds: float) -> tuple[float, int]:
-    """Share of the percepts that speak of the clip's time whose label is the truth, and how many they are."""
+    """Share of the percepts that speak of the clip's time whose label is the truth, and how many they are.
+
+    Where picture and voice contradict each other, no label is the truth.
+    """
     right = [
         percept["label"] == segment["label"]
         for percept in percepts
         for segment in TRUTH
-        if segment["start_s"] <= (percept["stamp_ns"] - start_ns) / 1e9 < min(segment["end_s"], seconds)
+        if segment["label"] is not None
+        and segment["start_s"] <= (percept["stamp_ns"] - start_ns) / 1e9 < min(segment["end_s"], seconds)
     ]
     return float(np.mean(right)), len(right)
 

@@ -10,21 +10,22 @@ from edgefuse.fusion.errors import DataError
 from edgefuse.fusion.settings import TrainingSettings
 from edgefuse.fusion.training import train
 
-SMALL = {"epochs": 1, "batch": 16, "extra_pictures": 8, "pictures_per_pair": 4, "utterances_per_pair": 3}
+POOLS = {"extra_pictures": 8, "pictures_per_pair": 3, "utterances_per_pair": 2}
+SMALL = {"epochs": 1, "fusion_steps": 2, "batch": 12, **POOLS}
 
 
 def test_a_short_training_lowers_the_loss(tmp_path):
     seen = []
-    settings = TrainingSettings(steps_per_epoch=30, **SMALL)
+    settings = TrainingSettings(steps_per_epoch=24, **SMALL)
     trained = train(settings, tmp_path, lambda stage, done, total, losses: seen.append((stage, done, total, losses)))
     steps = [losses["total"] for stage, _, _, losses in seen if stage == "steps"]
-    assert len(steps) == 30
+    assert len(steps) == 24
     assert steps[-1] < 0.93 * steps[0]
-    assert {stage for stage, *_ in seen} == {"pictures", "speech", "steps"}
+    assert {stage for stage, *_ in seen} == {"pictures", "speech", "steps", "fusion"}
     loaded = load_checkpoint(trained.checkpoint)
     assert len(loaded.labels) == 37
-    assert loaded.figures["total"] == trained.losses["total"]
-    assert list((tmp_path / "tensorboard").glob("events.out.tfevents.*"))
+    assert loaded.figures["fused"] == trained.losses["fused"]
+    assert list((tmp_path / "tensorboard" / "steps").glob("events.out.tfevents.*"))
 
 
 @pytest.fixture
@@ -47,6 +48,7 @@ def test_training_on_a_folder(folder, tmp_path):
     trained = train(settings, tmp_path / "out", lambda *step: seen.append(step[3]["total"]), folder)
     assert load_checkpoint(trained.checkpoint).labels == ("cold cup", "warm cup")
     assert seen[-1] < seen[0]
+    assert set(trained.accuracy) == {"image", "audio", "image + audio"}
 
 
 def test_a_folder_that_will_not_do(folder, tmp_path):
