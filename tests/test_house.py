@@ -42,6 +42,12 @@ def test_the_runtime_never_imports_torch():
         assert not {module for module in imports(path) if module.split(".")[0] == "torch"}, path
 
 
+def test_the_ros_nodes_import_only_the_runtime():
+    for path in (HOUSE / "ros_nodes" / "edgefuse_ros").rglob("*.py"):
+        ours = {module for module in imports(path) if module.split(".")[0] == "edgefuse"}
+        assert all(module.startswith("edgefuse.runtime") for module in ours), path
+
+
 def test_nobody_knows_the_command_line():
     for room in MAY_IMPORT:
         for path in (HOUSE / room).rglob("*.py"):
@@ -51,7 +57,7 @@ def test_nobody_knows_the_command_line():
 def test_the_runtime_loads_without_what_is_optional():
     code = (
         "import sys\n"
-        "for name in ('torch', 'onnx', 'matplotlib', 'sklearn', 'safetensors', 'tensorboard', 'rclpy'):\n"
+        "for name in ('torch', 'onnx', 'matplotlib', 'rerun', 'sklearn', 'safetensors', 'tensorboard', 'rclpy'):\n"
         "    sys.modules[name] = None\n"
         "import edgefuse.runtime, edgefuse.cli"
     )
@@ -79,3 +85,4 @@ def test_the_wheel_holds_the_rooms_and_the_default_and_nothing_else(tmp_path):
     for file in ("bundle/manifest.json", "bundle/image.onnx", "tabletop.mp4", "tabletop.wav"):
         assert f"edgefuse/runtime/default/{file}" in names
     assert "edgefuse/runtime/sinks/console.py" in names
+    assert "edgefuse/runtime/messages/msg/Percept.msg" in names

@@ -70,9 +70,7 @@ def summary(statistics: RunStatistics, senses: tuple[str, ...], drops: dict[str,
         if part.valid_share == 0:
             table.add_row(name, "never", "-", "-", dropped, style="dim")
             continue
-        table.add_row(
-            name, f"{part.valid_share:.0%}", f"{part.mean_weight:.2f}", f"{part.mean_age_ms:.0f} ms", dropped
-        )
+        table.add_row(name, f"{part.valid_share:.0%}", f"{part.mean_weight:.2f}", f"{part.mean_age_ms:.0f} ms", dropped)
     most = ", ".join(f"{label} {count}" for label, count in statistics.labels.most_common(5))
     return Group(
         table,

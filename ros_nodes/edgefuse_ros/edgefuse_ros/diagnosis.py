@@ -1,0 +1,124 @@
+"""What /diagnostics says of a node: one status per part, judged by limits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from diagnostic_msgs.msg import DiagnosticStatus
+
+from edgefuse.runtime.streams import StreamHealth
+from edgefuse_ros.conversions import status_from_finding
+from edgefuse_ros.faults import Faults
+from edgefuse_ros.perception import Perception
+from edgefuse_ros.settings import Limits
+
+OK: Final = DiagnosticStatus.OK
+WARN: Final = DiagnosticStatus.WARN
+ERROR: Final = DiagnosticStatus.ERROR
+_THERMAL = Path("/sys/class/thermal")
+
+
+class Diagnosis:
+    """Asked once a second; tells what is wrong now, and counts since the start."""
+
+    def __init__(self, node_name: str, faults: Faults) -> None:
+        self._node_name = node_name
+        self._faults = faults
+        self._faults_seen: dict[str, int] = {}
+        self._cpu_s, self._wall_s = time.process_time(), time.monotonic()
+
+    def of_perception(
+        self, perception: Perception, limits: Limits, bundle_id: str, withheld: int
+    ) -> Iterator[DiagnosticStatus]:
+        """The fusion, then each sense; for a node that is active."""
+        bundle = perception.perceiver.bundle.manifest.name
+        yield self._fusion(perception, limits, f"{bundle} {bundle_id}", withheld)
+        drops, silent_s = perception.perceiver.drops(), perception.silent_s()
+        for sense in perception.perceiver.senses:
+            yield self._sense(sense, perception, limits, drops.get(sense, {}), silent_s[sense])
+
+    def of_state(self, label: str) -> DiagnosticStatus:
+        """A node that is not active."""
+        return self._status("perception", OK, label, {})
+
+    def of_stream(self, name: str, health: StreamHealth) -> DiagnosticStatus:
+        """A device."""
+        level = {"live": OK, "starting": OK, "ended": OK, "stalled": WARN, "reconnecting": WARN, "lost": ERROR}
+        values = {"source": health.name, "samples": health.samples, "overtaken": health.overtaken}
+        values |= {"reconnects": health.reconnects, "last error": health.error or ""}
+        message = health.state if level[health.state] == OK else f"{health.state}: {health.error or 'no samples'}"
+        return self._status(name, level[health.state], message, values)
+
+    def of_faults(self) -> DiagnosticStatus:
+        """What went wrong within the node; WARN while it goes on."""
+        counts = {place: sum(self._faults.of(place).values()) for place in self._faults.places}
+        new = [place for place, count in counts.items() if count > self._faults_seen.get(place, 0)]
+        self._faults_seen = counts
+        message = "; ".join(f"{place}: {self._faults.last(place)}" for place in new) or "none lately"
+        values = {f"{place} {reason}": n for place in counts for reason, n in self._faults.of(place).items()}
+        return self._status("faults", WARN if new else OK, message, values)
+
+    def of_computer(self, warn_c: float) -> DiagnosticStatus:
+        """What the node takes of the CPU since it was last asked, and how hot that is where readable."""
+        cpu_s, wall_s = time.process_time(), time.monotonic()
+        percent = 100 * (cpu_s - self._cpu_s) / max(1e-3, wall_s - self._wall_s)
+        self._cpu_s, self._wall_s = cpu_s, wall_s
+        hottest_c = max(temperatures_c(), default=None)
+        hot = hottest_c is not None and hottest_c > warn_c
+        values = {"cpu of this process [%]": f"{percent:.0f}", "temperature [C]": _shown(hottest_c)}
+        return self._status("computer", WARN if hot else OK, f"hot: {hottest_c:.0f} C" if hot else "fine", values)
+
+    def _fusion(self, perception: Perception, limits: Limits, bundle: str, withheld: int) -> DiagnosticStatus:
+        figures = perception.figures()
+        p99_ms = figures.latency_p99_ms or 0.0
+        level, message = OK, f"{figures.rate_hz:.1f} percepts/s"
+        if figures.rate_hz < limits.rate_warn_hz:
+            level, message = WARN, f"only {figures.rate_hz:.1f} percepts/s"
+        if p99_ms > limits.latency_warn_ms:
+            level = ERROR if p99_ms > limits.latency_error_ms else WARN
+            message = f"late: p99 {p99_ms:.0f} ms"
+        values = {
+            "rate [Hz]": f"{figures.rate_hz:.1f}",
+            "latency p50 [ms]": _shown(figures.latency_p50_ms),
+            "latency p99 [ms]": _shown(figures.latency_p99_ms),
+            "less sure than min_confidence": withheld,
+            "bundle": bundle,
+        }
+        values |= {f"backend of {graph}": backend for graph, backend in perception.perceiver.backends.items()}
+        return self._status("perception", level, message, values)
+
+    def _sense(
+        self, sense: str, perception: Perception, limits: Limits, drops: dict[str, int], silent_s: float
+    ) -> DiagnosticStatus:
+        level, message = OK, "heard" if sense in perception.heard_s else "nothing so far"
+        if sense in limits.expected and silent_s > limits.silent_warn_s:
+            level = ERROR if silent_s > limits.silent_error_s else WARN
+            message = f"silent for {silent_s:.1f} s"
+        latest = perception.latest.senses.get(sense) if perception.latest is not None else None
+        values: dict[str, Any] = {"silent for [s]": f"{silent_s:.2f}"}
+        values["age at the last percept [ms]"] = _shown(None if latest is None else latest.age_ms)
+        values["valid at the last percept"] = latest is not None and latest.valid
+        values |= {f"dropped: {reason}": count for reason, count in drops.items()}
+        values |= {f"refused: {reason}": count for reason, count in self._faults.of(sense).items()}
+        return self._status(sense, level, message, values)
+
+    def _status(self, part: str, level: bytes, message: str, values: dict[str, Any]) -> DiagnosticStatus:
+        return status_from_finding(f"{self._node_name}: {part}", self._node_name, level, message, values)
+
+
+def temperatures_c() -> list[float]:
+    """Of every thermal zone that can be read."""
+    found = []
+    for path in _THERMAL.glob("thermal_zone*/temp"):
+        try:
+            found.append(int(path.read_text()) / 1000)
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+def _shown(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"

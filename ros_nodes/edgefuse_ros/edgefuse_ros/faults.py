@@ -1,0 +1,71 @@
+"""The border of a node: what goes wrong inside is counted and told, and never stops what goes right."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rclpy.impl.rcutils_logger import RcutilsLogger
+
+from edgefuse.runtime import EdgefuseError, SampleError
+
+
+class Faults:
+    """Counts by place and reason; the first of each is logged, all are published in /diagnostics. Thread-safe."""
+
+    def __init__(self, logger: RcutilsLogger) -> None:
+        self._logger = logger
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._last: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def border(self, place: str) -> Iterator[None]:
+        """Nothing that is raised within gets out; `place` is a sense or a part of the node."""
+        try:
+            yield
+        except SampleError as error:
+            self.count(place, error.reason, f"a message was skipped: it {error}")
+        except EdgefuseError as error:
+            self.count(place, type(error).__name__, str(error))
+        except Exception as error:  # the border of the node
+            self.count(place, "unexpected", f"{type(error).__name__}: {error}")
+
+    def count(self, place: str, reason: str, line: str) -> None:
+        """One more; `line` says it in words."""
+        with self._lock:
+            self._counts[place, reason] += 1
+            first = self._counts[place, reason] == 1
+            self._last[place] = line
+        if first:
+            self._logger.warning(f"{place}: {line} (more such are only counted)")
+
+    def of(self, place: str) -> dict[str, int]:
+        """How often, by reason."""
+        with self._lock:
+            return {reason: count for (where, reason), count in self._counts.items() if where == place}
+
+    def last(self, place: str) -> str | None:
+        """The newest, in words."""
+        return self._last.get(place)
+
+    @property
+    def places(self) -> list[str]:
+        """Wherever something went wrong."""
+        with self._lock:
+            return sorted({place for place, _ in self._counts})
+
+
+class RosLogging(logging.Handler):
+    """Sends what edgefuse.runtime logs to the node's log, and so to /rosout."""
+
+    def __init__(self, logger: RcutilsLogger) -> None:
+        super().__init__(logging.WARNING)
+        self._logger = logger
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See logging.Handler."""
+        self._logger.warning(record.getMessage())

@@ -1,0 +1,82 @@
+"""The subscriptions of the perception node: each callback converts, hands over and returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeAlias
+
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import String
+
+from edgefuse.runtime import Sample, Text
+from edgefuse.runtime.manifest import Modality
+from edgefuse.runtime.messages.ros_images import frame_from_compressed_image, frame_from_image
+from edgefuse_msgs.msg import AudioChunk as AudioChunkMessage
+from edgefuse_msgs.msg import Signal as SignalMessage
+from edgefuse_ros import profiles
+from edgefuse_ros.clock import RosClock
+from edgefuse_ros.conversions import signal_from_signal, stamp_ns_from_message
+from edgefuse_ros.faults import Faults
+from edgefuse_ros.series import MappedSignal, Sound, mapped_signals
+
+Convert: TypeAlias = Callable[[Any, int], Sample | None]
+
+
+class Inputs:
+    """Subscribes what the senses need, each on a topic of the sense's name, until `close`.
+
+    image: sensor_msgs/Image, and CompressedImage on `SENSE/compressed`; audio: edgefuse_msgs/AudioChunk; text:
+    std_msgs/String; signal: edgefuse_msgs/Signal, or the message that `signals` maps.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        senses: Sequence[Modality],
+        signals: Sequence[str],
+        push: Callable[[Sample], None],
+        faults: Faults,
+    ) -> None:
+        """`signals` as in PerceptionSettings; raises ParameterError for one that is no mapping."""
+        self._node = node
+        self._clock = RosClock(node)
+        self._push = push
+        self._faults = faults
+        self._subscriptions: list[Any] = []
+        mapped = mapped_signals(signals, senses)
+        for sense in senses:
+            self._subscribe_sense(sense, mapped.get(sense.name))
+
+    def close(self) -> None:
+        """Nothing comes any more."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        self._subscriptions.clear()
+
+    def _subscribe_sense(self, sense: Modality, mapped: MappedSignal | None) -> None:
+        name = sense.name
+        if sense.kind == "image":
+            self._subscribe(name, Image, name, profiles.IMAGE, partial(frame_from_image, modality=name))
+            compressed = partial(frame_from_compressed_image, modality=name)
+            self._subscribe(name, CompressedImage, f"{name}/compressed", profiles.IMAGE, compressed)
+        elif sense.kind == "audio":
+            self._subscribe(name, AudioChunkMessage, name, profiles.AUDIO, Sound(sense.rate_hz, name).chunk)
+        elif sense.kind == "text":
+            self._subscribe(name, String, name, profiles.TEXT, lambda message, now: Text(now, message.data, name))
+        elif mapped is None:
+            self._subscribe(name, SignalMessage, name, profiles.SIGNAL, partial(signal_from_signal, modality=name))
+        else:
+            self._subscribe(name, mapped.type, name, profiles.SIGNAL, mapped.signal)
+
+    def _subscribe(self, sense: str, kind: type[Any], topic: str, qos: QoSProfile, convert: Convert) -> None:
+        take = partial(self._take, sense, convert)
+        self._subscriptions.append(profiles.subscribe(self._node, kind, topic, take, qos))
+
+    def _take(self, sense: str, convert: Convert, message: Any) -> None:
+        with self._faults.border(sense):
+            sample = convert(message, stamp_ns_from_message(message, self._clock.now_ns()))
+            if sample is not None:
+                self._push(sample)

@@ -1,0 +1,75 @@
+"""Sound and signals as they come in messages, made into series whose samples are counted."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from edgefuse.runtime import AudioChunk, SampleError, Signal
+from edgefuse.runtime.manifest import Modality, SignalModality
+from edgefuse.runtime.messages.ros_sounds import sound_from_audio_chunk
+from edgefuse.runtime.samples import NS_PER_S
+from edgefuse.runtime.streams.soundtrack import Soundtrack
+from edgefuse_msgs.msg import AudioChunk as AudioChunkMessage
+from edgefuse_ros.conversions import signal_from_message
+from edgefuse_ros.parameters import ParameterError
+
+
+class Sound:
+    """One topic of sound, made mono at the rate that the bundle wants."""
+
+    def __init__(self, rate_hz: int, sense: str) -> None:
+        self._track = Soundtrack(rate_hz, sense)
+
+    def chunk(self, message: AudioChunkMessage, stamp_ns: int) -> AudioChunk | None:
+        """None while resampling holds it back; raises SampleError for one that is empty or not as it says."""
+        sound = sound_from_audio_chunk(message)
+        if not len(sound.pcm) or sound.rate_hz <= 0:
+            raise SampleError(f"holds {len(sound.pcm)} samples at {sound.rate_hz} Hz")
+        return self._track.chunk(sound, stamp_ns)
+
+
+@dataclass(slots=True)
+class MappedSignal:
+    """One topic whose messages hold one vector each, numbered by their stamps."""
+
+    type: type[Any]
+    sense: SignalModality
+    fields: Sequence[str]
+    _first_ns: int | None = field(default=None, init=False)
+
+    def signal(self, message: Any, stamp_ns: int) -> Signal:
+        """Raises SampleError where a field is missing."""
+        if self._first_ns is None:
+            self._first_ns = stamp_ns
+        index = round((stamp_ns - self._first_ns) * self.sense.rate_hz / NS_PER_S)
+        return signal_from_message(message, self.fields, stamp_ns, self.sense.rate_hz, index, self.sense.name)
+
+
+def mapped_signals(mappings: Sequence[str], senses: Sequence[Modality]) -> dict[str, MappedSignal]:
+    """From lines such as 'touch geometry_msgs/msg/WrenchStamped wrench.force.x'; raises ParameterError."""
+    mapped = [_mapped(line, senses) for line in mappings]
+    return {signal.sense.name: signal for signal in mapped}
+
+
+def _mapped(line: str, senses: Sequence[Modality]) -> MappedSignal:
+    if len(line.split()) < 3:
+        raise ParameterError(f"signals: {line!r} should be SENSE PACKAGE/msg/TYPE FIELD ...")
+    name, type_name, *fields = line.split()
+    signals = {sense.name: sense for sense in senses if sense.kind == "signal"}
+    if name not in signals:
+        raise ParameterError(f"signals: {line!r}: the bundle's signals are {', '.join(signals) or 'none'}")
+    if len(fields) != signals[name].channels:
+        raise ParameterError(f"signals: {line!r} names {len(fields)} fields, {name} has {signals[name].channels}")
+    return MappedSignal(_message_type(type_name), signals[name], fields)
+
+
+def _message_type(name: str) -> type[Any]:
+    try:
+        package, kind, short = name.split("/")
+        found: type[Any] = getattr(importlib.import_module(f"{package}.{kind}"), short)
+    except (ValueError, ImportError, AttributeError) as error:
+        raise ParameterError(f"signals: {name!r} is no message type that is installed: {error}") from error
+    return found

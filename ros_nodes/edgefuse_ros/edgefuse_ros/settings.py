@@ -1,0 +1,105 @@
+"""The settings of the nodes; ROS parameters are declared from these models, so that a setting exists once."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+def _live(default: Any, description: str, **limits: Any) -> Any:
+    """A setting that may change at any time, also while the node is active."""
+    return Field(default, description=description, json_schema_extra={"live": True}, **limits)
+
+
+class Settings(BaseModel):
+    """What is common to all: unknown names and values out of range are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MaxAge(Settings):
+    """From what age on evidence is masked out [ms], by kind of sense; 0: what the bundle says."""
+
+    image: float = _live(0.0, "older frames are masked out [ms]; 0: as the bundle says", ge=0.0, le=60_000.0)
+    audio: float = _live(0.0, "older sound is masked out [ms]; 0: as the bundle says", ge=0.0, le=60_000.0)
+    text: float = _live(0.0, "older text is masked out [ms]; 0: as the bundle says", ge=0.0, le=600_000.0)
+    signal: float = _live(0.0, "older signals are masked out [ms]; 0: as the bundle says", ge=0.0, le=60_000.0)
+
+
+class Offset(Settings):
+    """By how much a sense's stamps are late compared with the others' [ms], as `edgefuse calibrate sync` measures."""
+
+    image: float = Field(0.0, description="by how much frames are stamped late [ms]", ge=-1000.0, le=1000.0)
+    audio: float = Field(0.0, description="by how much sound is stamped late [ms]", ge=-1000.0, le=1000.0)
+    text: float = Field(0.0, description="by how much text is stamped late [ms]", ge=-1000.0, le=1000.0)
+    signal: float = Field(0.0, description="by how much signals are stamped late [ms]", ge=-1000.0, le=1000.0)
+
+
+class Limits(Settings):
+    """From where on /diagnostics says WARN or ERROR."""
+
+    expected: list[str] = _live(["image", "audio"], "senses whose silence is a fault; ['']: none")
+    silent_warn_s: float = _live(1.0, "WARN when an expected sense has been silent for so long [s]", ge=0.0, le=3600.0)
+    silent_error_s: float = _live(3.0, "ERROR when it has been silent for so long [s]", ge=0.0, le=3600.0)
+    latency_warn_ms: float = _live(150.0, "WARN when the latency's p99 is above [ms]", ge=0.0, le=60_000.0)
+    latency_error_ms: float = _live(500.0, "ERROR when the latency's p99 is above [ms]", ge=0.0, le=60_000.0)
+    rate_warn_hz: float = _live(1.0, "WARN when percepts come less often [Hz]", ge=0.0, le=1000.0)
+    temperature_warn_c: float = _live(85.0, "WARN when the CPU is hotter [degrees Celsius]", ge=0.0, le=150.0)
+
+
+class PerceptionSettings(Settings):
+    """What the perceiver of a node is told."""
+
+    bundle: str = _live("", "directory made by `edgefuse export`; empty: the one that ships with edgefuse")
+    prompts: list[str] = _live([], "texts that name the classes; ['']: the bundle's own labels")
+    senses: list[str] = Field([], description="the bundle's senses to use; ['']: all")
+    fuse_on: Literal["lead", "any"] = _live("lead", "a percept on each new evidence of the first sense, or of any")
+    fusion_rate_hz: float = _live(0.0, "percepts per second at most [Hz]; 0: as fuse_on says", ge=0.0, le=1000.0)
+    min_confidence: float = _live(0.0, "percepts less sure are not published, only counted", ge=0.0, le=1.0)
+    frame_id: str = Field("", description="frame_id of the percepts")
+    signals: list[str] = Field(
+        [],
+        description="senses of kind signal that come as other messages: 'SENSE PACKAGE/msg/TYPE FIELD FIELD ...', such "
+        "as 'touch geometry_msgs/msg/WrenchStamped wrench.force.x wrench.force.y'; on the topic SENSE",
+    )
+    autostart: bool = Field(False, description="configure and activate at the start, without being told")
+    max_age_ms: MaxAge = MaxAge()
+    offset_ms: Offset = Offset()
+    limits: Limits = Limits()
+
+
+class ClipSettings(Settings):
+    """A file played instead of a device."""
+
+    clip: str = Field("", description="play this file instead of a device; empty: the device")
+    clip_start_s: float = Field(
+        0.0, description="ROS time at which the file begins [s], so that several nodes agree; 0: at once", ge=0.0
+    )
+
+
+class CameraSettings(ClipSettings):
+    """A camera; what is 0 or empty is left to the driver."""
+
+    device: str = Field("0", description="index, /dev/v4l/by-id/..., RTSP or HTTP URL, or GStreamer pipeline")
+    width: int = Field(0, description="[pixels]; 0: the driver's choice", ge=0, le=16_384)
+    height: int = Field(0, description="[pixels]; 0: the driver's choice", ge=0, le=16_384)
+    rate_hz: float = Field(0.0, description="frames per second [Hz]; 0: the driver's choice", ge=0.0, le=1000.0)
+    pixel_format: str = Field("", description="four letters such as MJPG or YUYV; empty: the driver's choice")
+    frame_id: str = Field("camera", description="frame_id of the images")
+
+
+class MicrophoneSettings(ClipSettings):
+    """A microphone."""
+
+    device: str = Field("", description="index, name or part of a name; empty: the system's default input")
+    rate_hz: int = Field(16_000, description="of the published sound [Hz]", ge=4000, le=192_000)
+    channels: int = Field(1, description="of the device; they are averaged", ge=1, le=64)
+    frame_id: str = Field("microphone", description="frame_id of the sound")
+
+
+class OnboardSettings(PerceptionSettings):
+    """Devices and perceiver in one process."""
+
+    camera: CameraSettings = CameraSettings()
+    microphone: MicrophoneSettings = MicrophoneSettings()

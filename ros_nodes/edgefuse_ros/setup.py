@@ -1,0 +1,23 @@
+"""edgefuse_ros for colcon, and for pip where ROS 2 comes from wheels."""
+
+from glob import glob
+
+from setuptools import setup
+
+NODES = ("perception_node", "onboard_node", "camera_node", "microphone_node")
+SHARE = "share/edgefuse_ros"
+
+setup(
+    name="edgefuse_ros",
+    version="0.1.0",
+    description="edgefuse on the robot: camera, microphone and text in, percepts out",
+    packages=["edgefuse_ros"],
+    data_files=[
+        ("share/ament_index/resource_index/packages", ["resource/edgefuse_ros"]),
+        (SHARE, ["package.xml"]),
+        (f"{SHARE}/launch", glob("launch/*.launch.py")),
+        (f"{SHARE}/config", glob("config/*")),
+    ],
+    install_requires=["setuptools"],
+    entry_points={"console_scripts": [f"{node} = edgefuse_ros.{node}:main" for node in NODES]},
+)

@@ -1,0 +1,62 @@
+"""The node that edgefuse is measured beside: one callback, PyTorch eager, the whole network for each frame."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import numpy as np
+import rclpy
+import torch
+from rclpy.executors import ExternalShutdownException
+from rclpy.node import Node
+from rclpy.qos import qos_profile_sensor_data
+from sensor_msgs.msg import Image
+
+from edgefuse.fusion.checkpoint import SHIPPED, load_checkpoint
+from edgefuse.fusion.vocabulary import prompt_of, token_ids
+from edgefuse_msgs.msg import AudioChunk, Percept
+
+
+class NaiveNode(Node):
+    """image and audio in, percepts out; the latency in each percept is from the image's stamp to its publishing."""
+
+    def __init__(self) -> None:
+        super().__init__("naive")
+        torch.set_num_threads(1)
+        checkpoint = load_checkpoint(SHIPPED)
+        self.network = checkpoint.network.eval()
+        self.labels = checkpoint.labels
+        self.prompt_ids = torch.from_numpy(
+            token_ids(checkpoint.tokenizer, [prompt_of(label) for label in checkpoint.labels])
+        )
+        self.window = np.zeros(checkpoint.config.window_samples, np.float32)
+        self.percepts = self.create_publisher(Percept, "percepts", 10)
+        self.create_subscription(Image, "image", self.take_image, qos_profile_sensor_data)
+        self.create_subscription(AudioChunk, "audio", self.take_audio, 500)
+
+    def take_audio(self, message: AudioChunk) -> None:
+        pcm = np.frombuffer(message.data, "<f4")
+        self.window = np.concatenate([self.window, pcm])[-len(self.window) :]
+
+    def take_image(self, message: Image) -> None:
+        image = np.frombuffer(message.data, np.uint8).reshape(message.height, message.width, 3)[..., ::-1].copy()
+        with torch.inference_mode():
+            fused = self.network(
+                torch.from_numpy(image[None]),
+                torch.from_numpy(self.window[None]),
+                torch.zeros((1, 4), dtype=torch.int64),
+                torch.tensor([[True, True, False]]),
+                self.prompt_ids,
+            )
+        scores = fused.scores[0].numpy()
+        percept = Percept(header=message.header, labels=list(self.labels), scores=scores.tolist())
+        percept.label = self.labels[int(scores.argmax())]
+        stamp_ns = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
+        percept.trace.latency_ms = (self.get_clock().now().nanoseconds - stamp_ns) / 1e6
+        self.percepts.publish(percept)
+
+
+if __name__ == "__main__":
+    rclpy.init()
+    with suppress(KeyboardInterrupt, ExternalShutdownException):
+        rclpy.spin(NaiveNode())

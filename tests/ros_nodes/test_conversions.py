@@ -1,0 +1,123 @@
+"""Samples and percepts to messages and back."""
+
+import array
+import math
+import time
+
+import numpy as np
+import pytest
+from ros_samples import image
+
+from edgefuse.runtime import DEFAULT_BUNDLE, AudioChunk, Frame, Perceiver, SampleError, StreamError
+from edgefuse.runtime.messages.ros_images import frame_from_image
+from edgefuse.runtime.messages.ros_sounds import sound_from_audio_chunk
+
+pytestmark = pytest.mark.usefixtures("ros_installed")
+STAMP_NS = 1_700_000_000_123_456_789
+
+
+def stamp():
+    from edgefuse_ros.conversions import time_from_stamp
+
+    return time_from_stamp(STAMP_NS)
+
+
+def test_a_stamp_survives_to_the_nanosecond():
+    from edgefuse_ros.conversions import stamp_ns_from_message
+
+    assert stamp_ns_from_message(image(stamp()), 0) == STAMP_NS
+
+
+def test_a_message_without_a_stamp_was_sensed_now():
+    from builtin_interfaces.msg import Time
+    from std_msgs.msg import String
+
+    from edgefuse_ros.conversions import stamp_ns_from_message
+
+    assert stamp_ns_from_message(String(), 42) == 42
+    assert stamp_ns_from_message(image(Time()), 42) == 42
+
+
+def test_a_frame_survives():
+    from edgefuse_ros.conversions import image_from_frame
+
+    picture = np.random.default_rng(0).integers(0, 255, (480, 640, 3), np.uint8)
+    message = image_from_frame(Frame(STAMP_NS - 5, picture, "bgr8"), 5, "head")
+    assert (message.header.frame_id, message.step) == ("head", 1920)
+    back = frame_from_image(message, STAMP_NS, "image")
+    assert back.encoding == "bgr8"
+    assert np.array_equal(back.image, picture)
+
+
+def test_filling_an_image_is_quick():
+    from edgefuse_ros.conversions import image_from_frame
+
+    frame = Frame(0, np.zeros((2160, 3840, 3), np.uint8), "bgr8")
+    began = time.perf_counter()
+    image_from_frame(frame, 0, "")
+    assert time.perf_counter() - began < 0.2, "a 4K frame is copied, not walked through"
+
+
+def test_sound_survives():
+    from edgefuse_ros.conversions import audio_chunk_from_chunk
+
+    pcm = np.random.default_rng(0).normal(0, 0.1, 320).astype(np.float32)
+    message = audio_chunk_from_chunk(AudioChunk(STAMP_NS, pcm, 16_000, 640), 0, 320, "head")
+    assert (message.index, message.gap, message.encoding) == (640, 320, "F32LE")
+    assert np.array_equal(sound_from_audio_chunk(message).pcm[:, 0], pcm)
+
+
+@pytest.mark.parametrize("encoding", ["bgr8", "rgb8", "mono8", "bgra8", "yuv422"])
+def test_every_encoding_of_a_camera_becomes_a_frame(encoding):
+    frame = frame_from_image(image(stamp(), encoding), STAMP_NS, "image")
+    assert frame.image.shape == (48, 64, 3)
+    assert frame.image.dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    ("changed", "error"),
+    [
+        ({"encoding": "16UC1"}, StreamError),
+        ({"encoding": "32FC1"}, StreamError),
+        ({"step": 7}, SampleError),
+        ({"data": array.array("B", bytes(100))}, SampleError),
+    ],
+)
+def test_an_image_that_is_none_is_refused(changed, error):
+    with pytest.raises(error):
+        frame_from_image(image(stamp(), **changed), STAMP_NS, "image")
+
+
+def test_a_percept_says_all_that_it_says_without_ros():
+    from edgefuse_ros.conversions import percept_from_percept
+
+    perceiver = Perceiver.open(DEFAULT_BUNDLE)
+    perceiver.push(Frame(time.monotonic_ns(), np.zeros((48, 64, 3), np.uint8)))
+    percept = perceiver.step()
+    message = percept_from_percept(percept, 0, "head", "name", "id")
+    assert (message.label, list(message.labels)) == (percept.label, list(percept.scores))
+    assert np.allclose(message.scores, list(percept.scores.values()))
+    assert np.array_equal(np.array(message.embedding, np.float32), percept.embedding)
+    assert [sense.name for sense in message.senses] == ["image", "audio", "text"]
+    assert math.isnan(message.senses[1].age_ms)
+    assert math.isnan(message.agreement)
+    assert message.trace.latency_ms == pytest.approx(percept.trace.latency_ms)
+    stages = ("receive_ms", "wait_ms", "encode_ms", "fuse_ms", "publish_ms")
+    assert sum(getattr(message.trace, stage) for stage in stages) == pytest.approx(message.trace.latency_ms)
+
+
+def test_numbers_of_any_message_make_a_signal():
+    from geometry_msgs.msg import WrenchStamped
+    from sensor_msgs.msg import JointState
+
+    from edgefuse_ros.conversions import signal_from_message
+
+    wrench = WrenchStamped()
+    wrench.wrench.force.z = 9.5
+    signal = signal_from_message(wrench, ["wrench.force.x", "wrench.force.z"], STAMP_NS, 100.0, 7, "touch")
+    assert signal.values.tolist() == [[0.0, 9.5]]
+    assert (signal.index, signal.rate_hz, signal.modality) == (7, 100.0, "touch")
+    joints = JointState(position=[0.25, 0.5])
+    assert signal_from_message(joints, ["position.1"], STAMP_NS, 100.0, 0, "joints").values.tolist() == [[0.5]]
+    with pytest.raises(SampleError, match="lacks a number"):
+        signal_from_message(joints, ["position.2"], STAMP_NS, 100.0, 0, "joints")

@@ -1,0 +1,199 @@
+"""What drivers, networks and people do to the perception node, and that it goes on."""
+
+import array
+import re
+import shutil
+import signal
+
+import numpy as np
+import pytest
+from ros_domain import statuses
+from ros_samples import image, sound
+
+from edgefuse.runtime import DEFAULT_CLIP
+
+
+@pytest.fixture
+def driver(ros):
+    """Publishes to a perception node that runs, and hears what it says."""
+    return Driver(ros)
+
+
+class Driver:
+    """A test's own camera, microphone and keyboard."""
+
+    def __init__(self, ros):
+        from diagnostic_msgs.msg import DiagnosticArray
+        from rclpy.qos import qos_profile_sensor_data
+        from sensor_msgs.msg import CompressedImage, Image
+        from std_msgs.msg import String
+
+        from edgefuse_msgs.msg import AudioChunk, Percept
+
+        self.ros = ros
+        self.percepts = ros.hear(Percept, "percepts")
+        self.diagnostics = ros.hear(DiagnosticArray, "/diagnostics")
+        self.images = ros.node.create_publisher(Image, "image", qos_profile_sensor_data)
+        self.compressed = ros.node.create_publisher(CompressedImage, "image/compressed", qos_profile_sensor_data)
+        self.sounds = ros.node.create_publisher(AudioChunk, "audio", 500)
+        self.texts = ros.node.create_publisher(String, "text", 10)
+        self.name = ros.start("perception_node", autostart=True)
+        for publisher in (self.images, self.compressed, self.sounds, self.texts):
+            ros.until(lambda publisher=publisher: publisher.get_subscription_count() > 0, "subscriptions")
+
+    def stamp(self, before_s: float = 0.0):
+        from rclpy.duration import Duration
+
+        return (self.ros.node.get_clock().now() - Duration(seconds=before_s)).to_msg()
+
+    def perceives(self, message) -> bool:
+        """Whether an image leads to a percept within a second."""
+        self.percepts.clear()
+        self.images.publish(message)
+        try:
+            self.ros.until(lambda: self.percepts, "a percept", 1.0)
+        except AssertionError:
+            return False
+        return True
+
+    def status(self, part: str, key: str) -> str:
+        """A value of the newest diagnostics."""
+        self.diagnostics.clear()
+        name = f"perception: {part}"
+        self.ros.until(lambda: name in statuses(self.diagnostics), "diagnostics")
+        return {pair.key: pair.value for pair in statuses(self.diagnostics)[name].values}.get(key, "")
+
+
+def test_images_of_every_kind(driver):
+    for encoding in ("bgr8", "rgb8", "mono8", "bgra8", "yuv422"):
+        assert driver.perceives(image(driver.stamp(), encoding)), encoding
+    assert driver.perceives(image(driver.stamp(), width=3840, height=2160)), "4K"
+    assert not driver.perceives(image(driver.stamp(), "16UC1"))
+    assert not driver.perceives(image(driver.stamp(), step=5))
+    assert not driver.perceives(image(driver.stamp(), data=array.array("B", bytes(100))))
+    assert driver.perceives(image(driver.stamp()))
+    assert driver.status("image", "refused: StreamError") == "1"
+    assert driver.status("image", "refused: malformed") == "2"
+    assert "16UC1" in driver.ros.log(driver.name)
+    assert not driver.perceives(image(driver.stamp(before_s=60))), "a stamp that goes back"
+    assert not driver.perceives(image(driver.stamp(before_s=-60))), "a stamp in the future"
+    assert driver.perceives(image(driver.stamp()))
+    assert driver.status("image", "dropped: out_of_order") == "1"
+    assert driver.status("image", "dropped: future") == "1"
+
+
+def test_compressed_images_and_text(driver):
+    import cv2
+    from sensor_msgs.msg import CompressedImage
+    from std_msgs.msg import String
+
+    _, jpeg = cv2.imencode(".jpg", np.zeros((480, 640, 3), np.uint8))
+    driver.texts.publish(String(data="a red ball"))
+    driver.texts.publish(String(data=""))
+    driver.ros.spin(0.3)
+    message = CompressedImage(format="jpeg", data=jpeg.tobytes())
+    message.header.stamp = driver.stamp()
+    driver.compressed.publish(message)
+    driver.ros.until(lambda: driver.percepts and driver.percepts[-1].senses[0].valid, "a percept")
+    senses = {sense.name: sense for sense in driver.percepts[-1].senses}
+    assert senses["image"].valid
+    assert senses["text"].valid
+    driver.compressed.publish(CompressedImage(format="jpeg", data=jpeg.tobytes()[:100]))
+    driver.compressed.publish(CompressedImage(format="h264"))
+    assert driver.status("text", "dropped: malformed") == "1"
+    assert driver.perceives(image(driver.stamp()))
+
+
+def test_sound_of_every_kind(driver):
+    from rclpy.duration import Duration
+
+    begin = driver.ros.node.get_clock().now() - Duration(seconds=1.7)
+
+    def stamp(block: int):
+        return (begin + Duration(seconds=block * 0.02)).to_msg()
+
+    noise = np.random.default_rng(0).normal(0, 0.05, 320)
+    bad = [
+        sound(stamp(0), 0, np.array([])),
+        sound(stamp(1), 0, np.full(320, np.nan)),
+        sound(stamp(2), 0, noise, sample_rate=0),
+        sound(stamp(3), 0, noise, channels=0),
+        sound(stamp(4), 0, noise, encoding="OPUS"),
+        sound(stamp(5), 0, noise[:319], channels=2),
+    ]
+    for message in bad:
+        driver.sounds.publish(message)
+    for block in range(6, 85):
+        driver.sounds.publish(sound(stamp(block), (block - 6) * 320, noise))
+    driver.ros.spin(0.2)
+    assert driver.perceives(image(driver.stamp()))
+    assert driver.percepts[-1].senses[1].valid
+    refused = {reason: driver.status("audio", f"refused: {reason}") for reason in ("malformed", "StreamError")}
+    assert refused == {"malformed": "4", "StreamError": "1"}
+    assert driver.status("audio", "dropped: not_finite") == "1"
+
+
+def test_sound_of_another_rate_and_stereo_is_made_fit(driver):
+    noise = np.random.default_rng(0).normal(0, 0.05, (960, 2))
+    for block in range(100):
+        stamp = driver.stamp(before_s=2.05 - block * 0.02)
+        driver.sounds.publish(sound(stamp, block * 960, noise.ravel(), sample_rate=48_000, channels=2))
+    driver.ros.spin(0.2)
+    assert driver.perceives(image(driver.stamp()))
+    assert driver.percepts[-1].senses[1].valid
+
+
+def test_ends_that_do_not_fit_are_named_with_both_profiles(driver):
+    from rclpy.qos import qos_profile_sensor_data
+
+    from edgefuse_msgs.msg import AudioChunk
+
+    driver.ros.node.create_publisher(AudioChunk, "audio", qos_profile_sensor_data)
+    driver.ros.until(lambda: "does not fit" in driver.ros.log(driver.name), "the warning")
+    log = driver.ros.log(driver.name)
+    assert "Here: reliable" in log
+    assert re.search("There: .*: best_effort", log)
+
+
+def test_any_node_may_be_killed_and_started_again(driver, tmp_path):
+    ros, percepts = driver.ros, driver.percepts
+    clip = {name: shutil.copy(DEFAULT_CLIP.with_suffix(name), tmp_path / f"clip{name}") for name in (".mp4", ".wav")}
+    nodes = {
+        "camera": lambda: ros.start("camera_node", clip=clip[".mp4"]),
+        "microphone": lambda: ros.start("microphone_node", clip=clip[".wav"]),
+        "perception": lambda: ros.start("perception_node", autostart=True),
+    }
+    nodes["camera"]()
+    nodes["microphone"]()
+    both = lambda: percepts and all(sense.valid for sense in percepts[-1].senses[:2])  # noqa: E731
+    ros.until(both, "image and sound")
+    for killed, restart in nodes.items():
+        ros.stop(killed, signal.SIGKILL)
+        ros.spin(1.5)
+        percepts.clear()
+        restart()
+        ros.until(both, f"image and sound after {killed} was killed")
+    ros.stop("camera", signal.SIGKILL)
+    driver.diagnostics.clear()
+    error = b"\x02"
+    ros.until(
+        lambda: (found := statuses(driver.diagnostics).get("perception: image")) and found.level == error,
+        "an ERROR in the diagnostics",
+    )
+    assert "silent" in statuses(driver.diagnostics)["perception: image"].message
+
+
+def test_a_subscriber_that_is_slow_holds_nobody_up(driver):
+    import rclpy
+
+    from edgefuse_msgs.msg import Percept
+
+    sleeper = rclpy.create_node("sleeper", context=driver.ros.context)
+    sleeper.create_subscription(Percept, "percepts", lambda percept: None, 1)
+    driver.ros.start("camera_node", clip=DEFAULT_CLIP)
+    driver.ros.until(lambda: driver.percepts, "percepts")
+    driver.percepts.clear()
+    driver.ros.spin(3.0)
+    sleeper.destroy_node()
+    assert len(driver.percepts) > 60
+    assert np.median([percept.trace.latency_ms for percept in driver.percepts]) < 100

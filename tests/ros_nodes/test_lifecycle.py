@@ -1,0 +1,74 @@
+"""The lifecycle of the perception node and of the onboard node, in every order, twice."""
+
+import pytest
+from ros_samples import image
+
+from edgefuse.runtime import DEFAULT_CLIP
+
+LEGAL = {
+    ("unconfigured", "configure"): "inactive",
+    ("inactive", "activate"): "active",
+    ("active", "deactivate"): "inactive",
+    ("inactive", "cleanup"): "unconfigured",
+}
+TRANSITIONS = ("configure", "activate", "deactivate", "cleanup")
+
+
+def walk() -> list[str]:
+    """Every transition in every state, the illegal ones first."""
+    steps = []
+    for here, forward in (("unconfigured", "configure"), ("inactive", "activate"), ("active", "deactivate")):
+        steps += [step for step in TRANSITIONS if (here, step) not in LEGAL] + [forward]
+    return [*steps, "cleanup"]
+
+
+@pytest.mark.parametrize("node", ["perception_node", "onboard_node"])
+def test_every_order_of_transitions_twice(ros, node):
+    clip = {"camera__clip": DEFAULT_CLIP, "microphone__clip": DEFAULT_CLIP.with_suffix(".wav")}
+    name = ros.start(node, **(clip if node == "onboard_node" else {}))
+    state = ros.state(name)
+    for transition in walk() * 2:
+        expected = LEGAL.get((state, transition))
+        assert ros.change(name, transition) == (expected is not None), (state, transition)
+        state = ros.state(name)
+        assert expected in (None, state)
+    assert state == "unconfigured"
+
+
+def test_transitions_under_load_and_what_they_free(ros):
+    from rclpy.qos import qos_profile_sensor_data
+    from sensor_msgs.msg import Image
+
+    from edgefuse_msgs.msg import Percept
+
+    percepts = ros.hear(Percept, "percepts")
+    images = ros.node.create_publisher(Image, "image", qos_profile_sensor_data)
+    ros.node.create_timer(
+        1 / 60, lambda: images.publish(image(ros.node.get_clock().now().to_msg(), width=640, height=480))
+    )
+    name = ros.start("perception_node")
+    for _ in range(2):
+        assert ros.change(name, "configure")
+        assert ros.change(name, "activate")
+        percepts.clear()
+        ros.until(lambda: len(percepts) > 20, "percepts")
+        assert ros.change(name, "deactivate")
+        ros.spin(0.3)
+        percepts.clear()
+        before_s = ros.cpu_s(name)
+        ros.spin(1.0)
+        assert percepts == []
+        assert ros.cpu_s(name) - before_s < 0.1, "an inactive node leaves the CPU alone"
+        loaded_mb = ros.memory_mb(name)
+        assert ros.change(name, "cleanup")
+    assert ros.memory_mb(name) < loaded_mb
+    assert ros.change(name, "shutdown") or ros.state(name) == "finalized"
+
+
+def test_a_bundle_that_is_bad_leaves_it_unconfigured_and_says_why(ros):
+    name = ros.start("perception_node", autostart=True, bundle="/nowhere")
+    assert ros.state(name) == "unconfigured"
+    assert "/nowhere: no such bundle" in ros.log(name)
+    assert ros.set(name, bundle="") is None
+    assert ros.change(name, "configure")
+    assert ros.change(name, "activate")

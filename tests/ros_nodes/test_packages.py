@@ -1,0 +1,65 @@
+"""The two ROS packages as colcon and pip see them."""
+
+import ast
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).parent.parent.parent
+MSGS, ROS = HOUSE / "ros_nodes" / "edgefuse_msgs", HOUSE / "ros_nodes" / "edgefuse_ros"
+OF_PYTHON = {"annotated_types", "numpy", "pydantic"}
+
+
+def imported(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def test_nodes_know_the_runtime_and_nothing_else_of_ours():
+    for path in (ROS / "edgefuse_ros").glob("*.py"):
+        ours = {module for module in imported(path) if module.split(".")[0] == "edgefuse"}
+        assert all(module.startswith("edgefuse.runtime") for module in ours), path
+
+
+def test_every_package_that_is_imported_is_declared():
+    import sys
+
+    declared = {element.text for element in ElementTree.parse(ROS / "package.xml").iter("exec_depend")}
+    modules = set().union(*map(imported, [*(ROS / "edgefuse_ros").glob("*.py"), *(ROS / "launch").iterdir()]))
+    packages = {module.split(".")[0] for module in modules} - sys.stdlib_module_names
+    assert packages - OF_PYTHON - {"edgefuse", "edgefuse_ros"} <= declared
+
+
+def test_every_interface_is_built():
+    files = {str(path.relative_to(MSGS)) for folder in ("msg", "srv") for path in (MSGS / folder).iterdir()}
+    assert files == set(re.findall(r"(?:msg|srv)/\w+\.(?:msg|srv)", (MSGS / "CMakeLists.txt").read_text()))
+
+
+@pytest.mark.parametrize("package", [MSGS, ROS], ids=lambda package: package.name)
+def test_the_manifest_is_whole(package):
+    root = ElementTree.parse(package / "package.xml").getroot()
+    assert root.findtext("name") == package.name
+    assert re.fullmatch(r"[^@\s]+@[^@\s]+\.\w+", root.find("maintainer").get("email"))
+    assert root.findtext("license") == "Apache-2.0"
+
+
+def test_every_node_has_an_entry_point():
+    nodes = {path.stem for path in (ROS / "edgefuse_ros").glob("*_node.py") if "def main()" in path.read_text()}
+    listed = re.search(r"NODES = \((.*)\)", (ROS / "setup.py").read_text())[1]
+    assert nodes == set(re.findall(r"\w+", listed))
+
+
+def test_the_messages_that_were_built_are_those_of_the_files(ros_installed):
+    from edgefuse_msgs.msg import AudioChunk, Percept, Sense, Signal, Trace
+
+    for kind in (AudioChunk, Percept, Sense, Signal, Trace):
+        text = (MSGS / "msg" / f"{kind.__name__}.msg").read_text()
+        fields = [line.split()[1] for line in text.splitlines() if line and not line.startswith("#")]
+        assert list(kind.get_fields_and_field_types()) == fields

@@ -1,0 +1,71 @@
+"""Sound and signals as messages, made into series."""
+
+import pytest
+from ros_samples import sound
+
+from edgefuse.runtime import SampleError
+from edgefuse.runtime.manifest import GraphSpec, SignalModality, TensorSpec
+
+pytestmark = pytest.mark.usefixtures("ros_installed")
+
+OUTPUTS = (
+    TensorSpec(name="tokens", dtype="float32", shape=("batch", 4, 8)),
+    TensorSpec(name="embedding", dtype="float32", shape=("batch", 8)),
+)
+GRAPH = GraphSpec(file="touch.onnx", precision="fp32", inputs=(), outputs=OUTPUTS)
+TOUCH = SignalModality(
+    name="touch", graph=GRAPH, max_age_ms=100, rate_hz=100, window_samples=50, hop_samples=10, channels=2
+)
+LINE = "touch geometry_msgs/msg/WrenchStamped wrench.force.x wrench.force.z"
+
+
+def test_a_message_type_is_mapped_onto_a_signal_and_lost_messages_are_a_gap():
+    from geometry_msgs.msg import WrenchStamped
+
+    from edgefuse_ros.series import mapped_signals
+
+    mapped = mapped_signals([LINE], [TOUCH])["touch"]
+    assert mapped.type is WrenchStamped
+    message = WrenchStamped()
+    message.wrench.force.x, message.wrench.force.z = 1.0, 3.0
+    samples = [mapped.signal(message, 5_000_000_000 + stamp_ms * 1_000_000) for stamp_ms in (0, 11, 50)]
+    assert [sample.index for sample in samples] == [0, 1, 5]
+    assert samples[0].values.tolist() == [[1.0, 3.0]]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("touch", "should be SENSE"),
+        ("smell geometry_msgs/msg/WrenchStamped wrench.force.x", "the bundle's signals are touch"),
+        ("touch geometry_msgs/msg/WrenchStamped wrench.force.x", "names 1 fields, touch has 2"),
+        ("touch nowhere_msgs/msg/Wrench a b", "no message type"),
+    ],
+)
+def test_a_mapping_that_cannot_be_is_one_line(line, said):
+    from edgefuse_ros.parameters import ParameterError
+    from edgefuse_ros.series import mapped_signals
+
+    with pytest.raises(ParameterError, match=said):
+        mapped_signals([line], [TOUCH])
+
+
+def test_numbers_that_are_no_whole_vectors_are_refused():
+    from edgefuse_msgs.msg import Signal
+    from edgefuse_ros.conversions import signal_from_signal
+
+    message = Signal(sample_rate=100.0, channels=2, index=7, data=[1.0, 2.0, 3.0, 4.0])
+    assert signal_from_signal(message, 0, "touch").values.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    message.channels = 3
+    with pytest.raises(SampleError, match="no whole number"):
+        signal_from_signal(message, 0, "touch")
+
+
+def test_sound_keeps_its_count_over_a_restart_of_the_microphone():
+    from edgefuse_ros.conversions import time_from_stamp
+    from edgefuse_ros.series import Sound
+
+    track = Sound(16_000, "audio")
+    blocks = [(0, 0), (320, 20), (0, 2020), (320, 2040)]
+    chunks = [track.chunk(sound(time_from_stamp(ms * 10**6), index), ms * 10**6) for index, ms in blocks]
+    assert [chunk.index for chunk in chunks] == [0, 320, 32_320, 32_640]

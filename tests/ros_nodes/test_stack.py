@@ -1,0 +1,53 @@
+"""Camera node, microphone node and perception node on the default clip, each a process of its own."""
+
+import numpy as np
+import pytest
+from ros_domain import statuses
+
+from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP, Clip, Perceiver
+
+VIDEO, SOUND = DEFAULT_CLIP, DEFAULT_CLIP.with_suffix(".wav")
+NS_PER_S = 1_000_000_000
+
+
+@pytest.fixture(scope="module")
+def fast_percepts() -> list[dict]:
+    """What `edgefuse run --fast` says of the clip."""
+    perceiver = Perceiver.open(DEFAULT_BUNDLE)
+    return [percept.as_json() for percept in perceiver.perceive(Clip(VIDEO, SOUND, live=False))]
+
+
+def stamp_ns(message) -> int:
+    return message.header.stamp.sec * NS_PER_S + message.header.stamp.nanosec
+
+
+def start_on_the_clip(ros, seconds_from_now: float = 10.0) -> int:
+    """All three nodes, the clip's picture and sound beginning together; when, in ROS time [ns]."""
+    start_ns = ros.node.get_clock().now().nanoseconds + round(seconds_from_now * NS_PER_S)
+    ros.start("perception_node", autostart=True)
+    ros.start("camera_node", clip=VIDEO, clip_start_s=f"{start_ns / NS_PER_S:.9f}")
+    ros.start("microphone_node", clip=SOUND, clip_start_s=f"{start_ns / NS_PER_S:.9f}")
+    assert ros.node.get_clock().now().nanoseconds < start_ns, "the nodes came up too late for the clip"
+    return start_ns
+
+
+def test_the_percepts_of_topics_are_those_of_the_clip(ros, fast_percepts):
+    from diagnostic_msgs.msg import DiagnosticArray
+
+    from edgefuse_msgs.msg import Percept
+
+    percepts, diagnostics = ros.hear(Percept, "percepts"), ros.hear(DiagnosticArray, "/diagnostics")
+    start_ns = start_on_the_clip(ros)
+    ros.until(lambda: len(percepts) > 50, "percepts", 40)
+    ros.spin(20)
+    of_frames = [percept for percept in percepts if percept.senses[0].age_ms < 1]
+    assert len(of_frames) > 0.9 * 612, "more than newest-wins on a busy computer explains"
+    audio = statuses(diagnostics)["perception: audio"]
+    assert not {pair.key for pair in audio.values} & {"dropped: gap", "dropped: out_of_order"}, "no sound is lost"
+    stamps = np.array([each["stamp_ns"] for each in fast_percepts])
+    by_frame = [(p, fast_percepts[np.abs(stamps - (stamp_ns(p) - start_ns)).argmin()]) for p in of_frames]
+    same = np.mean([percept.label == fast["label"] for percept, fast in by_frame])
+    apart = [np.abs(np.array(percept.scores) - list(fast["scores"].values())).max() for percept, fast in by_frame]
+    assert same > 0.97
+    assert np.median(apart) < 0.01
+    assert all(percept.senses[1].valid for percept, _ in by_frame[30:])

@@ -1,0 +1,58 @@
+"""Two robots on one network, and time that is simulated."""
+
+from ros_samples import image
+
+from edgefuse.runtime import DEFAULT_CLIP
+
+
+def test_two_stacks_in_two_domains_do_not_mix(ros, other_ros):
+    from edgefuse_msgs.msg import Percept
+
+    percepts, others = ros.hear(Percept, "percepts"), other_ros.hear(Percept, "percepts")
+    ros.start("perception_node", autostart=True)
+    other_ros.start("perception_node", autostart=True)
+    ros.start("camera_node", clip=DEFAULT_CLIP)
+    ros.until(lambda: len(percepts) > 30, "percepts")
+    other_ros.spin(0.5)
+    assert others == []
+    assert {name for name, _ in other_ros.node.get_node_names_and_namespaces()} == {"perception", "test"}
+
+
+def test_two_robots_in_one_domain_have_a_namespace_each(ros):
+    from edgefuse_msgs.msg import Percept
+
+    percepts, others = ros.hear(Percept, "/a/percepts"), ros.hear(Percept, "/b/percepts")
+    ros.start("perception_node", "-r", "__ns:=/a", name="first", autostart=True)
+    ros.start("perception_node", "-r", "__ns:=/b", name="second", autostart=True)
+    ros.start("camera_node", "-r", "image:=/a/image", clip=DEFAULT_CLIP)
+    ros.until(lambda: len(percepts) > 30, "percepts")
+    assert others == []
+
+
+def test_simulated_time_that_begins_again_does_not_stop_it(ros):
+    from builtin_interfaces.msg import Time
+    from rclpy.qos import qos_profile_sensor_data
+    from rosgraph_msgs.msg import Clock
+    from sensor_msgs.msg import Image
+
+    from edgefuse_msgs.msg import Percept
+
+    percepts = ros.hear(Percept, "percepts")
+    clock = ros.node.create_publisher(Clock, "/clock", 10)
+    images = ros.node.create_publisher(Image, "image", qos_profile_sensor_data)
+    ros.start("perception_node", autostart=True, use_sim_time=True)
+    ros.until(lambda: images.get_subscription_count() and clock.get_subscription_count(), "subscriptions")
+
+    def play(first_s: int) -> None:
+        percepts.clear()
+        for step in range(60):
+            stamp = Time(sec=first_s + step // 20, nanosec=step % 20 * 50_000_000)
+            clock.publish(Clock(clock=stamp))
+            ros.spin(0.01)
+            images.publish(image(stamp))
+            ros.spin(0.05)
+        assert any(first_s <= percept.header.stamp.sec <= first_s + 3 for percept in percepts)
+        assert max(percept.trace.latency_ms for percept in percepts) < 1000
+
+    play(1000)
+    play(500)
