@@ -110,7 +110,8 @@ def run(
     try:
         deliver(perceiver.perceive(*streams), sinks)
     finally:
-        console.print(summary(statistics, perceiver.senses, perceiver.drops()))
+        if statistics.percepts:
+            console.print(summary(statistics, perceiver.senses, perceiver.drops()))
 
 
 def _observers(

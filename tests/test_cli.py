@@ -78,11 +78,27 @@ def test_run_imports_no_torch():
         (["--drop", "image", "--drop", "audio", "--drop", "text"], "took every sense away"),
         (["--jsonl", "/nowhere/percepts.jsonl"], "/nowhere/percepts.jsonl cannot be written"),
         (["--timeline", "/nowhere/demo.png"], "/nowhere/demo.png cannot be written"),
+        (["--record", "/nowhere/run.mcap"], "/nowhere/run.mcap cannot be written"),
+        (["--topic", "image=/camera"], "--topic is for recordings"),
+        (["--camera", "0"], "--fast is for files"),
     ],
 )
 def test_bad_input_gets_one_line_and_exit_code_2(arguments, said, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert said in refused(edgefuse("run", "--fast", *arguments))
+
+
+def test_a_camera_that_is_not_there_gets_one_line():
+    assert "cannot be opened" in refused(edgefuse("run", "--camera", "/dev/video97"))
+
+
+def test_a_recording_replays_to_the_same_percepts(tmp_path):
+    recording = tmp_path / "run.mcap"
+    assert edgefuse("run", "--fast", "--rate", 5, "--record", recording).returncode == 0
+    first, second = (edgefuse("run", recording, "--fast", "--rate", 5, "--jsonl", "-").stdout for _ in range(2))
+    contents = [[json.loads(line) | {"trace": None} for line in text.splitlines()] for text in (first, second)]
+    assert len(contents[0]) > 50
+    assert contents[0] == contents[1]
 
 
 def test_a_damaged_bundle_gets_one_line(tmp_path):

@@ -42,12 +42,6 @@ def test_the_runtime_never_imports_torch():
         assert not {module for module in imports(path) if module.split(".")[0] == "torch"}, path
 
 
-def test_the_ros_nodes_import_only_the_runtime():
-    for path in (HOUSE / "ros_nodes" / "edgefuse_ros").rglob("*.py"):
-        ours = {module for module in imports(path) if module.split(".")[0] == "edgefuse"}
-        assert all(module.startswith("edgefuse.runtime") for module in ours), path
-
-
 def test_nobody_knows_the_command_line():
     for room in MAY_IMPORT:
         for path in (HOUSE / room).rglob("*.py"):
