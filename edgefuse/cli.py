@@ -29,6 +29,7 @@ from edgefuse.runtime.streams.clip import sound_beside
 from edgefuse.runtime.streams.sources import Source, open_streams
 
 _COLD_STARTS = 5
+_SHORT_SPIN = "20000"  # of torch's threads between two operators: longer starves others, none costs a third
 _WIDTH_OF_A_FILE = 120
 _INTERRUPTED = 130  # as a shell says of a program ended by Ctrl-C
 _EXTRAS = {
