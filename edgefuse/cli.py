@@ -153,9 +153,7 @@ def train(
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Train the reference network on the built-in tabletop task, or on a folder of yours; then measure it."""
-    os.environ.setdefault(
-        "OMP_WAIT_POLICY", "passive"
-    )  # torch's threads else spin, and starve whoever shares the cores
+    os.environ.setdefault("GOMP_SPINCOUNT", _SHORT_SPIN)
     from edgefuse.fusion.evaluation import evaluate_checkpoint
     from edgefuse.fusion.progress import evaluation_bar, training_bars
     from edgefuse.fusion.settings import TrainingSettings
