@@ -44,8 +44,6 @@ SHAPE_SYNONYMS = {
     "ring": ("hoop", "donut"),
     "star": ("starfish",),
 }
-COLOR_PROMPTS = tuple(f"something {color}" for color in COLORS)
-SHAPE_PROMPTS = tuple(f"a {shape}" for shape in SHAPES)
 
 OTHER_WORDS = (
     "a", "an", "and", "anything", "at", "big", "bring", "can", "down", "empty", "find", "for", "give", "hand", "here",

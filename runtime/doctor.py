@@ -88,8 +88,8 @@ def _ros() -> Finding:
 
 def _devices() -> list[Finding]:
     found = find_devices()
-    cameras = [Finding("camera", "ok", f"{camera.path}: {camera.name}") for camera in found.cameras]
-    microphones = [Finding("microphone", "ok", f"{mic.index}: {mic.name}") for mic in found.microphones]
+    cameras = [Finding("camera", "ok", str(camera)) for camera in found.cameras]
+    microphones = [Finding("microphone", "ok", str(microphone)) for microphone in found.microphones]
     why = found.microphones_missing or "none found"
     return [
         *(cameras or [Finding("camera", "missing", "none found")]),
