@@ -22,7 +22,8 @@ from edgefuse.export.verify import verification
 from edgefuse.fusion.checkpoint import Checkpoint
 from edgefuse.fusion.prediction import NetworkPredictor
 from edgefuse.runtime.bundle import Bundle, sha256_of
-from edgefuse.runtime.manifest import GraphSpec, Manifest, Precision, Provenance
+from edgefuse.runtime.manifest import GraphSpec, Manifest, Provenance
+from edgefuse.runtime.verification import Precision
 
 Wanted = Literal["fp32", "int8"]
 

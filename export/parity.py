@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from edgefuse.runtime.manifest import AccuracyCheck, GraphCheck, Precision
+from edgefuse.runtime.verification import AccuracyCheck, GraphCheck, Precision
 
 END_TO_END = "end to end"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Group
 from rich.table import Table
 
-from edgefuse.runtime.manifest import GraphCheck, Verification
+from edgefuse.runtime.verification import GraphCheck, Verification
 
 
 def verification_table(verification: Verification) -> Group:

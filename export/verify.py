@@ -17,7 +17,8 @@ from edgefuse.export.progress import Progress, unseen
 from edgefuse.fusion.checkpoint import Checkpoint
 from edgefuse.fusion.prediction import Encoding, NetworkPredictor, Predictor
 from edgefuse.runtime.bundle import Bundle
-from edgefuse.runtime.manifest import GraphCheck, Manifest, Precision, Verification
+from edgefuse.runtime.manifest import Manifest
+from edgefuse.runtime.verification import GraphCheck, Precision, Verification
 
 Subset = tuple[str, ...]
 Arrays = Mapping[str, np.ndarray]

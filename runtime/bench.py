@@ -78,7 +78,7 @@ class _BareCalls:
             "prompts": rng.normal(size=(len(manifest.labels), manifest.dim)).astype(np.float32),
         }
         for modality in manifest.modalities:
-            tokens = rng.normal(size=(1, modality.tokens, manifest.dim)).astype(np.float32)
+            tokens = rng.normal(size=(1, *modality.graph.outputs[0].shape[1:])).astype(np.float32)
             self._tokens |= {f"{modality.name}_tokens": tokens, f"{modality.name}_embedding": tokens[:, 0]}
 
     def run_ms(self) -> float:

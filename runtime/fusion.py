@@ -37,10 +37,7 @@ class Fusion:
         self.engine = engine
         self._names = tuple(modality.name for modality in manifest.modalities)
         self._absent = {
-            modality.name: (
-                np.zeros((1, modality.tokens, manifest.dim), np.float32),
-                np.zeros((1, manifest.dim), np.float32),
-            )
+            modality.name: tuple(np.zeros((1, *tensor.shape[1:]), np.float32) for tensor in modality.graph.outputs)
             for modality in manifest.modalities
         }
 

@@ -5,23 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from edgefuse.runtime.errors import BundleError
+from edgefuse.runtime.verification import Precision, Strict, Verification
 
 SCHEMA_VERSION: Final = 1
 MANIFEST_FILE = "manifest.json"
 
 Dtype = Literal["uint8", "int64", "bool", "float16", "float32"]
-Precision = Literal["fp32", "fp16", "int8"]
+Target = Literal["onnx", "tensorrt", "tensorrt-rtx"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class TensorSpec(_Strict):
+class TensorSpec(Strict):
     """One input or output of a graph; a named dimension ("batch") may take any size."""
 
     name: str
@@ -29,26 +26,41 @@ class TensorSpec(_Strict):
     shape: tuple[int | str, ...]
 
 
-class GraphSpec(_Strict):
-    """One ONNX graph of the bundle."""
+class EngineSpec(Strict):
+    """One TensorRT engine, built ahead of time from a graph of the bundle, and all that decides whether it fits."""
+
+    file: str
+    target: Literal["tensorrt", "tensorrt-rtx"]
+    version: str = Field(description="of the package that built it, which has to run it")
+    compute_capability: str | None = Field(description='such as "8.9"; None: any from 8.0 on (tensorrt-rtx)')
+    graph_sha256: Sha256 = Field(description="of the ONNX file that it was built from")
+    profile: dict[str, tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]] = Field(
+        description="by input: the smallest, the usual and the largest shape that it takes"
+    )
+    flags: tuple[str, ...] = Field((), description='what else it was built with, such as "no_tf32", sorted')
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+class GraphSpec(Strict):
+    """One ONNX graph of the bundle, and the engines built from it."""
 
     file: str
     precision: Precision
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+    engines: tuple[EngineSpec, ...] = ()
 
 
-class _Modality(_Strict):
-    """What every sense has: an encoder graph `(batch, ...) -> tokens (batch, tokens, dim), embedding (batch, dim)`."""
+class _Modality(Strict):
+    """What every sense has: an encoder graph `(batch, ...) -> tokens (batch, tokens, dim), embedding (batch, dim)`.
+
+    A sense without one goes into the fusion graph as it was sensed.
+    """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    graph: GraphSpec
+    graph: GraphSpec | None
     max_age_ms: float = Field(gt=0, description="older evidence of this sense is masked out of the fusion [ms]")
-
-    @property
-    def tokens(self) -> int:
-        """How many tokens one encoding gives."""
-        return int(self.graph.outputs[0].shape[1])
 
 
 class ImageModality(_Modality):
@@ -86,93 +98,55 @@ class SignalModality(_Modality):
 Modality = Annotated[ImageModality | AudioModality | TextModality | SignalModality, Field(discriminator="kind")]
 
 
-class Provenance(_Strict):
+class Provenance(Strict):
     """How the bundle was made, enough to make it again."""
 
     edgefuse: str
     command: str
     checkpoint_sha256: Sha256 | None = None
-    packages: dict[str, str] = {}
+    packages: dict[str, str] = Field({}, description="versions of what made it")
 
 
-class GraphCheck(_Strict):
-    """One row of `edgefuse verify`: an output of a graph, or of the whole chain ("end to end"), against PyTorch.
-
-    Cosines are taken per sample over the flattened output; None for an output of one number per sample. A bound of None
-    is not enforced.
-    """
+class GoldenBound(Strict):
+    """How near an output has to come to PyTorch's on the golden vectors: both are taken over each sample's values."""
 
     graph: str
     output: str
-    precision: Precision
-    samples: int
-    cosine_p1: float | None = Field(description="1st percentile of the samples' cosine similarities")
-    cosine_min: float | None
-    max_abs_difference: float
-    cosine_bound: float | None = Field(description="smallest cosine_p1 that is accepted")
-    difference_bound: float | None = Field(description="largest max_abs_difference that is accepted")
-
-    @property
-    def failure(self) -> str | None:
-        """What is wrong with the row, in one line; None when it is within its bounds."""
-        name = f"{self.graph}, {self.output} ({self.precision})"
-        if self.cosine_bound is not None and not (self.cosine_p1 or 0.0) >= self.cosine_bound:
-            return f"{name}: cosine similarity at the 1st percentile is {self.cosine_p1:.5f}, below {self.cosine_bound}"
-        if self.difference_bound is not None and not self.max_abs_difference <= self.difference_bound:
-            return f"{name}: largest difference is {self.max_abs_difference:.2g}, above {self.difference_bound}"
-        return None
+    cosine: float | None = Field(description="smallest cosine similarity; None for an output of one number per sample")
+    difference: float | None = Field(description="largest absolute difference, where the cosine says nothing")
 
 
-class AccuracyCheck(_Strict):
-    """One row of `edgefuse verify`: task accuracy of a subset of senses, PyTorch beside the bundle [0..1]."""
+class Golden(Strict):
+    """A few inputs of each graph with PyTorch's outputs, replayed when a bundle is loaded.
 
-    senses: tuple[str, ...]
-    samples: int
-    checkpoint: float
-    bundle: float
-    loss_bound: float = Field(description="largest loss against the checkpoint that is accepted")
+    The file is an npz without objects: `<graph>/inputs/<name>` and `<graph>/outputs/<name>`, each (samples, ...).
+    """
 
-    @property
-    def failure(self) -> str | None:
-        """What is wrong with the row, in one line; None when it is within its bound."""
-        loss = self.checkpoint - self.bundle
-        if loss <= self.loss_bound + 1e-9:
-            return None
-        return (
-            f"accuracy with {' + '.join(self.senses)}: {self.bundle:.1%} against {self.checkpoint:.1%} in PyTorch, "
-            f"a loss of more than {self.loss_bound:.1%}"
-        )
+    file: str
+    bounds: tuple[GoldenBound, ...]
 
 
-class Verification(_Strict):
-    """What verify measured when the bundle was made."""
-
-    graphs: tuple[GraphCheck, ...]
-    accuracy: tuple[AccuracyCheck, ...]
-
-    @property
-    def failures(self) -> tuple[str, ...]:
-        """One line for each row that breaks its bound."""
-        rows: tuple[GraphCheck | AccuracyCheck, ...] = (*self.graphs, *self.accuracy)
-        return tuple(row.failure for row in rows if row.failure is not None)
-
-
-class Manifest(_Strict):
+class Manifest(Strict):
     """The whole of `manifest.json`.
 
-    The fusion graph's inputs are, in the order of `modalities`, `<name>_tokens` and `<name>_embedding` of each, then
-    `present` (batch, modalities) and `prompts` (classes, dim); its outputs `scores` (batch, classes), `sense_scores`
-    (batch, modalities, classes), `embedding` (batch, dim), `weights` (batch, modalities) and `agreement` (batch,).
+    The fusion graph's inputs are, in the order of `modalities`, `<name>_tokens` and `<name>_embedding` of each sense
+    that is encoded (those that the network uses) and `<name>` of each that is not, then `present` bool (batch,
+    modalities) unless the network needs every sense, and `prompts` (classes, dim) unless its classes are fixed. Its
+    outputs are `scores` (batch, classes), which sum to 1, and as far as the network has them `sense_scores` (batch,
+    modalities, classes), `embedding` (batch, dim), `weights` (batch, modalities) and `agreement` (batch,).
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION
     name: str
-    dim: int = Field(gt=0, description="size of a token and of an embedding")
+    target: Target = "onnx"
+    dim: int | None = Field(gt=0, description="size of the space that embeddings and prompts share; None without one")
     modalities: tuple[Modality, ...] = Field(min_length=1)
     fusion: GraphSpec
     tokenizer: str | None = None
     labels: dict[str, str] = Field(min_length=1, description="class name -> the prompt that names it")
     background: str | None = Field(default=None, description="the label that means: nothing is perceived")
+    golden: Golden | None = None
+    report: str | None = Field(default=None, description="what export measured to choose each graph's precision")
     files: dict[str, Sha256]
     made: Provenance
     verified: Verification | None = None
@@ -184,8 +158,7 @@ class Manifest(_Strict):
             raise ValueError(f"modalities have the same name twice: {', '.join(names)}")
         if self.background is not None and self.background not in self.labels:
             raise ValueError(f"background {self.background!r} is not one of the labels")
-        needed = [graph.file for graph in self.graphs.values()] + ([self.tokenizer] if self.tokenizer else [])
-        for file in needed:
+        for file in self._needed():
             if file not in self.files:
                 raise ValueError(f"{file} has no checksum under files")
         for file in self.files:
@@ -193,10 +166,17 @@ class Manifest(_Strict):
                 raise ValueError(f"{file} lies outside the bundle")
         return self
 
+    def _needed(self) -> list[str]:
+        """The files that the manifest speaks of."""
+        graphs = self.graphs.values()
+        single = (self.tokenizer, self.report, self.golden.file if self.golden else None)
+        engines = [engine.file for graph in graphs for engine in graph.engines]
+        return [graph.file for graph in graphs] + engines + [file for file in single if file is not None]
+
     @property
     def graphs(self) -> dict[str, GraphSpec]:
-        """Every graph by name: one per sense, then `fusion`."""
-        return {m.name: m.graph for m in self.modalities} | {"fusion": self.fusion}
+        """Every graph by name: one per sense that is encoded, then `fusion`."""
+        return {m.name: m.graph for m in self.modalities if m.graph is not None} | {"fusion": self.fusion}
 
     def modality(self, name: str) -> ImageModality | AudioModality | TextModality | SignalModality:
         """The sense of that name; BundleError names the ones there are."""
