@@ -1,7 +1,8 @@
 """A trained network as one safetensors file: weights, and as JSON metadata all that is needed to use them.
 
 Metadata: `kind` and `schema` (what the file is), `config`, `tokenizer` (a tokenizers JSON), `labels`, `figures` (what
-evaluation measured). Matrices are stored as float16, vectors as float32; there is no pickle in it.
+evaluation measured). Matrices are stored as float16, vectors and pretrained backbones as float32; there is no pickle in
+it. The configuration holds what rebuilds a pretrained encoder: its directory is not needed again.
 """
 
 import json
@@ -16,7 +17,7 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer
 
 from edgefuse.fusion.config import NetworkConfig
-from edgefuse.fusion.errors import CheckpointError
+from edgefuse.fusion.errors import CheckpointError, PretrainedError
 from edgefuse.fusion.network import FusionNetwork
 
 KIND = "edgefuse.fusion.checkpoint"
@@ -61,16 +62,20 @@ def save_checkpoint(
 
 
 def stored(network: FusionNetwork) -> dict[str, torch.Tensor]:
-    """The state as it is written: matrices float16, vectors float32."""
-    state = network.state_dict().items()
+    """The state as it is written: matrices float16, vectors float32, pretrained backbones to the bit."""
+
+    def half(name: str, value: torch.Tensor) -> bool:
+        return value.is_floating_point() and value.ndim > 1 and ".backbone." not in name
+
     return {
-        name: (value.half() if value.is_floating_point() and value.ndim > 1 else value).detach().cpu().contiguous()
-        for name, value in state
+        name: (value.half() if half(name, value) else value).detach().cpu().contiguous()
+        for name, value in network.state_dict().items()
     }
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
-    """Raises `CheckpointError`, one line, for a file that is missing, damaged, of another kind or another version."""
+    """Raises `CheckpointError`, one line, for a file that is missing, damaged, of another kind or another version;
+    `PretrainedError` where its encoders need a package that is not installed."""
     metadata, state = read(Path(path))
     if metadata.get("kind") != KIND:
         raise CheckpointError(f"{path}: a safetensors file, but not a checkpoint of edgefuse train (kind {KIND})")
@@ -88,6 +93,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     except ValidationError as error:
         fields = ", ".join(".".join(map(str, one["loc"])) for one in error.errors())
         raise CheckpointError(f"{path}: its network configuration is not valid here ({fields})") from error
+    except PretrainedError as error:
+        raise PretrainedError(f"{path}: {error}") from error
     except Exception as error:  # tokenizers raises bare Exception; torch RuntimeError with many lines
         raise CheckpointError(f"{path}: damaged checkpoint: {str(error).splitlines()[0]}") from error
     return Checkpoint(network.eval(), tokenizer, labels, figures, config)

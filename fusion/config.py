@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from edgefuse.fusion.encoder_choice import AudioChoice, Compact, ImageChoice, TextChoice
+
 Modalities = tuple[Literal["image"], Literal["audio"], Literal["text"]]
 MODALITIES: Modalities = ("image", "audio", "text")
 PADDING_ID = 0
@@ -16,7 +18,7 @@ class NetworkConfig(BaseModel):
     """Shape of a `FusionNetwork`. Every field has the tabletop task's value as its default.
 
     The number of tokens per sense follows: 12 from the image (a 3 x 4 grid), 16 from the audio window (one per 100 ms),
-    `text_tokens` from the text, whatever its length.
+    `text_tokens` from the text, whatever its length; fewer where a pretrained encoder has fewer states.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -25,6 +27,10 @@ class NetworkConfig(BaseModel):
     dim: int = Field(128, ge=16, multiple_of=8, description="width of tokens and of the aligned space")
     heads: int = Field(4, ge=1, description="attention heads, in every transformer block")
     fusion_layers: int = Field(2, ge=1, le=8, description="transformer blocks over the senses' tokens")
+
+    image_encoder: ImageChoice = Compact()
+    audio_encoder: AudioChoice = Compact()
+    text_encoder: TextChoice = Compact()
 
     image_size: tuple[int, int] = Field((96, 128), description="rows, columns that the image encoder works on")
     image_channels: tuple[int, int, int, int] = Field((24, 32, 64, 128), description="stem and the three stages")

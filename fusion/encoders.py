@@ -14,6 +14,9 @@ from edgefuse.fusion.config import PADDING_ID, NetworkConfig
 from edgefuse.fusion.features import AudioFeatures, ImageFeatures
 from edgefuse.fusion.transformer import MASKED, AttentionPooling, TransformerBlock
 
+SMALLEST = 1e-4
+"""Length that a vector is at least divided by: far below any text's, and not 0 in 16-bit floats."""
+
 
 class Encoded(NamedTuple):
     """tokens (batch, n, dim); embedding (batch, dim), length 1."""
@@ -72,6 +75,10 @@ class ImageEncoder(nn.Module):
 
     def forward(self, frame: Tensor) -> Encoded:
         return self.encode(self.features(frame))[0]
+
+    def training_features(self, frame: Tensor) -> Tensor:
+        """`features`, of frames that have `config.image_size` already."""
+        return self.features.same_size(frame)
 
     def encode(self, image: Tensor) -> tuple[Encoded, Tensor]:
         """float (batch, 3, rows, columns) -> the encoding, and where it looked: (batch, 2, cells), sums 1."""
@@ -161,7 +168,7 @@ class TextEncoder(nn.Module):
         words = self.word_block(pieces, (1 - same_word) * MASKED)
         states = self.final_norm(self.text_block(words + self.text_place[:length], hidden.unsqueeze(1)))
         gates = torch.sigmoid(self.gate(states)) * filled.unsqueeze(2)
-        embedding = functional.normalize((gates * self.value(words)).sum(dim=1), dim=-1)
+        embedding = functional.normalize((gates * self.value(words)).sum(dim=1), dim=-1, eps=SMALLEST)
         return Encoded(self.pooling(states, hidden)[0], embedding)
 
 

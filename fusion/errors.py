@@ -15,3 +15,7 @@ class SynthesisError(FusionError):
 
 class DataError(FusionError):
     """A data folder or a request for examples does not hold together."""
+
+
+class PretrainedError(FusionError):
+    """A directory holds no encoder that can be a sense, or what builds it is not installed."""

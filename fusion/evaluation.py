@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 from sklearn.metrics import classification_report, roc_auc_score
+from tokenizers import Tokenizer
 
 from edgefuse.fusion.checkpoint import load_checkpoint, save_checkpoint
 from edgefuse.fusion.prediction import EncodedRows, Encoding, NetworkPredictor, Predictor
 from edgefuse.fusion.report import Contradiction, Report, Row
 from edgefuse.fusion.tabletop import NOTHING_LABEL, SNR_DB, Examples, Situation, examples, test_set
-from edgefuse.fusion.vocabulary import HELD_OUT_LABELS, LABELS, SEEN_LABELS
+from edgefuse.fusion.vocabulary import HELD_OUT_LABELS, LABELS, SEEN_LABELS, token_ids
 
 MODALITIES = ("image", "audio", "text")
 SUBSETS = tuple(subset for size in (1, 2, 3) for subset in combinations(MODALITIES, size))
@@ -25,8 +26,11 @@ Progress = Callable[[str, int, int], None]
 """Called with (what, done, total)."""
 
 
-def evaluate(predictor: Predictor, per_class: int = 60, progress: Progress | None = None) -> Report:
-    """The whole table on the test split, `per_class` examples of each of the 37 classes per noise level.
+def evaluate(
+    predictor: Predictor, per_class: int = 60, progress: Progress | None = None, tokenizer: Tokenizer | None = None
+) -> Report:
+    """The whole table on the test split, `per_class` examples of each of the 37 classes per noise level; texts are read
+    with `tokenizer`, the network's, or with the built-in one.
 
     Raises `SynthesisError` without espeak-ng (unless the examples are cached).
     """
@@ -36,7 +40,7 @@ def evaluate(predictor: Predictor, per_class: int = 60, progress: Progress | Non
     for level in SNR_DB:
         show(progress, f"{level} noise", len(rows) // len(SUBSETS), total)
         some = test_set(level, per_class)
-        encoded = encode(predictor, some)
+        encoded = encode(predictor, some, tokenizer)
         rows += [row(predictor, some, encoded, prompts, level, subset, level == "middle") for subset in SUBSETS]
         if level == "middle":
             contradiction = contradictions(predictor, some, encoded, prompts)
@@ -44,7 +48,8 @@ def evaluate(predictor: Predictor, per_class: int = 60, progress: Progress | Non
         show(progress, name, len(SNR_DB) + done, total)
         count = max(1, per_class // 2) * NOTHING_LABEL
         some = examples("test", count, 12, "middle", SNR_DB["middle"], situation, range(NOTHING_LABEL))
-        rows.append(row(predictor, some, encode(predictor, some), prompts, name, ("image", "audio"), False))
+        encoded = encode(predictor, some, tokenizer)
+        rows.append(row(predictor, some, encoded, prompts, name, ("image", "audio"), False))
     show(progress, "done", total, total)
     return Report(tuple(rows), contradiction)
 
@@ -54,7 +59,7 @@ def evaluate_checkpoint(path: str | Path, per_class: int = 60, progress: Progres
     figures into it. Raises `CheckpointError`, `SynthesisError`."""
     path = Path(path)
     checkpoint = load_checkpoint(path)
-    report = evaluate(NetworkPredictor(checkpoint), per_class, progress)
+    report = evaluate(NetworkPredictor(checkpoint), per_class, progress, checkpoint.tokenizer)
     path.with_name("report.json").write_text(json.dumps(report.as_json(), indent=1) + "\n")
     figures = {**checkpoint.figures, **report.figures()}
     save_checkpoint(path, checkpoint.network, checkpoint.tokenizer.to_str(), checkpoint.labels, figures)
@@ -66,11 +71,12 @@ def show(progress: Progress | None, what: str, done: int, total: int) -> None:
         progress(what, done, total)
 
 
-def encode(predictor: Predictor, some: Examples) -> dict[str, Encoding]:
+def encode(predictor: Predictor, some: Examples, tokenizer: Tokenizer | None) -> dict[str, Encoding]:
+    text_ids = some.text_ids if tokenizer is None else token_ids(tokenizer, some.texts)
     return {
         "image": predictor.encode("image", some.images),
         "audio": predictor.encode("audio", some.audio),
-        "text": predictor.encode("text", some.text_ids),
+        "text": predictor.encode("text", text_ids),
     }
 
 

@@ -27,17 +27,22 @@ def bars(console: Console | None) -> Progress:
 
 @contextmanager
 def training_bars(console: Console | None = None) -> Iterator[TrainingProgress]:
-    """Bars while the block runs; yields what `train` takes as `progress`."""
-    with bars(console) as shown:
-        tasks: dict[str, TaskID] = {}
+    """Bars while the block runs, from the first progress on; yields what `train` takes as `progress`."""
+    shown, tasks = bars(console), dict[str, TaskID]()
 
-        def progress(stage: str, done: int, total: int, losses: dict[str, float]) -> None:
-            if stage not in tasks:
-                tasks[stage] = shown.add_task(STAGES[stage], losses="")
-            text = "  ".join(f"{name} {value:.2f}" for name, value in losses.items() if name in ("total", "fused"))
-            shown.update(tasks[stage], completed=done, total=total, losses=text)
+    def progress(stage: str, done: int, total: int, losses: dict[str, float]) -> None:
+        if not tasks:
+            shown.start()
+        if stage not in tasks:
+            tasks[stage] = shown.add_task(STAGES[stage], losses="")
+        text = "  ".join(f"{name} {value:.2f}" for name, value in losses.items() if name in ("total", "fused"))
+        shown.update(tasks[stage], completed=done, total=total, losses=text)
 
+    try:
         yield progress
+    finally:
+        if tasks:
+            shown.stop()
 
 
 @contextmanager

@@ -46,6 +46,8 @@ class TrainingSettings(BaseModel):
     fusion_average: float = Field(0.99, ge=0, lt=1, description="decay of their moving average")
     pictures_per_pair: int = Field(400, ge=1)
     utterances_per_pair: int = Field(120, ge=1)
+    fine_tune: bool = Field(False, description="pretrained backbones learn too; else they stay as they are")
+    backbone_rate: float = Field(0.05, gt=0, le=1, description="their learning rate, as a share of the others'")
     audio_features: Literal["log_mel", "mfcc"] = "log_mel"
     seed: int = Field(0, ge=0)
     threads: int = Field(2, ge=1)

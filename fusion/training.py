@@ -19,6 +19,7 @@ from edgefuse.fusion.batches import SETTLED_SHARES, TabletopBatches
 from edgefuse.fusion.checkpoint import Checkpoint, save_checkpoint
 from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.encoders import Encoded
+from edgefuse.fusion.errors import PretrainedError
 from edgefuse.fusion.folder import read_folder, validate
 from edgefuse.fusion.folder_batches import FolderBatches
 from edgefuse.fusion.losses import (
@@ -34,7 +35,8 @@ from edgefuse.fusion.pools import Backdrops, ScenePool, UtterancePool, scene_poo
 from edgefuse.fusion.prediction import NetworkPredictor
 from edgefuse.fusion.prefetch import Batches, ahead
 from edgefuse.fusion.settings import TrainingSettings
-from edgefuse.fusion.vocabulary import COLORS, LABELS, build_tokenizer
+from edgefuse.fusion.transfer import COMPACT, EncoderDirectories, started_network
+from edgefuse.fusion.vocabulary import COLORS, LABELS
 
 FRESH = 1000
 """Added to the seed for data that the senses were not trained on."""
@@ -72,21 +74,24 @@ def silent(stage: str, done: int, total: int, losses: dict[str, float]) -> None:
 
 
 def train(
-    settings: TrainingSettings, out: str | Path, progress: Progress = silent, data: str | Path | None = None
-) -> Trained:
+    settings: TrainingSettings, out: str | Path, progress: Progress = silent, data: str | Path | None = None,
+    encoders: EncoderDirectories = COMPACT,
+) -> Trained:  # fmt: skip
     """Trains, and writes OUT/checkpoint.safetensors and OUT/tensorboard/.
 
-    On the built-in tabletop task; or on `data`, a folder laid out as `fusion/folder.py` says. The weights written are
-    the exponential moving average. Raises `SynthesisError` without espeak-ng, `DataError` for a folder that will
-    not do.
+    On the built-in tabletop task; or on `data`, a folder laid out as `fusion/folder.py` says. Where `encoders` names a
+    directory, that sense starts from its pretrained encoder: only the projections around it learn, or, with
+    `settings.fine_tune`, it too. The weights written are the exponential moving average. Raises `SynthesisError`
+    without espeak-ng, `DataError` for a folder, `PretrainedError` for an encoder that will not do.
     """
     started = time.monotonic()
+    if settings.fine_tune and encoders == COMPACT:
+        raise PretrainedError("nothing to fine-tune: name an image, audio or text encoder's directory")
     out = Path(out)
     keep_freed_memory()
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
-    tokenizer = build_tokenizer()
-    network = FusionNetwork(NetworkConfig(audio_features=settings.audio_features))
+    network, tokenizer = started_network(NetworkConfig(audio_features=settings.audio_features), encoders)
     found = None if data is None else read_folder(data, network.config)
     labels = found.labels if found else LABELS
     if found:
@@ -156,8 +161,14 @@ def optimise(
     network.eval().requires_grad_(False)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in PyTorch's stub
     learned.train().requires_grad_(True)
-    optimiser = torch.optim.AdamW(parameter_groups(learned, settings.weight_decay), lr=course.rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, course.rate, course.steps, pct_start=0.15)
+    backbones = nn.ModuleList(network.backbones())
+    if not settings.fine_tune:
+        backbones.eval().requires_grad_(False)
+    groups = parameter_groups(learned, backbones, course.rate, settings)
+    optimiser = torch.optim.AdamW(groups)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, [group["lr"] for group in groups], course.steps, pct_start=0.15
+    )
     averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(course.average), use_buffers=True)
     recent: dict[str, float] = {}
     with SummaryWriter(str(log / course.name)) as writer:
@@ -179,11 +190,17 @@ def optimise(
     return cast(FusionNetwork, averaged.module.eval()), {name: round(value, 4) for name, value in recent.items()}
 
 
-def parameter_groups(learned: nn.Module, weight_decay: float) -> list[dict]:
-    """Weight decay for matrices only."""
-    matrices = [parameter for parameter in learned.parameters() if parameter.ndim > 1]
-    vectors = [parameter for parameter in learned.parameters() if parameter.ndim <= 1]
-    return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+def parameter_groups(learned: nn.Module, backbones: nn.Module, rate: float, settings: TrainingSettings) -> list[dict]:
+    """What learns: weight decay for matrices only; pretrained backbones at their share of the rate."""
+    inside = set(backbones.parameters())
+    own = [one for one in learned.parameters() if one not in inside]
+    theirs = [one for one in learned.parameters() if one in inside and one.requires_grad]
+    groups = []
+    for parameters, its_rate in ((own, rate), (theirs, rate * settings.backbone_rate)):
+        matrices, vectors = [one for one in parameters if one.ndim > 1], [one for one in parameters if one.ndim <= 1]
+        groups.append({"params": matrices, "lr": its_rate, "weight_decay": settings.weight_decay})
+        groups.append({"params": vectors, "lr": its_rate, "weight_decay": 0.0})
+    return [group for group in groups if group["params"]]
 
 
 def smoothed(recent: dict[str, float], losses: dict[str, float], share: float = 0.02) -> dict[str, float]:
@@ -192,7 +209,8 @@ def smoothed(recent: dict[str, float], losses: dict[str, float], share: float = 
 
 
 def batch_losses(network: FusionNetwork, batch: Batch) -> dict[str, Tensor]:
-    """Every loss of one batch, unweighted; names as in `LossWeights`."""
+    """Every loss of one batch, unweighted; names as in `LossWeights`. An encoder that cannot say where it looked has no
+    place loss."""
     count, classes = len(batch.labels), len(batch.allowed)
     image, looked_at, audio, text, prompts = encode(network, batch)
     tokens = [image.tokens[:count], audio.tokens, text.tokens]
@@ -209,7 +227,7 @@ def batch_losses(network: FusionNetwork, batch: Batch) -> dict[str, Tensor]:
         "attribute": attribute_losses(torch.cat([alone, fused.logits.unsqueeze(1)], dim=1), extra, batch),
         "info_nce": summed(aligned(info_nce, embeddings, batch, i, j) for i, j in pairs),
         "triplet": summed(aligned(triplet, embeddings, batch, i, j) for i, j in pairs),
-        "place": place_loss(looked_at, batch.places),
+        **({} if looked_at is None else {"place": place_loss(looked_at, batch.places)}),
         "agreement": agreement_loss(fused.agreement_logit, batch.agree)
         + shuffled_agreement(network, tokens, embeddings, prompts, batch),
     }
@@ -221,10 +239,11 @@ def summed(losses: Iterable[Tensor]) -> Tensor:
     return sum(others, first)
 
 
-def encode(network: FusionNetwork, batch: Batch) -> tuple[Encoded, Tensor, Encoded, Encoded, Tensor]:
-    """Image, where it looked, audio, text, and the prompts' embeddings; the fixed front ends stay in float32."""
+def encode(network: FusionNetwork, batch: Batch) -> tuple[Encoded, Tensor | None, Encoded, Encoded, Tensor]:
+    """Image, where it looked (if its encoder says), audio, text, and the prompts' embeddings; the fixed front ends stay
+    in float32."""
     with torch.no_grad():
-        pictures = network.image.features.same_size(batch.images).contiguous(memory_format=torch.channels_last)
+        pictures = network.image.training_features(batch.images).contiguous(memory_format=torch.channels_last)
         sounds = network.audio.features(batch.audio)
     with torch.autocast("cpu", torch.bfloat16):
         image, looked_at = network.image.encode(pictures)

@@ -3,9 +3,10 @@
 import numpy as np
 
 from edgefuse.fusion.checkpoint import Checkpoint
-from edgefuse.fusion.evaluation import calibration_error, evaluate, late_scores
+from edgefuse.fusion.evaluation import calibration_error, encode, evaluate, late_scores
 from edgefuse.fusion.prediction import NetworkPredictor
-from edgefuse.fusion.vocabulary import LABELS, build_tokenizer
+from edgefuse.fusion.tabletop import test_set as make_test_set
+from edgefuse.fusion.vocabulary import LABELS, build_tokenizer, token_ids
 
 
 def test_calibration_error():
@@ -33,3 +34,12 @@ def test_a_report_of_an_untrained_network_is_whole(network):
     assert len(report.as_json()["rows"]) == 23
     assert len(report.goals()) == 6
     assert report.table() is not None
+
+
+def test_texts_are_read_with_the_networks_own_tokenizer(network):
+    short = build_tokenizer(4)
+    predictor = NetworkPredictor(Checkpoint(network, short, LABELS, {}, network.config))
+    some = make_test_set("middle", 2)
+    own, built_in = (encode(predictor, some, one)["text"].embedding for one in (short, None))
+    np.testing.assert_array_equal(own, predictor.encode("text", token_ids(short, some.texts)).embedding)
+    assert (own != built_in).any()

@@ -11,7 +11,7 @@ from edgefuse.fusion.settings import TrainingSettings
 from edgefuse.fusion.training import train
 
 POOLS = {"extra_pictures": 8, "pictures_per_pair": 3, "utterances_per_pair": 2}
-SMALL = {"epochs": 1, "fusion_steps": 2, "batch": 12, **POOLS}
+SMALL = {"epochs": 1, "fusion_steps": 2, "batch": 12, "threads": 1, **POOLS}
 
 
 def test_a_short_training_lowers_the_loss(tmp_path):

@@ -1,0 +1,163 @@
+"""An encoder read from a local directory as `save_pretrained` writes it: config.json and safetensors, never the hub."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import ValidationError
+from tokenizers import Tokenizer
+
+from edgefuse.fusion.config import PADDING_ID
+from edgefuse.fusion.encoder_choice import Means, Pretrained, PretrainedAudio, PretrainedImage, PretrainedText
+from edgefuse.fusion.errors import PretrainedError
+from edgefuse.fusion.pretrained.architectures import ARCHITECTURES, ATTENTION, Architecture, encoder_of, transformers
+from edgefuse.fusion.pretrained.features import SAMPLE_RATE_HZ
+
+Sense = Literal["image", "audio", "text"]
+
+IMAGENET: tuple[Means, Means] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+HALVES: tuple[Means, Means] = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+"""Mean and deviation where the directory has no preprocessor_config.json: a ResNet's, a ViT's."""
+RESNET_SIZE = 224
+NOT_THE_MODEL = {
+    "_name_or_path", "architectures", "dtype", "id2label", "label2id", "torch_dtype", "transformers_version",
+}  # fmt: skip
+"""Entries of config.json that say nothing about the encoder's shape."""
+UNUSED = ("masked_spec_embed",)
+"""Weights that only pretraining needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class PretrainedParts:
+    """choice: from which the encoder is rebuilt; backbone: its nn.Module with the directory's weights, float32;
+    tokenizer: of a text encoder, whose padding is 0."""
+
+    choice: Pretrained
+    backbone: Any
+    tokenizer: Tokenizer | None
+
+
+def read_pretrained(directory: str | Path, sense: Sense) -> PretrainedParts:
+    """Raises `PretrainedError`, one line, for a directory that does not hold an encoder of that sense whole."""
+    directory = Path(directory)
+    if not directory.is_dir():
+        raise PretrainedError(f"{directory}: no such directory; expected one with config.json and model.safetensors")
+    content = read_json(directory / "config.json")
+    name = content.get("model_type")
+    fitting = [known for known, one in ARCHITECTURES.items() if one.sense == sense]
+    if name not in fitting:
+        raise PretrainedError(f"{directory}: its model_type is {name!r}; for {sense} it must be {' or '.join(fitting)}")
+    architecture = ARCHITECTURES[name]
+    backbone, model = read_model(directory, architecture)
+    choice = read_choice(directory, name, sense, model)
+    return PretrainedParts(choice, backbone, read_tokenizer(directory, model) if sense == "text" else None)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise PretrainedError(f"{path}: no such file; expected a directory that save_pretrained has written") from error
+    except ValueError as error:
+        raise PretrainedError(f"{path}: not JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise PretrainedError(f"{path}: expected a JSON object")
+    return content
+
+
+def read_model(directory: Path, architecture: Architecture) -> tuple[Any, dict[str, Any]]:
+    """The encoder, and its configuration as JSON."""
+    package = transformers()
+    try:
+        with quiet(package):
+            model, found = getattr(package, architecture.model).from_pretrained(
+                str(directory), local_files_only=True, use_safetensors=True, dtype=torch.float32,
+                attn_implementation=ATTENTION, output_loading_info=True, **architecture.options,
+            )  # fmt: skip
+    except Exception as error:  # transformers, safetensors and torch raise what they like
+        reason = str(error).strip().splitlines()[0]
+        raise PretrainedError(f"{directory}: transformers cannot read its weights: {reason}") from error
+    missing = sorted(
+        name for name in found["missing_keys"] if name.startswith(architecture.part) and not name.endswith(UNUSED)
+    )
+    if missing:
+        raise PretrainedError(f"{directory}: its safetensors lack {len(missing)} weights, such as {missing[0]}")
+    content = json.loads(model.config.to_json_string(use_diff=False))
+    return encoder_of(model, architecture), {key: content[key] for key in content if key not in NOT_THE_MODEL}
+
+
+@contextmanager
+def quiet(package: Any) -> Iterator[None]:
+    """transformers' own progress and report of what it loaded kept from the terminal."""
+    logging = package.utils.logging
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def read_choice(directory: Path, architecture: str, sense: Sense, model: dict[str, Any]) -> Pretrained:
+    """What rebuilds the encoder, with its features' numbers from preprocessor_config.json if there is one."""
+    path = directory / "preprocessor_config.json"
+    given = read_json(path) if path.is_file() else {}
+    try:
+        if sense == "image":
+            mean, deviation = IMAGENET if architecture == "resnet" else HALVES
+            return PretrainedImage.model_validate({
+                "architecture": architecture,
+                "model": model,
+                "size": image_size(given, model, architecture),
+                "mean": given.get("image_mean", mean),
+                "deviation": given.get("image_std", deviation),
+            })  # fmt: skip
+        if sense == "text":
+            return PretrainedText.model_validate({"architecture": architecture, "model": model})
+        rate = given.get("sampling_rate", SAMPLE_RATE_HZ)
+        if rate != SAMPLE_RATE_HZ:
+            raise PretrainedError(f"{path}: it hears {rate} Hz; the sound is sampled at {SAMPLE_RATE_HZ} Hz here")
+        numbers = {"mean": given.get("mean"), "deviation": given.get("std"), "normalized": given.get("do_normalize")}
+        stated = {key: value for key, value in numbers.items() if value is not None and architecture != "whisper"}
+        return PretrainedAudio.model_validate({"architecture": architecture, "model": model, **stated})
+    except ValidationError as error:
+        fields = ", ".join(str(one["loc"][0]) for one in error.errors())
+        raise PretrainedError(f"{path}: what it says of {fields} is not valid") from error
+
+
+def image_size(given: dict[str, Any], model: dict[str, Any], architecture: str) -> Any:
+    """(rows, columns): a ViT's is fixed by its places; a ResNet's as its preprocessor crops, else 224 x 224."""
+    if architecture == "vit":
+        size = model["image_size"]
+    else:
+        size = given.get("crop_size") if given.get("do_center_crop") else given.get("size")
+    if isinstance(size, dict):
+        edge = size.get("shortest_edge", RESNET_SIZE)
+        return size.get("height", edge), size.get("width", edge)
+    return tuple(size) if isinstance(size, list | tuple) else (size or RESNET_SIZE,) * 2
+
+
+def read_tokenizer(directory: Path, model: dict[str, Any]) -> Tokenizer:
+    """The directory's tokenizer.json; its padding and truncation are set by who uses it."""
+    path = directory / "tokenizer.json"
+    if not path.is_file():
+        raise PretrainedError(
+            f"{path}: no such file; a text encoder needs its own tokenizer (AutoTokenizer's save_pretrained writes it)"
+        )
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises bare Exception
+        raise PretrainedError(f"{path}: not a tokenizer ({str(error).splitlines()[0]})") from error
+    if tokenizer.get_vocab_size() > model["vocab_size"]:
+        size = tokenizer.get_vocab_size()
+        raise PretrainedError(f"{path}: {size} tokens, more than the encoder's {model['vocab_size']}; another model's?")
+    if model.get("pad_token_id") not in (None, PADDING_ID):
+        raise PretrainedError(f"{directory}: it pads with token {model['pad_token_id']}; expected {PADDING_ID}")
+    return tokenizer

@@ -1,0 +1,56 @@
+"""The start of transfer learning: a network whose encoders are pretrained where a directory was named."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from edgefuse.fusion.config import PADDING_ID, NetworkConfig
+from edgefuse.fusion.encoder_choice import PretrainedImage
+from edgefuse.fusion.errors import PretrainedError
+from edgefuse.fusion.network import FusionNetwork
+from edgefuse.fusion.pretrained.directory import Sense, read_pretrained
+from edgefuse.fusion.vocabulary import build_tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderDirectories:
+    """Where each sense's pretrained encoder lies; None: the compact one."""
+
+    image: Path | None = None
+    audio: Path | None = None
+    text: Path | None = None
+
+
+COMPACT = EncoderDirectories()
+"""Every encoder the compact one, from the start."""
+
+
+def started_network(config: NetworkConfig, directories: EncoderDirectories) -> tuple[FusionNetwork, Tokenizer]:
+    """The network of `config` with these encoders in place of its own, and the tokenizer that its texts are read with.
+
+    Raises `PretrainedError`, one line, for a directory that will not do.
+    """
+    named: dict[Sense, Path | None] = {"image": directories.image, "audio": directories.audio, "text": directories.text}
+    parts = {sense: read_pretrained(path, sense) for sense, path in named.items() if path is not None}
+    chosen: dict[str, object] = {f"{sense}_encoder": part.choice for sense, part in parts.items()}
+    for part in parts.values():
+        if isinstance(part.choice, PretrainedImage):
+            chosen["image_size"] = part.choice.size
+    network = FusionNetwork(config.model_copy(update=chosen))
+    for sense, part in parts.items():
+        network.encoders[sense].backbone = part.backbone
+    tokenizer = parts["text"].tokenizer if "text" in parts else None
+    if tokenizer is None:
+        return network, build_tokenizer(config.text_length)
+    return network, fitted(tokenizer, parts["text"].backbone.config.max_position_embeddings, config.text_length)
+
+
+def fitted(tokenizer: Tokenizer, places: int, length: int) -> Tokenizer:
+    """The tokenizer of a text encoder with so many places, set so that every text becomes exactly `length` ids."""
+    if places < length:
+        raise PretrainedError(f"the text encoder has places for {places} token ids; texts here have {length}")
+    padding = tokenizer.id_to_token(PADDING_ID) or "[PAD]"
+    tokenizer.enable_truncation(length)
+    tokenizer.enable_padding(pad_id=PADDING_ID, pad_token=padding, length=length)
+    return tokenizer

@@ -1,0 +1,194 @@
+"""Encoders from a local directory: what they say, how they travel, and what is refused."""
+
+import json
+import shutil
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+
+from edgefuse.fusion.checkpoint import load_checkpoint, save_checkpoint
+from edgefuse.fusion.config import NetworkConfig
+from edgefuse.fusion.errors import PretrainedError
+from edgefuse.fusion.pretrained import architectures
+from edgefuse.fusion.pretrained.directory import read_pretrained
+from edgefuse.fusion.transfer import EncoderDirectories, started_network
+from edgefuse.fusion.vocabulary import LABELS, token_ids
+
+SENSES = {
+    "resnet": "image", "vit": "image", "wav2vec2": "audio", "ast": "audio", "whisper": "audio", "bert": "text",
+}  # fmt: skip
+TOKENS = {"image": 12, "audio": 16, "text": 4}
+
+
+@pytest.fixture(scope="module")
+def started(pretrained):
+    """By the directory's name: a network with that one pretrained encoder, and its tokenizer."""
+
+    def of(name):
+        torch.manual_seed(1)
+        network, tokenizer = started_network(NetworkConfig(), EncoderDirectories(**{SENSES[name]: pretrained / name}))
+        return network.eval(), tokenizer
+
+    return {name: of(name) for name in SENSES}
+
+
+def samples(sense, batch, frame=(96, 128)):
+    rng = np.random.default_rng(batch)
+    if sense == "image":
+        return rng.integers(0, 256, (batch, *frame, 3), dtype=np.uint8)
+    if sense == "audio":
+        return (0.1 * rng.standard_normal((batch, 25_600))).astype(np.float32)
+    return rng.integers(1, 200, (batch, 32)) * (np.arange(32) < 6)
+
+
+@pytest.mark.parametrize("name", SENSES)
+def test_tokens_and_a_unit_embedding(started, name):
+    sense = SENSES[name]
+    with torch.inference_mode():
+        out = started[name][0].encoders[sense](torch.from_numpy(samples(sense, 3)))
+    assert out.tokens.shape == (3, TOKENS[sense], 128)
+    torch.testing.assert_close(out.embedding.norm(dim=1), torch.ones(3))
+
+
+@pytest.mark.parametrize("name", SENSES)
+def test_a_checkpoint_alone_gives_the_same_network(started, name, tmp_path):
+    network, tokenizer = started[name]
+    save_checkpoint(tmp_path / "one.safetensors", network, tokenizer.to_str(), LABELS, {})
+    loaded = load_checkpoint(tmp_path / "one.safetensors")
+    assert loaded.config == network.config
+    for before, after in zip(network.backbones(), loaded.network.backbones(), strict=True):
+        for key, value in before.state_dict().items():
+            assert torch.equal(value, after.state_dict()[key]), key
+    save_checkpoint(tmp_path / "two.safetensors", loaded.network, tokenizer.to_str(), LABELS, {})
+    again = load_checkpoint(tmp_path / "two.safetensors")
+    some = torch.from_numpy(samples(SENSES[name], 2))
+    with torch.inference_mode():
+        first, second = (one.network.encoders[SENSES[name]](some) for one in (loaded, again))
+    assert torch.equal(first.tokens, second.tokens)
+    assert torch.equal(first.embedding, second.embedding)
+
+
+@pytest.mark.parametrize("name", SENSES)
+def test_onnx_runtime_says_the_same_of_any_batch(started, name, tmp_path):
+    sense = SENSES[name]
+    encoder, path = started[name][0].encoders[sense], tmp_path / "graph.onnx"
+    sizes = {0: "batch", **({1: "height", 2: "width"} if sense == "image" else {})}
+    torch.onnx.export(
+        encoder, (torch.from_numpy(samples(sense, 2)),), path, dynamo=True, opset_version=20, dynamic_shapes=(sizes,),
+        verbose=False,
+    )  # fmt: skip
+    session = onnxruntime.InferenceSession(path)
+    for some in (samples(sense, 1), samples(sense, 5, (48, 70))):
+        with torch.inference_mode():
+            expected = encoder(torch.from_numpy(some))
+        found = session.run(None, {session.get_inputs()[0].name: some})
+        for value, array in zip(expected, found, strict=True):
+            np.testing.assert_allclose(array, value.numpy(), atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["resnet", "vit", "wav2vec2", "ast", "whisper"])
+def test_the_backbone_says_what_it_says_in_transformers(started, pretrained, name):
+    encoder = started[name][0].encoders[SENSES[name]]
+    model = transformers.AutoModel.from_pretrained(pretrained / name, local_files_only=True).eval()
+    model = model.encoder if name == "whisper" else model
+    with torch.inference_mode():
+        features = encoder.features(torch.from_numpy(samples(SENSES[name], 2)))
+        found, expected = encoder.backbone(features).last_hidden_state, model(features).last_hidden_state
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_bert_reads_as_transformers_reads_it(started, pretrained):
+    network, tokenizer = started["bert"]
+    ids = torch.from_numpy(token_ids(tokenizer, ["the red ball", "a cube"]))
+    model = transformers.BertModel.from_pretrained(pretrained / "bert", local_files_only=True).eval()
+    with torch.inference_mode():
+        expected = model(ids, attention_mask=(ids != 0).long()).last_hidden_state
+        found = network.text.read(ids, (ids == 0).float() * -1e4)
+    torch.testing.assert_close(found[:, :2], expected[:, :2], atol=1e-5, rtol=1e-5)
+
+
+def test_padding_changes_nothing_and_no_text_is_no_nan(started):
+    network, tokenizer = started["bert"]
+    ids = torch.from_numpy(token_ids(tokenizer, ["the green cube", ""]))
+    with torch.inference_mode():
+        long, short = network.text(ids), network.text(ids[:, :8])
+    torch.testing.assert_close(long.embedding, short.embedding)
+    torch.testing.assert_close(long.tokens[0], short.tokens[0])
+    assert long.tokens.isfinite().all()
+    assert (long.embedding[1] == 0).all()
+
+
+def test_only_the_window_is_heard_not_the_silence_after_it(started):
+    for name in ("ast", "whisper"):
+        encoder = started[name][0].audio
+        assert encoder.alignment.means.shape[1] < 100 * 1.6 + 1
+        quiet_end = torch.from_numpy(samples("audio", 1)).clone()
+        quiet_end[:, 12_800:] = 0
+        with torch.inference_mode():
+            assert not torch.equal(encoder(quiet_end).embedding, encoder(quiet_end.flip(1)).embedding)
+
+
+def test_what_the_preprocessor_says_is_used(pretrained, tmp_path):
+    folder = shutil.copytree(pretrained / "resnet", tmp_path / "resnet")
+    said = {"size": {"height": 64, "width": 48}, "image_mean": [0.1, 0.2, 0.3], "image_std": [0.5, 0.5, 0.5]}
+    (folder / "preprocessor_config.json").write_text(json.dumps(said))
+    choice = read_pretrained(folder, "image").choice
+    assert (choice.size, choice.mean, choice.deviation) == ((64, 48), (0.1, 0.2, 0.3), (0.5, 0.5, 0.5))
+    folder = shutil.copytree(pretrained / "wav2vec2", tmp_path / "wav2vec2")
+    (folder / "preprocessor_config.json").write_text(json.dumps({"do_normalize": False, "sampling_rate": 16_000}))
+    assert not read_pretrained(folder, "audio").choice.normalized
+
+
+def refusal(directory, sense):
+    with pytest.raises(PretrainedError) as caught:
+        started_network(NetworkConfig(), EncoderDirectories(**{sense: directory}))
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_directories_that_will_not_do(pretrained, tmp_path):
+    assert "no such directory" in refusal(tmp_path / "nowhere", "image")
+    assert "config.json" in refusal(tmp_path, "image")
+    assert "'bert'; for image it must be resnet or vit" in refusal(pretrained / "bert", "image")
+    copies = {name: shutil.copytree(pretrained / name, tmp_path / name) for name in SENSES}
+    (copies["vit"] / "model.safetensors").unlink()
+    assert "model.safetensors" in refusal(copies["vit"], "image")
+    (copies["bert"] / "tokenizer.json").unlink()
+    assert "its own tokenizer" in refusal(copies["bert"], "text")
+    (copies["wav2vec2"] / "preprocessor_config.json").write_text('{"sampling_rate": 8000}')
+    assert "8000 Hz" in refusal(copies["wav2vec2"], "audio")
+    (copies["resnet"] / "preprocessor_config.json").write_text('{"image_mean": "grey"}')
+    assert "says of mean is not valid" in refusal(copies["resnet"], "image")
+    (copies["ast"] / "config.json").write_text("{")
+    assert "not JSON" in refusal(copies["ast"], "audio")
+
+
+def test_missing_and_damaged_weights(pretrained, tmp_path):
+    folder = shutil.copytree(pretrained / "whisper", tmp_path / "whisper")
+    weights = load_file(folder / "model.safetensors")
+    kept = {name: value for name, value in weights.items() if "encoder.layers.0.fc1" not in name}
+    save_file(kept, folder / "model.safetensors", {"format": "pt"})
+    assert "lack 2 weights, such as encoder.layers.0.fc1" in refusal(folder, "audio")
+    (folder / "model.safetensors").write_bytes(b"no weights")
+    assert "cannot read its weights" in refusal(folder, "audio")
+
+
+def test_weights_of_another_shape_than_the_configuration_says(pretrained, tmp_path):
+    folder = shutil.copytree(pretrained / "bert", tmp_path / "bert")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"intermediate_size": 64}))
+    assert str(folder) in refusal(folder, "text")
+    (folder / "config.json").write_text(json.dumps(config | {"pad_token_id": 7}))
+    assert "pads with token 7" in refusal(folder, "text")
+
+
+def test_without_transformers_one_line_says_what_to_install(pretrained, monkeypatch):
+    def missing(name):
+        raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr(architectures, "import_module", missing)
+    assert "pip install 'edgefuse[pretrained]'" in refusal(pretrained / "bert", "text")
