@@ -1,0 +1,25 @@
+"""What the commands write on: the terminal, and the bar that shows how far they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import Progress, TimeElapsedColumn
+
+_WIDTH_OF_A_FILE = 120
+
+
+def open_console(stderr: bool = False) -> Console:
+    """The terminal at its width; a file or pipe at one that tables fit."""
+    console = Console(stderr=stderr)
+    return console if console.is_terminal else Console(stderr=stderr, width=_WIDTH_OF_A_FILE)
+
+
+@contextmanager
+def progress_bar(console: Console) -> Iterator[Callable[[str, float, float | None], None]]:
+    """A bar on the terminal, as a function of stage, steps done and steps in all (None: nobody knows)."""
+    with Progress(*Progress.get_default_columns(), TimeElapsedColumn(), console=console, transient=True) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda stage, done, total: progress.update(task, description=stage, completed=done, total=total)
