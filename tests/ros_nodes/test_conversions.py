@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 from ros_samples import image
 
-from edgefuse.runtime import DEFAULT_BUNDLE, AudioChunk, Frame, Perceiver, SampleError, StreamError
+from edgefuse.runtime import (
+    DEFAULT_BUNDLE,
+    AudioChunk,
+    Frame,
+    Perceiver,
+    Percept,
+    SampleError,
+    Sense,
+    StreamError,
+    Trace,
+)
 from edgefuse.runtime.messages.ros_images import frame_from_image
 from edgefuse.runtime.messages.ros_sounds import sound_from_audio_chunk
 
@@ -104,6 +114,19 @@ def test_a_percept_says_all_that_it_says_without_ros():
     assert message.trace.latency_ms == pytest.approx(percept.trace.latency_ms)
     stages = ("receive_ms", "wait_ms", "encode_ms", "fuse_ms", "publish_ms")
     assert sum(getattr(message.trace, stage) for stage in stages) == pytest.approx(message.trace.latency_ms)
+
+
+def test_what_a_network_does_not_say_is_nan_or_empty():
+    from edgefuse_ros.conversions import percept_from_percept
+
+    sense = Sense(valid=True, weight=None, age_ms=0.0, label=None, confidence=None)
+    percept = Percept(1, "red", 1.0, {"red": 1.0}, None, {"front_camera": sense}, None, Trace(0, 1, 2, 3, 4, 5))
+    message = percept_from_percept(percept, 0, "head", "name", "id")
+    assert list(message.embedding) == []
+    assert math.isnan(message.agreement)
+    assert math.isnan(message.senses[0].weight)
+    assert math.isnan(message.senses[0].confidence)
+    assert (message.senses[0].name, message.senses[0].label) == ("front_camera", "")
 
 
 def test_numbers_of_any_message_make_a_signal():

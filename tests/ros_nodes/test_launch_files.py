@@ -15,7 +15,7 @@ LAUNCH_FILES = sorted((PACKAGE / "launch").iterdir())
 NODES = {"perception_node", "onboard_node", "camera_node", "microphone_node"}
 SENSES = [modality.name for modality in Bundle.open(DEFAULT_BUNDLE).manifest.modalities]
 TOPICS = {
-    "perception_node": {*SENSES, "image/compressed", "percepts"},
+    "perception_node": {*SENSES, "image/compressed", "audio_info", "percepts"},
     "onboard_node": {"text", "percepts"},
     "camera_node": {"image"},
     "microphone_node": {"audio"},

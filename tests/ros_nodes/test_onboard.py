@@ -7,6 +7,7 @@ from edgefuse.runtime import DEFAULT_CLIP
 
 def test_the_onboard_node_perceives_and_no_image_crosses_a_topic(ros):
     from diagnostic_msgs.msg import DiagnosticArray
+    from std_msgs.msg import String
 
     from edgefuse_msgs.msg import Percept
 
@@ -21,6 +22,10 @@ def test_the_onboard_node_perceives_and_no_image_crosses_a_topic(ros):
     assert topics == set()
     ros.until(lambda: "onboard: image device" in statuses(diagnostics), "diagnostics")
     assert statuses(diagnostics)["onboard: image device"].message == "live"
+    texts = ros.node.create_publisher(String, "text", 10)
+    ros.until(texts.get_subscription_count, "a subscription of text")
+    texts.publish(String(data="a red ball"))
+    ros.until(lambda: percepts[-1].senses[2].valid, "text")
     assert ros.set(name, prompts=["a red ball"]) is None
     ros.until(lambda: list(percepts[-1].labels) == ["a red ball", "nothing"], "the new prompts")
 

@@ -1,10 +1,14 @@
 """Camera node, microphone node and perception node on the default clip, each a process of its own."""
 
+import json
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from ros_domain import statuses
 
-from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP, Clip, Perceiver
+from edgefuse.runtime import DEFAULT_CLIP
 
 VIDEO, SOUND = DEFAULT_CLIP, DEFAULT_CLIP.with_suffix(".wav")
 NS_PER_S = 1_000_000_000
@@ -12,9 +16,10 @@ NS_PER_S = 1_000_000_000
 
 @pytest.fixture(scope="module")
 def fast_percepts() -> list[dict]:
-    """What `edgefuse run --fast` says of the clip."""
-    perceiver = Perceiver.open(DEFAULT_BUNDLE)
-    return [percept.as_json() for percept in perceiver.perceive(Clip(VIDEO, SOUND, live=False))]
+    """What `edgefuse run --fast --jsonl -` says of the clip."""
+    command = [sys.executable, "-m", "edgefuse.cli", "run", str(VIDEO), "--fast", "--jsonl", "-"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    return [json.loads(line) for line in result.stdout.splitlines()]
 
 
 def stamp_ns(message) -> int:

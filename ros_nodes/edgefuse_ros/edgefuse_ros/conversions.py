@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from sensor_msgs.msg import CameraInfo as CameraInfoMessage
 from sensor_msgs.msg import Image
 
 from edgefuse.runtime import AudioChunk, Frame, Percept, SampleError, Sense, Signal, Trace
+from edgefuse.runtime.camera_info import CameraInfo
 from edgefuse.runtime.samples import NS_PER_S
 from edgefuse_msgs.msg import AudioChunk as AudioChunkMessage
 from edgefuse_msgs.msg import Percept as PerceptMessage
@@ -45,6 +47,20 @@ def image_from_frame(frame: Frame, ros_ns: int, frame_id: str) -> Image:
     message.header.frame_id = frame_id
     message.data = _bytes(frame.image)
     return message
+
+
+def camera_info_from_camera_info(info: CameraInfo, image: Image) -> CameraInfoMessage:
+    """The sensor_msgs/CameraInfo that goes with an image: of the same stamp and frame."""
+    return CameraInfoMessage(
+        header=image.header,
+        width=info.image_width,
+        height=info.image_height,
+        distortion_model=info.distortion_model,
+        d=info.distortion_coefficients.data,
+        k=info.camera_matrix.data,
+        r=info.rectification_matrix.data,
+        p=info.projection_matrix.data,
+    )
 
 
 def audio_chunk_from_chunk(chunk: AudioChunk, ros_ns: int, gap: int, frame_id: str) -> AudioChunkMessage:
@@ -83,7 +99,8 @@ def percept_from_percept(
     message.header.stamp = time_from_stamp(percept.stamp_ns + ros_ns)
     message.header.frame_id = frame_id
     message.labels, message.scores = list(percept.scores), array.array("f", percept.scores.values())
-    message.embedding = array.array("f", percept.embedding.astype(np.float32).tobytes())
+    if percept.embedding is not None:
+        message.embedding = array.array("f", percept.embedding.astype(np.float32).tobytes())
     message.senses = [sense_from_sense(name, sense) for name, sense in percept.senses.items()]
     message.agreement = _nan_if_none(percept.agreement)
     message.trace = trace_from_trace(percept.trace)
@@ -96,7 +113,7 @@ def sense_from_sense(name: str, sense: Sense) -> SenseMessage:
     return SenseMessage(
         name=name,
         valid=sense.valid,
-        weight=sense.weight,
+        weight=_nan_if_none(sense.weight),
         age_ms=_nan_if_none(sense.age_ms),
         label=sense.label or "",
         confidence=_nan_if_none(sense.confidence),

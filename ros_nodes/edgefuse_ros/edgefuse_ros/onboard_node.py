@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
+from functools import partial
 
 from diagnostic_msgs.msg import DiagnosticStatus
-from std_msgs.msg import String
 
-from edgefuse.runtime import Stream, Text
-from edgefuse_ros import profiles, sources
+from edgefuse_ros import sources
+from edgefuse_ros.inputs import Inputs
 from edgefuse_ros.perceiver_node import PerceiverNode
 from edgefuse_ros.pump import Pump
 from edgefuse_ros.settings import OnboardSettings
@@ -26,28 +25,32 @@ class OnboardNode(PerceiverNode):
         super().__init__("onboard", OnboardSettings)
         self.now_ns = time.monotonic_ns
         self._pumps: dict[str, Pump] = {}
-        self._texts: Any = None
+        self._inputs: Inputs | None = None
 
     def open_sources(self) -> None:
-        """Open the devices of the senses in use, and subscribe to text."""
+        """Open the devices of the first sense that sees and the first that hears, and subscribe to the others."""
         assert self.perception is not None, "opening devices without a perception"
-        openers: dict[str, Callable[[], Stream]] = {
-            "image": lambda: sources.camera(self.settings.camera, self.clock.now_ns),
-            "audio": lambda: sources.microphone(self.settings.microphone, self.clock.now_ns),
+        first = {sense.kind: sense.name for sense in reversed(self.senses)}
+        devices = {
+            "image": partial(sources.camera, self.settings.camera, self.clock.now_ns),
+            "audio": partial(sources.microphone, self.settings.microphone, self.clock.now_ns),
         }
-        for sense in self.perception.perceiver.senses:
-            if sense in openers:
-                self._pumps[sense] = Pump(sense, openers[sense], self.perception.push, self.faults)
-        self._texts = profiles.subscribe(self, String, "text", self._take_text, profiles.TEXT)
+        openers = {first[kind]: partial(device, first[kind]) for kind, device in devices.items() if kind in first}
+        push, ros_ns = self.perception.push, self.ros_ns
+        others = [sense for sense in self.senses if sense.name not in openers]
+        self._inputs = Inputs(self, others, self.settings, push, ros_ns, self.faults)
+        for sense in self.senses:
+            if sense.name in openers:
+                self._pumps[sense.name] = Pump(sense.name, openers[sense.name], push, self.faults)
 
     def close_sources(self) -> None:
         """Close the devices and unsubscribe."""
         for pump in self._pumps.values():
             pump.close()
         self._pumps = {}
-        if self._texts is not None:
-            self.destroy_subscription(self._texts)
-        self._texts = None
+        if self._inputs is not None:
+            self._inputs.close()
+        self._inputs = None
 
     def ros_ns(self) -> int:
         """From the monotonic clock."""
@@ -56,11 +59,6 @@ class OnboardNode(PerceiverNode):
     def of_sources(self) -> Iterable[DiagnosticStatus]:
         """The devices' states."""
         return [self.diagnosis.of_stream(f"{sense} device", pump.health) for sense, pump in self._pumps.items()]
-
-    def _take_text(self, message: String) -> None:
-        with self.faults.border("text"):
-            if self.perception is not None:
-                self.perception.push(Text(time.monotonic_ns(), message.data))
 
 
 def main() -> None:

@@ -15,10 +15,12 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 
 from edgefuse.runtime import EdgefuseError, Perceiver, Percept
+from edgefuse.runtime.manifest import Modality
 from edgefuse_msgs.msg import Percept as PerceptMessage
 from edgefuse_msgs.srv import SetPrompts
 from edgefuse_ros import profiles
-from edgefuse_ros.bundles import bundle_id, fuse_on, max_age_ms, open_perceiver
+from edgefuse_ros.bundles import bundle_id, fuse_on, max_age_ms, open_corrections, open_perceiver
+from edgefuse_ros.classifications import Classifications
 from edgefuse_ros.clock import RosClock
 from edgefuse_ros.conversions import percept_from_percept
 from edgefuse_ros.diagnosis import Diagnosis
@@ -48,6 +50,7 @@ class PerceiverNode(LifecycleNode):
         self._withheld = 0
         self.diagnosis = Diagnosis(name, self.faults)
         self._percepts = profiles.publisher(self, PerceptMessage, "percepts", profiles.PERCEPT)
+        self._classifications = Classifications(self)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_service(SetPrompts, "~/set_prompts", self._set_prompts)
         self.create_timer(1.0, self._every_second, clock=Clock(clock_type=ClockType.STEADY_TIME))
@@ -70,6 +73,13 @@ class PerceiverNode(LifecycleNode):
         """What /diagnostics says of the sources."""
         return ()
 
+    @property
+    def senses(self) -> list[Modality]:
+        """Those of the bundle that are in use."""
+        assert self.perception is not None, "no senses without a perception"
+        perceiver = self.perception.perceiver
+        return [perceiver.bundle.manifest.modality(sense) for sense in perceiver.senses]
+
     def autostart(self) -> None:
         """Configure and activate, where the parameter says so."""
         if self.settings.autostart and self.trigger_configure() == _SUCCESS:
@@ -77,41 +87,24 @@ class PerceiverNode(LifecycleNode):
 
     def close(self) -> None:
         """Let go of everything, in any state."""
-        self.close_sources()
-        if self.perception is not None:
-            self.perception.stop()
+        self._cease()
         self.perception = None
         gc.collect()
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the bundle."""
-        try:
-            self.settings = self.parameters.read()
-            perceiver = self._opened(self.settings)
-        except EdgefuseError as error:
-            self.get_logger().error(f"cannot configure: {error}")
-            return _FAILURE
-        self.perception = Perception(perceiver, self._publish, self.faults)
-        return super().on_configure(state)
+        return super().on_configure(state) if self._succeeds("configure", self._load) else _FAILURE
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Perceive."""
-        assert self.perception is not None, "active without being configured"
-        self.perception.start()
-        try:
-            self.open_sources()
-        except EdgefuseError as error:
-            self.get_logger().error(f"cannot activate: {error}")
-            self.close_sources()
-            self.perception.stop()
-            return _FAILURE
-        return super().on_activate(state)
+        if self._succeeds("activate", self._begin):
+            return super().on_activate(state)
+        self._cease()
+        return _FAILURE
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Cease to take and to perceive; the engines stay loaded."""
-        self.close_sources()
-        if self.perception is not None:
-            self.perception.stop()
+        self._cease()
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -130,9 +123,45 @@ class PerceiverNode(LifecycleNode):
         return _SUCCESS
 
     def swap_perceiver(self, settings: PerceptionSettings) -> None:
-        """Open another perceiver and let it take over; raises EdgefuseError, and the old one runs on."""
+        """Open another perceiver and let it take over, with other sources where its senses are others.
+
+        Raises EdgefuseError, and the old one runs on.
+        """
         assert self.perception is not None, "nothing to take over from"
-        self.perception.swap(self._opened(settings))
+        before = self.senses
+        perceiver = self._opened(settings)
+        self.perception.swap(perceiver, open_corrections(settings, perceiver))
+        if self.perception.started_s is not None and self.senses != before:
+            self.close_sources()
+            self.open_sources()
+
+    def _load(self) -> None:
+        self.settings = self.parameters.read()
+        perceiver = self._opened(self.settings)
+        corrections = open_corrections(self.settings, perceiver)
+        self.perception = Perception(perceiver, self._publish, self.faults, corrections)
+
+    def _begin(self) -> None:
+        assert self.perception is not None, "active without being configured"
+        self.perception.start()
+        self.open_sources()
+
+    def _cease(self) -> None:
+        self.close_sources()
+        if self.perception is not None:
+            self.perception.stop()
+
+    def _succeeds(self, transition: str, act: Callable[[], None]) -> bool:
+        try:
+            act()
+        except EdgefuseError as error:
+            self.get_logger().error(f"cannot {transition}: {error}")
+        except Exception as error:  # the border of the node, and rclpy says nothing of what it catches
+            self.get_logger().error(f"cannot {transition}: {error!r}")
+            self.faults.count(transition, "unexpected", repr(error))
+        else:
+            return True
+        return False
 
     def _opened(self, settings: PerceptionSettings) -> Perceiver:
         perceiver = open_perceiver(settings, self.now_ns)
@@ -144,7 +173,9 @@ class PerceiverNode(LifecycleNode):
             self._withheld += 1
             return
         name, frame_id = perceiver.bundle.manifest.name, self.settings.frame_id
-        self._percepts.publish(percept_from_percept(percept, self.ros_ns(), frame_id, name, self._bundle_id))
+        message = percept_from_percept(percept, self.ros_ns(), frame_id, name, self._bundle_id)
+        self._percepts.publish(message)
+        self._classifications.publish(message)
 
     def _set_prompts(self, request: SetPrompts.Request, response: SetPrompts.Response) -> SetPrompts.Response:
         prompts = Parameter("prompts", Parameter.Type.STRING_ARRAY, list(request.prompts) or [""])
@@ -171,7 +202,7 @@ class PerceiverNode(LifecycleNode):
         self.settings = settings
 
     def _adopt_running(self, settings: PerceptionSettings, changes: Collection[str], perceiver: Perceiver) -> None:
-        if "bundle" in changes:
+        if {"bundle", "backend"} & set(changes):
             self.swap_perceiver(settings)
             return
         if "prompts" in changes:

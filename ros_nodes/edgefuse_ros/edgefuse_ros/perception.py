@@ -11,6 +11,7 @@ from time import monotonic
 import numpy as np
 
 from edgefuse.runtime import Perceiver, Percept, Sample
+from edgefuse.runtime.corrections import Corrections
 from edgefuse_ros.faults import Faults
 
 _JOIN_TIMEOUT_S = 5.0
@@ -30,8 +31,15 @@ class Figures:
 class Perception:
     """Owns the perceiver and the thread that runs it. `push` is for any thread, all else for the node's."""
 
-    def __init__(self, perceiver: Perceiver, publish: Callable[[Percept, Perceiver], None], faults: Faults) -> None:
+    def __init__(
+        self,
+        perceiver: Perceiver,
+        publish: Callable[[Percept, Perceiver], None],
+        faults: Faults,
+        corrections: Corrections | None = None,
+    ) -> None:
         self.perceiver = perceiver
+        self._corrections = corrections
         self.latest: Percept | None = None
         self.heard_s: dict[str, float] = {}
         self._publish = publish
@@ -56,13 +64,15 @@ class Perception:
             run.stop()
 
     def push(self, sample: Sample) -> None:
-        """See Perceiver.push."""
+        """See Perceiver.push; corrected first, by what was calibrated. Raises CalibrationError, see Corrections."""
+        if self._run is not None and self._corrections is not None:
+            sample = self._corrections.correct(sample)
         if self._run is not None and self.perceiver.push(sample):
             self.heard_s[sample.modality] = monotonic()
 
-    def swap(self, perceiver: Perceiver) -> None:
+    def swap(self, perceiver: Perceiver, corrections: Corrections | None = None) -> None:
         """From the next sample on another perceiver gets them; the old one finishes what it has."""
-        old, self.perceiver = self._run, perceiver
+        old, self.perceiver, self._corrections = self._run, perceiver, corrections
         if old is not None:
             self._run = _Run(perceiver, self._deliver, self._faults)
             old.stop()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from edgefuse.runtime.manifest import Modality
 from edgefuse_ros.inputs import Inputs
 from edgefuse_ros.perceiver_node import PerceiverNode
 from edgefuse_ros.settings import PerceptionSettings
@@ -19,7 +18,8 @@ class PerceptionNode(PerceiverNode):
     def open_sources(self) -> None:
         """Subscribe."""
         assert self.perception is not None, "subscribing without a perception"
-        self._inputs = Inputs(self, self._senses(), self.settings.signals, self.perception.push, self.faults)
+        push, ros_ns = self.perception.push, self.ros_ns
+        self._inputs = Inputs(self, self.senses, self.settings, push, ros_ns, self.faults)
 
     def close_sources(self) -> None:
         """Unsubscribe."""
@@ -31,25 +31,12 @@ class PerceptionNode(PerceiverNode):
         """Its perceiver runs on ROS time."""
         return 0
 
-    def swap_perceiver(self, settings: PerceptionSettings) -> None:
-        """Subscribe anew where the senses are others."""
-        before = self._senses()
-        super().swap_perceiver(settings)
-        if self._inputs is not None and self._senses() != before:
-            self.close_sources()
-            self.open_sources()
-
-    def _senses(self) -> list[Modality]:
-        assert self.perception is not None, "no senses without a perception"
-        perceiver = self.perception.perceiver
-        return [perceiver.bundle.manifest.modality(sense) for sense in perceiver.senses]
-
     def _every_second(self) -> None:
         if self.clock.went_back() and self._inputs is not None:
             with self.faults.border("clock"):
                 self.get_logger().warning("the clock went back: beginning anew")
                 self.close_sources()
-                super().swap_perceiver(self.settings)
+                self.swap_perceiver(self.settings)
                 self.open_sources()
         super()._every_second()
 

@@ -17,8 +17,13 @@ from rclpy.subscription import Subscription
 _KEEP_LAST = HistoryPolicy.KEEP_LAST
 # Newest wins: a frame that a subscriber was too slow for is gone.
 IMAGE: Final = QoSProfile(reliability=ReliabilityPolicy.BEST_EFFORT, history=_KEEP_LAST, depth=1)
+CAMERA_INFO: Final = QoSProfile(reliability=ReliabilityPolicy.RELIABLE, history=_KEEP_LAST, depth=1)
 # Never lose sound: 10 s of chunks of 20 ms wait for a subscriber that is busy, loading a bundle say.
 AUDIO: Final = QoSProfile(reliability=ReliabilityPolicy.RELIABLE, history=_KEEP_LAST, depth=500)
+# What audio_capturer_node of mgonzs13/audio_common offers.
+DRIVER_AUDIO: Final = QoSProfile(reliability=ReliabilityPolicy.BEST_EFFORT, history=_KEEP_LAST, depth=500)
+# Said again every 5 s by audio_capture of ros-drivers, to whoever is there.
+AUDIO_INFO: Final = QoSProfile(reliability=ReliabilityPolicy.RELIABLE, history=_KEEP_LAST, depth=1)
 TEXT: Final = QoSProfile(reliability=ReliabilityPolicy.RELIABLE, history=_KEEP_LAST, depth=10)
 # Best effort gets along with whatever a driver offers.
 SIGNAL: Final = QoSProfile(reliability=ReliabilityPolicy.BEST_EFFORT, history=_KEEP_LAST, depth=100)

@@ -9,26 +9,45 @@ from typing import Any
 
 from edgefuse.runtime import AudioChunk, SampleError, Signal
 from edgefuse.runtime.manifest import Modality, SignalModality
-from edgefuse.runtime.messages.ros_sounds import sound_from_audio_chunk
+from edgefuse.runtime.messages.ros_sounds import (
+    AUDIO_CHUNK,
+    AUDIO_DATA,
+    FORMAT_ELSEWHERE,
+    SoundFormat,
+    format_from_audio_info,
+    sound_from_message,
+)
 from edgefuse.runtime.samples import NS_PER_S
 from edgefuse.runtime.streams.soundtrack import Soundtrack
-from edgefuse_msgs.msg import AudioChunk as AudioChunkMessage
 from edgefuse_ros.conversions import signal_from_message
 from edgefuse_ros.parameters import ParameterError
 
 
 class Sound:
-    """One topic of sound, made mono at the rate that the bundle wants."""
+    """One topic of sound in messages of one type, made mono at the rate that the bundle wants."""
 
-    def __init__(self, rate_hz: int, sense: str) -> None:
+    def __init__(self, rate_hz: int, sense: str, type_name: str = AUDIO_CHUNK) -> None:
         self._track = Soundtrack(rate_hz, sense)
+        self._type = type_name
+        self._format = None if type_name in FORMAT_ELSEWHERE else SoundFormat()
 
-    def chunk(self, message: AudioChunkMessage, stamp_ns: int) -> AudioChunk | None:
-        """None while resampling holds it back; raises SampleError for one that is empty or not as it says."""
-        sound = sound_from_audio_chunk(message)
-        if not len(sound.pcm) or sound.rate_hz <= 0:
-            raise SampleError(f"holds {len(sound.pcm)} samples at {sound.rate_hz} Hz")
-        return self._track.chunk(sound, stamp_ns)
+    def inform(self, info: Any, stamp_ns: int) -> None:
+        """An audio_common_msgs/AudioInfo says how the sound is encoded; StreamError if it is coded (mp3)."""
+        self._format = None
+        self._format = format_from_audio_info(info)
+
+    def chunk(self, message: Any, stamp_ns: int) -> AudioChunk | None:
+        """None while resampling holds it back.
+
+        Raises SampleError for one that is empty, not as it says, or of which nothing says how it is encoded.
+        """
+        if self._format is None:
+            raise SampleError("is of no use until an AudioInfo says how it is encoded")
+        sound = sound_from_message(message, self._type, self._format)
+        if not len(sound.pcm):
+            raise SampleError("holds no sound")
+        lasted_ns = len(sound.pcm) * NS_PER_S // sound.rate_hz
+        return self._track.chunk(sound, stamp_ns - lasted_ns if self._type == AUDIO_DATA else stamp_ns)
 
 
 @dataclass(slots=True)
@@ -63,13 +82,14 @@ def _mapped(line: str, senses: Sequence[Modality]) -> MappedSignal:
         raise ParameterError(f"signals: {line!r}: the bundle's signals are {', '.join(signals) or 'none'}")
     if len(fields) != signals[name].channels:
         raise ParameterError(f"signals: {line!r} names {len(fields)} fields, {name} has {signals[name].channels}")
-    return MappedSignal(_message_type(type_name), signals[name], fields)
+    return MappedSignal(message_type(type_name, "signals"), signals[name], fields)
 
 
-def _message_type(name: str) -> type[Any]:
+def message_type(name: str, parameter: str) -> type[Any]:
+    """From PACKAGE/msg/TYPE; raises ParameterError where it is not installed."""
     try:
         package, kind, short = name.split("/")
         found: type[Any] = getattr(importlib.import_module(f"{package}.{kind}"), short)
     except (ValueError, ImportError, AttributeError) as error:
-        raise ParameterError(f"signals: {name!r} is no message type that is installed: {error}") from error
+        raise ParameterError(f"{parameter}: {name!r} is no message type that is installed: {error}") from error
     return found

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from edgefuse.runtime.engine import Backend
+
 
 def _live(default: Any, description: str, **limits: Any) -> Any:
     """A setting that may change at any time, also while the node is active."""
@@ -52,6 +54,7 @@ class PerceptionSettings(Settings):
     """What the perceiver of a node is told."""
 
     bundle: str = _live("", "directory made by `edgefuse export`; empty: the one that ships with edgefuse")
+    backend: Backend = _live("auto", "what runs the graphs; auto: the fastest that works here")
     prompts: list[str] = _live([], "texts that name the classes; ['']: the bundle's own labels")
     senses: list[str] = Field([], description="the bundle's senses to use; ['']: all")
     fuse_on: Literal["lead", "any"] = _live("lead", "a percept on each new evidence of the first sense, or of any")
@@ -63,6 +66,18 @@ class PerceptionSettings(Settings):
         description="senses of kind signal that come as other messages: 'SENSE PACKAGE/msg/TYPE FIELD FIELD ...', such "
         "as 'touch geometry_msgs/msg/WrenchStamped wrench.force.x wrench.force.y'; on the topic SENSE",
     )
+    audio_type: Literal[
+        "edgefuse_msgs/msg/AudioChunk",
+        "audio_common_msgs/msg/AudioDataStamped",
+        "audio_common_msgs/msg/AudioData",
+        "audio_common_msgs/msg/AudioStamped",
+    ] = Field(
+        "edgefuse_msgs/msg/AudioChunk",
+        description="type of the messages of sound; AudioData and AudioDataStamped also need the driver's "
+        "audio_common_msgs/msg/AudioInfo on SENSE_info",
+    )
+    undistort: str = Field("", description="camera_info (path or file://) that frames are straightened by; empty: none")
+    sync: str = Field("", description="sync.json that stamps are set right by, beside offset_ms; empty: none")
     autostart: bool = Field(False, description="configure and activate at the start, without being told")
     max_age_ms: MaxAge = MaxAge()
     offset_ms: Offset = Offset()
@@ -87,6 +102,12 @@ class CameraSettings(ClipSettings):
     rate_hz: float = Field(0.0, description="frames per second [Hz]; 0: the driver's choice", ge=0.0, le=1000.0)
     pixel_format: str = Field("", description="four letters such as MJPG or YUYV; empty: the driver's choice")
     frame_id: str = Field("camera", description="frame_id of the images")
+
+
+class CameraNodeSettings(CameraSettings):
+    """A camera whose frames are published."""
+
+    camera_info_url: str = Field("", description="file of the lens (path or file://), published; empty: nothing is")
 
 
 class MicrophoneSettings(ClipSettings):

@@ -34,23 +34,25 @@ class Delayed:
         self._stream.close()
 
 
-def camera(settings: CameraSettings, now_ns: Callable[[], int]) -> Stream:
+def camera(settings: CameraSettings, now_ns: Callable[[], int], sense: str = "image") -> Stream:
     """The camera, or the frames of the clip; raises StreamError for a clip that cannot be played."""
     if settings.clip:
-        return Delayed(Clip(Path(settings.clip), None), round(settings.clip_start_s * 1e9), now_ns)
+        clip = Clip(Path(settings.clip), None, senses=(sense, ""))
+        return Delayed(clip, round(settings.clip_start_s * 1e9), now_ns)
     return Camera(
         int(settings.device) if settings.device.isdigit() else settings.device,
         settings.width or None,
         settings.height or None,
         settings.rate_hz or None,
         settings.pixel_format or None,
+        modality=sense,
     )
 
 
-def microphone(settings: MicrophoneSettings, now_ns: Callable[[], int]) -> Stream:
+def microphone(settings: MicrophoneSettings, now_ns: Callable[[], int], sense: str = "audio") -> Stream:
     """The microphone, or the sound of the clip; raises StreamError for a clip that cannot be played."""
     if settings.clip:
-        clip = Clip(None, Path(settings.clip), rate_hz=settings.rate_hz)
+        clip = Clip(None, Path(settings.clip), rate_hz=settings.rate_hz, senses=("", sense))
         return Delayed(clip, round(settings.clip_start_s * 1e9), now_ns)
     device = int(settings.device) if settings.device.isdigit() else settings.device or None
-    return Microphone(device, settings.rate_hz, settings.channels)
+    return Microphone(device, settings.rate_hz, settings.channels, modality=sense)

@@ -22,6 +22,8 @@ ARGUMENTS = (
     ("microphone", "true", "start the microphone node; false: another driver publishes sound"),
     ("image", "image", "topic of the images"),
     ("audio", "audio", "topic of the sound"),
+    ("audio_type", "edgefuse_msgs/msg/AudioChunk", "of the sound, such as audio_common_msgs/msg/AudioDataStamped"),
+    ("audio_info", "audio_info", "topic that says how sound of audio_common_msgs is encoded"),
     ("text", "text", "topic of the text"),
     ("percepts", "percepts", "topic of the percepts"),
     ("use_sim_time", "false", "take the time from /clock"),
@@ -29,7 +31,7 @@ ARGUMENTS = (
     ("fastdds_profile", PathJoinSubstitution([SHARE, "config", "fastdds.xml"]), "Fast DDS, sized for images"),
 )
 USE_SIM_TIME = {"use_sim_time": ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)}
-BUNDLE = {"bundle": ParameterValue(LaunchConfiguration("bundle"), value_type=str)}
+PERCEIVER = {name: ParameterValue(LaunchConfiguration(name), value_type=str) for name in ("bundle", "audio_type")}
 
 
 def remaps(*topics: str) -> list[tuple[str, LaunchConfiguration]]:
@@ -62,6 +64,6 @@ def generate_launch_description() -> LaunchDescription:
             SetEnvironmentVariable("FASTDDS_DEFAULT_PROFILES_FILE", LaunchConfiguration("fastdds_profile")),
             node("camera", remaps("image"), {}, IfCondition(LaunchConfiguration("camera"))),
             node("microphone", remaps("audio"), {}, IfCondition(LaunchConfiguration("microphone"))),
-            node("perception", [*remaps("image", "audio", "text", "percepts"), compressed], BUNDLE),
+            node("perception", [*remaps("image", "audio", "audio_info", "text", "percepts"), compressed], PERCEIVER),
         ]
     )

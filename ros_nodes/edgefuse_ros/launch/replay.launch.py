@@ -1,4 +1,4 @@
-"""Perception on a recording (rosbag2, MCAP), on the recording's own clock.
+"""Perception on a recording (rosbag2, MCAP), on the recording's own clock, until it ends.
 
 ros2 launch edgefuse_ros replay.launch.py recording:=run.mcap image:=/front/image_raw
 """
@@ -6,7 +6,7 @@ ros2 launch edgefuse_ros replay.launch.py recording:=run.mcap image:=/front/imag
 from __future__ import annotations
 
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, SetEnvironmentVariable
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, SetEnvironmentVariable, Shutdown
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
@@ -16,15 +16,19 @@ SHARE = FindPackageShare("edgefuse_ros")
 ARGUMENTS = (
     ("recording", None, "a rosbag2 directory, or an MCAP file such as `edgefuse run --record` writes"),
     ("rate", "1.0", "how many times as fast as it was recorded"),
+    ("delay", "3.0", "how long to wait before it is played [s], so that perception has loaded its bundle"),
     ("bundle", "", "directory made by `edgefuse export`; empty: the bundle that ships with edgefuse"),
     ("namespace", "", "of the perception node"),
     ("params_file", PathJoinSubstitution([SHARE, "config", "replay.yaml"]), "parameters of the perception node"),
     ("image", "/edgefuse/image", "the recording's topic of images; compressed ones under it on /compressed"),
     ("audio", "/edgefuse/audio", "the recording's topic of sound"),
+    ("audio_type", "edgefuse_msgs/msg/AudioChunk", "of the sound, such as audio_common_msgs/msg/AudioDataStamped"),
+    ("audio_info", "audio_info", "topic that says how sound of audio_common_msgs is encoded"),
     ("text", "/edgefuse/text", "the recording's topic of text"),
     ("percepts", "percepts", "topic of the percepts"),
     ("fastdds_profile", PathJoinSubstitution([SHARE, "config", "fastdds.xml"]), "Fast DDS, sized for images"),
 )
+REMAPPED = ("image", "audio", "audio_info", "text", "percepts")
 
 
 def perception() -> Node:
@@ -36,10 +40,11 @@ def perception() -> Node:
         namespace=LaunchConfiguration("namespace"),
         parameters=[
             LaunchConfiguration("params_file"),
-            {"use_sim_time": True, "bundle": ParameterValue(LaunchConfiguration("bundle"), value_type=str)},
+            {name: ParameterValue(LaunchConfiguration(name), value_type=str) for name in ("bundle", "audio_type")},
+            {"use_sim_time": True},
         ],
         remappings=[
-            *((topic, LaunchConfiguration(topic)) for topic in ("image", "audio", "text", "percepts")),
+            *((topic, LaunchConfiguration(topic)) for topic in REMAPPED),
             ("image/compressed", [LaunchConfiguration("image"), "/compressed"]),
         ],
         output="screen",
@@ -48,21 +53,13 @@ def perception() -> Node:
 
 def generate_launch_description() -> LaunchDescription:
     """See above."""
-    play = [
-        "ros2",
-        "bag",
-        "play",
-        LaunchConfiguration("recording"),
-        "--rate",
-        LaunchConfiguration("rate"),
-        "--clock",
-        "100",
-    ]
+    play = ["ros2", "bag", "play", LaunchConfiguration("recording"), "--clock", "100"]
+    play += ["--rate", LaunchConfiguration("rate"), "--delay", LaunchConfiguration("delay")]
     return LaunchDescription(
         [
             *(DeclareLaunchArgument(name, default_value=value, description=said) for name, value, said in ARGUMENTS),
             SetEnvironmentVariable("FASTDDS_DEFAULT_PROFILES_FILE", LaunchConfiguration("fastdds_profile")),
             perception(),
-            ExecuteProcess(cmd=play, output="screen"),
+            ExecuteProcess(cmd=play, output="screen", on_exit=Shutdown()),
         ]
     )
