@@ -6,7 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgefuse.runtime.engine import Engine, open_engine
+from edgefuse.runtime.backends import open_engine
+from edgefuse.runtime.engine import Backend, Engine
 from edgefuse.runtime.errors import BundleError
 from edgefuse.runtime.manifest import Manifest, read_manifest
 
@@ -29,10 +30,12 @@ class Bundle:
             _check_file(directory / file, expected)
         return Bundle(directory, manifest)
 
-    def engine(self, graph: str) -> Engine:
-        """The engine of one graph: a sense's name, or `fusion`; raises BundleError if it is not as declared."""
-        spec = self.manifest.graphs[graph]
-        return open_engine(self.directory / spec.file, spec)
+    def engine(self, graph: str, backend: Backend = "auto") -> Engine:
+        """The engine of one graph: a sense's name, or `fusion`.
+
+        Raises BundleError if the graph is not as declared, EngineError if a backend asked for by name cannot run it.
+        """
+        return open_engine(self.directory, self.manifest, graph, backend)
 
     @property
     def size_bytes(self) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Literal
 
-from edgefuse.runtime.errors import StreamError
+from edgefuse.runtime.errors import EngineError, StreamError
 from edgefuse.runtime.streams.camera import Camera
 from edgefuse.runtime.streams.devices import find_devices, measure_camera, measure_microphone
 from edgefuse.runtime.streams.microphone import Microphone
@@ -33,8 +33,11 @@ def examine() -> list[Finding]:
     return [
         Finding("machine", "ok", f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}"),
         _engine(),
+        *_backends(),
+        _graph_cache(),
         _packages("run", ("numpy", "opencv-python-headless", "soundfile", "soxr", "tokenizers"), needed=True),
         _packages("train, export, verify", _EXPORT, extra="export"),
+        _packages("engines ahead of time", ("tensorrt-rtx",), extra="rtx"),
         _packages("timeline picture", ("matplotlib",), extra="timeline"),
         _packages("viewer", ("rerun-sdk",), extra="viz"),
         _program("speech of the tabletop task", "espeak-ng", "apt-get install espeak-ng"),
@@ -64,6 +67,45 @@ def _engine() -> Finding:
 
     providers = ", ".join(onnxruntime.get_available_providers())
     return Finding("engine", "ok", f"{installed[0]} {onnxruntime.__version__}: {providers}")
+
+
+def _backends() -> list[Finding]:
+    """What besides the CPU runs graphs here. CUDA is tried out; TensorRT would build an engine first."""
+    from edgefuse.runtime.engine_file import check_installed
+    from edgefuse.runtime.engine_onnxruntime_gpu import TENSORRT, check_provider
+
+    return [
+        _usable("cuda", _cuda),
+        _usable("tensorrt, by onnxruntime", lambda: str(check_provider(TENSORRT))),
+        _usable("engines of tensorrt", lambda: str(check_installed("tensorrt"))),
+        _usable("engines of tensorrt-rtx", lambda: str(check_installed("tensorrt-rtx"))),
+    ]
+
+
+def _usable(subject: str, detail: Callable[[], str]) -> Finding:
+    try:
+        return Finding(subject, "ok", detail())
+    except EngineError as error:
+        return Finding(subject, "missing", str(error))
+
+
+def _cuda() -> str:
+    from edgefuse.runtime import DEFAULT_BUNDLE
+    from edgefuse.runtime.engine_onnxruntime_gpu import CUDA, check_provider, open_on_cuda
+
+    gpu = check_provider(CUDA)
+    open_on_cuda(DEFAULT_BUNDLE / "text.onnx")
+    return str(gpu)
+
+
+def _graph_cache() -> Finding:
+    from edgefuse.runtime.graph_cache import GraphCache, default_directory
+
+    directory = default_directory()
+    if directory is None:
+        return Finding("graph cache", "missing", "no home directory: set XDG_CACHE_HOME, and bundles load faster")
+    entries, size = GraphCache(directory).size()
+    return Finding("graph cache", "ok", f"{directory}: {entries} graphs, {size / 1e6:.1f} MB")
 
 
 def _packages(subject: str, names: tuple[str, ...], extra: str | None = None, needed: bool = False) -> Finding:
@@ -115,7 +157,7 @@ def _camera(device: str) -> tuple[str, str | None]:
 
 
 def _microphone(device: str) -> tuple[str, str | None]:
-    heard = measure_microphone(Microphone(None if device == "default" else device))
+    heard = measure_microphone(Microphone(device))
     detail = (
         f"{heard.device_rate_hz} Hz, clock off by {heard.drift_ppm:.0f} ppm, blocks jitter {heard.jitter_ms:.1f} ms, "
         f"level {heard.rms_dbfs:.0f} dBFS, peak {heard.peak_dbfs:.0f} dBFS"

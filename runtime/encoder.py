@@ -1,24 +1,41 @@
-"""An encoder: one sense's graph, evidence in, tokens out."""
+"""An encoder: evidence of one sense in, what the fusion graph takes of it out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from edgefuse.runtime.engine import Engine
 from edgefuse.runtime.evidence import Evidence, Tokens
-from edgefuse.runtime.manifest import Modality
 
 
-class Encoder:
-    """Runs the encoder graph of one sense. Used by one thread at a time."""
-
-    def __init__(self, modality: Modality, engine: Engine) -> None:
-        self.engine = engine
-        self._input = modality.graph.inputs[0].name
-        self._tokens, self._embedding = (tensor.name for tensor in modality.graph.outputs)
+class Encoder(Protocol):
+    """Of one sense; used by one thread at a time."""
 
     def encode(self, evidence: Evidence, now_ns: Callable[[], int]) -> Tokens:
         """The tokens of one piece of evidence; `now_ns` stamps its trace. Raises EngineError."""
+        ...
+
+
+class GraphEncoder:
+    """Runs the encoder graph of a sense."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._input = engine.inputs[0].name
+
+    def encode(self, evidence: Evidence, now_ns: Callable[[], int]) -> Tokens:
+        """See Encoder."""
         taken_ns = now_ns()
-        outputs = self.engine.run({self._input: evidence.array})
-        return Tokens(evidence, outputs[self._tokens], outputs[self._embedding], taken_ns, now_ns())
+        outputs = self._engine.run({self._input: evidence.array})
+        arrays = {f"{evidence.modality}_{output}": array for output, array in outputs.items()}
+        return Tokens(evidence, arrays, taken_ns, now_ns())
+
+
+class RawEncoder:
+    """Passes the evidence on, for a sense that goes into the fusion graph as it was sensed."""
+
+    def encode(self, evidence: Evidence, now_ns: Callable[[], int]) -> Tokens:
+        """See Encoder."""
+        taken_ns = now_ns()
+        return Tokens(evidence, {evidence.modality: evidence.array}, taken_ns, taken_ns)

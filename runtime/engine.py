@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
-from edgefuse.runtime.errors import BundleError
-from edgefuse.runtime.manifest import GraphSpec, TensorSpec
+from edgefuse.runtime.manifest import TensorSpec
+
+Backend = Literal["auto", "cpu", "cuda", "tensorrt"]
+"""What is asked for; `open_engine` in backends.py says what each of them means."""
 
 
 class Engine(Protocol):
@@ -17,6 +18,8 @@ class Engine(Protocol):
 
     Inputs are C-contiguous arrays by name, read before `run` returns and never kept. The outputs are new arrays that
     belong to the caller. An engine is used by one thread at a time.
+
+    `backend` says what really runs: onnxruntime-cpu, onnxruntime-cuda, onnxruntime-tensorrt, tensorrt or tensorrt-rtx.
     """
 
     backend: str
@@ -36,25 +39,23 @@ class Engine(Protocol):
         ...
 
 
-def open_engine(path: Path, spec: GraphSpec) -> Engine:
-    """The engine for a bundle's graph; raises BundleError where the graph is not what its manifest says."""
-    from edgefuse.runtime.engine_onnxruntime import OnnxRuntimeEngine
-
-    engine = OnnxRuntimeEngine(path)
-    for side in ("inputs", "outputs"):
-        _same_tensors(path, side, getattr(spec, side), getattr(engine, side))
-    return engine
+def first_line(error: Exception) -> str:
+    """What a backend's exception says, in one line."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def _same_tensors(path: Path, side: str, said: tuple[TensorSpec, ...], found: tuple[TensorSpec, ...]) -> None:
-    if [_fixed(t) for t in said] != [_fixed(t) for t in found]:
-        raise BundleError(
-            f"{path}: the manifest's {side} are {_listed(said)}, the graph's are {_listed(found)}; export it again"
-        )
+def mismatch(side: str, said: tuple[TensorSpec, ...], found: tuple[TensorSpec, ...]) -> str | None:
+    """How tensors differ, in any order, from those that the manifest says are on this side; None if they do not.
+
+    A named dimension is any dimension that varies.
+    """
+    if {t.name: _fixed(t) for t in said} == {t.name: _fixed(t) for t in found}:
+        return None
+    return f"the manifest's {side} are {_listed(said)}, the graph's are {_listed(found)}; export it again"
 
 
-def _fixed(tensor: TensorSpec) -> tuple[str, str, tuple[int | None, ...]]:
-    return tensor.name, tensor.dtype, tuple(d if isinstance(d, int) else None for d in tensor.shape)
+def _fixed(tensor: TensorSpec) -> tuple[str, tuple[int | None, ...]]:
+    return tensor.dtype, tuple(d if isinstance(d, int) else None for d in tensor.shape)
 
 
 def _listed(tensors: tuple[TensorSpec, ...]) -> str:

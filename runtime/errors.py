@@ -31,3 +31,7 @@ class StreamError(EdgefuseError):
 
 class PromptError(EdgefuseError):
     """A prompt that is empty or too long."""
+
+
+class CalibrationError(EdgefuseError):
+    """A measurement whose evidence is too thin, or a calibration file that is damaged or of something else."""

@@ -1,7 +1,8 @@
-"""Evidence: what an encoder is given, and the tokens it makes of it."""
+"""Evidence: what an encoder is given, and what it makes of it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,11 +23,14 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """One sense's encoding: tokens (1, tokens, dim) and embedding (1, dim), float32."""
+    """One sense's encoding as the fusion graph takes it: arrays, batch of one, by the name of the input.
+
+    `<sense>_tokens` (1, tokens, dim) and `<sense>_embedding` (1, dim); or `<sense>`, the evidence itself, of a sense
+    that the bundle has no encoder for.
+    """
 
     evidence: Evidence
-    tokens: np.ndarray
-    embedding: np.ndarray
+    arrays: Mapping[str, np.ndarray]
     taken_ns: int
     encoded_ns: int
 

@@ -13,9 +13,10 @@ from tokenizers import Tokenizer
 
 from edgefuse.runtime.errors import SampleError
 from edgefuse.runtime.evidence import Evidence
-from edgefuse.runtime.manifest import ImageModality, TextModality
+from edgefuse.runtime.manifest import ImageModality, Modality, TextModality
 from edgefuse.runtime.prompts import MAX_TEXT_CHARACTERS, token_ids
 from edgefuse.runtime.samples import Frame, Sample, Text
+from edgefuse.runtime.window import Window
 
 
 class Inlet(Protocol):
@@ -35,6 +36,16 @@ class Inlet(Protocol):
     def take(self) -> Evidence:
         """The newest; afterwards the inlet is not ready until more comes."""
         ...
+
+
+def open_inlet(modality: Modality, tokenizer: Tokenizer | None) -> Inlet:
+    """The inlet for a sense, by its kind; text needs the bundle's tokenizer."""
+    if modality.kind == "image":
+        return FrameSlot(modality)
+    if modality.kind == "text":
+        assert tokenizer is not None, "a manifest with a text sense but no tokenizer"
+        return TextSlot(modality, tokenizer)
+    return Window(modality)
 
 
 class FrameSlot:

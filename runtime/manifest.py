@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -9,6 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from edgefuse.runtime.errors import BundleError
 from edgefuse.runtime.verification import Precision, Strict, Verification
+from edgefuse.runtime.wiring import PRESENT, PROMPTS, check_wiring
 
 SCHEMA_VERSION: Final = 1
 MANIFEST_FILE = "manifest.json"
@@ -38,8 +41,18 @@ class EngineSpec(Strict):
         description="by input: the smallest, the usual and the largest shape that it takes"
     )
     flags: tuple[str, ...] = Field((), description='what else it was built with, such as "no_tf32", sorted')
-    inputs: tuple[TensorSpec, ...]
+    inputs: tuple[TensorSpec, ...] = Field(description="as TensorRT reads the graph; a size that varies has a name")
     outputs: tuple[TensorSpec, ...]
+
+    @property
+    def key(self) -> str:
+        """What the engine was built from and how, as 16 hexadecimal digits: engines of one key replace each other.
+
+        The start of the sha256 of the deciding fields as JSON with sorted keys and without spaces.
+        """
+        fields = {"target", "version", "compute_capability", "graph_sha256", "profile", "flags"}
+        deciding = self.model_dump(mode="json", include=fields)
+        return hashlib.sha256(json.dumps(deciding, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]
 
 
 class GraphSpec(Strict):
@@ -55,7 +68,8 @@ class GraphSpec(Strict):
 class _Modality(Strict):
     """What every sense has: an encoder graph `(batch, ...) -> tokens (batch, tokens, dim), embedding (batch, dim)`.
 
-    A sense without one goes into the fusion graph as it was sensed.
+    A sense without one goes into the fusion graph as it was sensed. The name is any but fusion, present, prompts and
+    percepts.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -119,7 +133,8 @@ class GoldenBound(Strict):
 class Golden(Strict):
     """A few inputs of each graph with PyTorch's outputs, replayed when a bundle is loaded.
 
-    The file is an npz without objects: `<graph>/inputs/<name>` and `<graph>/outputs/<name>`, each (samples, ...).
+    The file is an npz without objects: `<graph>/inputs/<name>` and `<graph>/outputs/<name>`, each (samples, ...), but
+    prompts (classes, dim).
     """
 
     file: str
@@ -153,9 +168,6 @@ class Manifest(Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> Manifest:
-        names = [m.name for m in self.modalities]
-        if len(set(names)) != len(names):
-            raise ValueError(f"modalities have the same name twice: {', '.join(names)}")
         if self.background is not None and self.background not in self.labels:
             raise ValueError(f"background {self.background!r} is not one of the labels")
         for file in self._needed():
@@ -164,6 +176,7 @@ class Manifest(Strict):
         for file in self.files:
             if Path(file).is_absolute() or ".." in Path(file).parts:
                 raise ValueError(f"{file} lies outside the bundle")
+        check_wiring(self)
         return self
 
     def _needed(self) -> list[str]:
@@ -178,12 +191,26 @@ class Manifest(Strict):
         """Every graph by name: one per sense that is encoded, then `fusion`."""
         return {m.name: m.graph for m in self.modalities if m.graph is not None} | {"fusion": self.fusion}
 
-    def modality(self, name: str) -> ImageModality | AudioModality | TextModality | SignalModality:
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The senses that no percept can do without: all, unless the fusion graph can be told who is present."""
+        can_be_told = any(tensor.name == PRESENT for tensor in self.fusion.inputs)
+        return () if can_be_told else tuple(modality.name for modality in self.modalities)
+
+    @property
+    def naming(self) -> TextModality | None:
+        """The sense that encodes prompts; None where the classes are fixed."""
+        if all(tensor.name != PROMPTS for tensor in self.fusion.inputs):
+            return None
+        return next((m for m in self.modalities if m.kind == "text" and m.graph is not None), None)
+
+    def modality(self, name: str) -> Modality:
         """The sense of that name; BundleError names the ones there are."""
         for modality in self.modalities:
             if modality.name == name:
                 return modality
-        raise BundleError(f"no modality {name!r} in bundle {self.name!r}; it has {', '.join(self.graphs)}")
+        names = ", ".join(modality.name for modality in self.modalities)
+        raise BundleError(f"no modality {name!r} in bundle {self.name!r}; it has {names}")
 
     def write(self, directory: Path) -> None:
         """Write `manifest.json` into `directory`."""
@@ -210,4 +237,5 @@ def _one_line(path: Path, error: ValidationError) -> str:
             "export the bundle again or upgrade edgefuse"
         )
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"{path}: {field or 'content'}: {first['msg']}{more}"
+    said = first["msg"].removeprefix("Value error, ")
+    return f"{path}: {field or 'content'}: {said}{more}"

@@ -7,35 +7,34 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
-from tokenizers import Tokenizer
-
 from edgefuse.runtime.aligner import Aligner
 from edgefuse.runtime.bundle import Bundle
-from edgefuse.runtime.encoder import Encoder
-from edgefuse.runtime.errors import BundleError, PromptError, StreamError
+from edgefuse.runtime.encoder import Encoder, GraphEncoder, RawEncoder
+from edgefuse.runtime.engine import Backend, Engine
+from edgefuse.runtime.errors import BundleError, StreamError
 from edgefuse.runtime.evidence import Tokens
 from edgefuse.runtime.fusion import Fusion
-from edgefuse.runtime.inlets import FrameSlot, Inlet, TextSlot
+from edgefuse.runtime.inlets import open_inlet
 from edgefuse.runtime.live import LiveRun
 from edgefuse.runtime.manifest import Manifest, Modality
 from edgefuse.runtime.percept import Percept, Trace
-from edgefuse.runtime.prompts import Prompts, encode_prompts
+from edgefuse.runtime.prompts import name_classes, open_tokenizer
 from edgefuse.runtime.samples import Sample
 from edgefuse.runtime.schedule import AtRate, OnAny, OnLead, Schedule
+from edgefuse.runtime.selftest import replay
 from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.tokens import TokenStore
-from edgefuse.runtime.window import Window
 
 FuseOn: TypeAlias = Literal["lead", "any"] | float
 
 
 class Perceiver:
-    """Samples in, percepts out, for any subset of the bundle's senses.
+    """Samples in, percepts out, for any subset of the bundle's senses (all of them, if its network needs every one).
 
     Over the same stages there are three ways to use it:
     - `perceive(*streams)` runs streams and yields percepts;
@@ -53,20 +52,29 @@ class Perceiver:
         fuse_on: FuseOn = "lead",
         offsets_ms: Mapping[str, float] = MappingProxyType({}),
         now_ns: Callable[[], int] = time.monotonic_ns,
+        backend: Backend = "auto",
+        selftest: bool = True,
     ) -> None:
         modalities = _chosen(bundle.manifest, senses)
         self._lead = modalities[0]
-        self._tokenizer = _tokenizer(bundle)
         self.bundle = bundle
         self.senses = tuple(modality.name for modality in modalities)
+        self._needed = bundle.manifest.needed
         self.new = {name: threading.Event() for name in self.senses}
         self.closed = threading.Event()
-        self._encoders = {m.name: Encoder(m, bundle.engine(m.name)) for m in modalities}
-        self._fusion = Fusion(bundle.manifest, bundle.engine("fusion"), _prompts(bundle, prompts, self._tokenizer))
+        self._tokenizer = open_tokenizer(bundle)
+        self._engines = {graph: bundle.engine(graph, backend) for graph in _graphs(bundle.manifest, self.senses)}
+        if selftest:
+            replay(bundle, self._engines)
+        self._encoders = {sense: _encoder(self._engines.get(sense)) for sense in self.senses}
+        classes = name_classes(bundle.manifest, prompts, self._tokenizer, self._engines)
+        self._fusion = Fusion(bundle.manifest, self._engines["fusion"], classes)
+        # An engine is for one thread at a time, and prompts are encoded by the text sense's.
+        self._encoding = {modality.name: threading.Lock() for modality in bundle.manifest.modalities}
         self._fusing = threading.Lock()
         self._schedule = _schedule(fuse_on, self._lead)
         self._tokens = TokenStore(modalities, {name: round(ms * 1e6) for name, ms in offsets_ms.items()})
-        self._aligner = Aligner({m.name: _inlet(m, self._tokenizer) for m in modalities}, now_ns)
+        self._aligner = Aligner({m.name: open_inlet(m, self._tokenizer) for m in modalities}, now_ns)
         self._now_ns = now_ns
 
     @staticmethod
@@ -76,15 +84,20 @@ class Perceiver:
         senses: Collection[str] = (),
         fuse_on: FuseOn = "lead",
         offsets_ms: Mapping[str, float] = MappingProxyType({}),
+        backend: Backend = "auto",
+        selftest: bool = True,
     ) -> Perceiver:
         """A perceiver of the bundle in `directory`.
 
         `prompts` name the classes: the bundle's own labels if none are given; its background label is always among
         them. `senses` are the modalities to use (all). `fuse_on` is when a percept is due: on each new evidence of the
-        first sense ("lead"), of any sense ("any"), or that many times a second. `offsets_ms` say by how much a sense's
-        stamps are late compared with the others'. Raises BundleError or PromptError.
+        first sense ("lead"), of any sense ("any"), or that many times a second; where the network needs every sense,
+        only while all are there and none is too old. `offsets_ms` say by how much a sense's stamps are late compared
+        with the others'. `backend` runs the graphs; with `selftest` it has to reproduce the bundle's golden vectors
+        first. Raises BundleError, EngineError or PromptError.
         """
-        return Perceiver(Bundle.open(directory), prompts, senses, fuse_on, offsets_ms)
+        opened = Bundle.open(directory)
+        return Perceiver(opened, prompts, senses, fuse_on, offsets_ms, backend=backend, selftest=selftest)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -94,14 +107,15 @@ class Perceiver:
     @property
     def backends(self) -> dict[str, str]:
         """What really runs each graph, by the graph's name."""
-        engines = {sense: encoder.engine for sense, encoder in self._encoders.items()} | {"fusion": self._fusion.engine}
-        return {graph: engine.backend for graph, engine in engines.items()}
+        return {graph: engine.backend for graph, engine in self._engines.items()}
 
     def set_prompts(self, prompts: Sequence[str]) -> None:
         """Name the classes anew from the next percept on, see `open`; raises PromptError and changes nothing then."""
-        encoded = _prompts(self.bundle, prompts, self._tokenizer)
+        naming = self.bundle.manifest.naming
+        with self._encoding[naming.name] if naming else nullcontext():
+            classes = name_classes(self.bundle.manifest, prompts, self._tokenizer, self._engines)
         with self._fusing:
-            self._fusion.prompts = encoded
+            self._fusion.prompts = classes
 
     def set_fuse_on(self, fuse_on: FuseOn) -> None:
         """From now on a percept is due on this, see `open`."""
@@ -153,7 +167,8 @@ class Perceiver:
         evidence = self._aligner.take(sense)
         if evidence is None:
             return None
-        tokens = self._encoders[sense].encode(evidence, self._now_ns)
+        with self._encoding[sense]:
+            tokens = self._encoders[sense].encode(evidence, self._now_ns)
         self._tokens.put(tokens)
         return tokens
 
@@ -163,7 +178,9 @@ class Perceiver:
             trigger = self._schedule.trigger(self._tokens)
             if trigger is None:
                 return None
-            aligned = self._tokens.align(trigger.stamp_ns)
+            aligned = self._tokens.align(trigger.stamp_ns, self._needed)
+            if aligned is None:
+                return None
             fused = self._fusion.fuse(aligned)
             fused_ns = self._now_ns()
             return self._fusion.percept(fused, trigger.stamp_ns, aligned, lambda: self._trace(trigger, fused_ns))
@@ -206,43 +223,27 @@ class Perceiver:
 def _chosen(manifest: Manifest, senses: Collection[str]) -> list[Modality]:
     for name in senses:
         manifest.modality(name)
+    missing = [name for name in manifest.needed if senses and name not in senses]
+    if missing:
+        raise BundleError(
+            f"the network of bundle {manifest.name!r} needs all its senses, {', '.join(manifest.needed)}: "
+            f"it cannot do without {', '.join(missing)}"
+        )
     return [modality for modality in manifest.modalities if modality.name in senses or not senses]
+
+
+def _graphs(manifest: Manifest, senses: Collection[str]) -> list[str]:
+    """What has to be loaded: the graphs of the senses in use, of the one that names the classes, and the fusion."""
+    naming = manifest.naming
+    used = {*senses, "fusion"} | ({naming.name} if naming else set())
+    return [graph for graph in manifest.graphs if graph in used]
+
+
+def _encoder(engine: Engine | None) -> Encoder:
+    return RawEncoder() if engine is None else GraphEncoder(engine)
 
 
 def _schedule(fuse_on: FuseOn, lead: Modality) -> Schedule:
     if fuse_on == "lead":
         return OnLead(lead)
     return OnAny() if fuse_on == "any" else AtRate(float(fuse_on))
-
-
-def _tokenizer(bundle: Bundle) -> Tokenizer | None:
-    if bundle.manifest.tokenizer is None:
-        return None
-    path = bundle.directory / bundle.manifest.tokenizer
-    try:
-        return Tokenizer.from_file(str(path))
-    except Exception as error:  # the tokenizers library raises Exception itself
-        raise BundleError(f"{path} is no tokenizer: {error}") from error
-
-
-def _prompts(bundle: Bundle, texts: Sequence[str], tokenizer: Tokenizer | None) -> Prompts:
-    manifest = bundle.manifest
-    text = next((modality for modality in manifest.modalities if modality.kind == "text"), None)
-    if text is None or tokenizer is None:
-        raise BundleError(f"{bundle.directory} has no text sense with a tokenizer, so nothing can name its classes")
-    named = {text: text for text in texts} or manifest.labels
-    if manifest.background is not None:
-        named = named | {manifest.background: manifest.labels[manifest.background]}
-    if len(texts) != len(set(texts)):
-        raise PromptError(f"a prompt is given twice: {', '.join(texts)}")
-    return encode_prompts(named, tokenizer, bundle.engine(text.name), text)
-
-
-def _inlet(modality: Modality, tokenizer: Tokenizer | None) -> Inlet:
-    if modality.kind == "image":
-        return FrameSlot(modality)
-    if modality.kind == "text":
-        if tokenizer is None:
-            raise BundleError(f"the text sense {modality.name!r} has no tokenizer in its bundle")
-        return TextSlot(modality, tokenizer)
-    return Window(modality)

@@ -50,11 +50,12 @@ class Sense:
     """One sense's part in a percept.
 
     `age_ms` is how long before the percept's stamp its evidence was sensed, None if it had sensed nothing by then.
-    Where `valid` is False (absent or too old) it had no part: weight 0 and no label of its own.
+    Where `valid` is False (absent or too old) it had no part: weight 0 and no label of its own. A network that does not
+    say how much each sense counted, or what each says by itself, leaves `weight`, or `label` and `confidence`, None.
     """
 
     valid: bool
-    weight: float
+    weight: float | None
     age_ms: float | None
     label: str | None
     confidence: float | None
@@ -65,15 +66,16 @@ class Percept:
     """What is there, how sure, which sense said so, and how old its evidence was.
 
     `stamp_ns` is when the evidence that called for this percept was sensed. `scores` are probabilities over the
-    prompts. `embedding` is float32 (dim,), L2-normalised, in the space of the prompts. `agreement` in 0..1 is how
-    likely the valid senses speak of the same thing, None where fewer than two are valid.
+    prompts. `embedding` is float32 (dim,), L2-normalised, in the space of the prompts, None where the network has none.
+    `agreement` in 0..1 is how likely the valid senses speak of the same thing, None where fewer than two are valid or
+    the network does not say.
     """
 
     stamp_ns: int
     label: str
     confidence: float
     scores: dict[str, float]
-    embedding: np.ndarray
+    embedding: np.ndarray | None
     senses: dict[str, Sense]
     agreement: float | None
     trace: Trace
@@ -91,7 +93,7 @@ class Percept:
             "confidence": round(self.confidence, 6),
             "scores": {label: round(score, 6) for label, score in self.scores.items()},
             "senses": {name: _sense_as_json(sense) for name, sense in self.senses.items()},
-            "agreement": None if self.agreement is None else round(self.agreement, 6),
+            "agreement": _rounded(self.agreement, 6),
             "contradiction": self.contradiction,
             "trace": {
                 "latency_ms": round(self.trace.latency_ms, 3),
@@ -102,8 +104,12 @@ class Percept:
 
 def _sense_as_json(sense: Sense) -> dict[str, Any]:
     return {
-        "weight": round(sense.weight, 6),
-        "age_ms": None if sense.age_ms is None else round(sense.age_ms, 3),
+        "weight": _rounded(sense.weight, 6),
+        "age_ms": _rounded(sense.age_ms, 3),
         "valid": sense.valid,
         "label": sense.label,
     }
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)

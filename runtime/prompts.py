@@ -8,19 +8,43 @@ from dataclasses import dataclass
 import numpy as np
 from tokenizers import Tokenizer
 
+from edgefuse.runtime.bundle import Bundle
 from edgefuse.runtime.engine import Engine
-from edgefuse.runtime.errors import PromptError
-from edgefuse.runtime.manifest import TextModality
+from edgefuse.runtime.errors import BundleError, PromptError
+from edgefuse.runtime.manifest import Manifest, TextModality
 
 MAX_TEXT_CHARACTERS = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Prompts:
-    """The classes of a perceiver: labels and their embeddings, float32 (classes, dim), L2-normalised."""
+    """The classes of a perceiver: labels and their embeddings, float32 (classes, dim), L2-normalised.
+
+    No embeddings where the network's classes are fixed.
+    """
 
     labels: tuple[str, ...]
-    embeddings: np.ndarray
+    embeddings: np.ndarray | None
+
+
+def name_classes(
+    manifest: Manifest, texts: Sequence[str], tokenizer: Tokenizer | None, engines: Mapping[str, Engine]
+) -> Prompts:
+    """The classes that `texts` name, besides the background; the bundle's own labels if there are none.
+
+    `engines` by graph. Raises PromptError for texts that name nothing, and for any where the classes are fixed.
+    """
+    modality = manifest.naming
+    if modality is None or tokenizer is None:
+        if texts:
+            raise PromptError(f"the classes of bundle {manifest.name!r} are fixed, its fusion graph takes no prompts")
+        return Prompts(tuple(manifest.labels), None)
+    if len(texts) != len(set(texts)):
+        raise PromptError(f"a prompt is given twice: {', '.join(texts)}")
+    named = {text: text for text in texts} or manifest.labels
+    if manifest.background is not None:
+        named = named | {manifest.background: manifest.labels[manifest.background]}
+    return encode_prompts(named, tokenizer, engines[modality.name], modality)
 
 
 def encode_prompts(named: Mapping[str, str], tokenizer: Tokenizer, engine: Engine, modality: TextModality) -> Prompts:
@@ -28,8 +52,7 @@ def encode_prompts(named: Mapping[str, str], tokenizer: Tokenizer, engine: Engin
     for text in named.values():
         _check(text)
     ids = token_ids(tokenizer, list(named.values()), modality.max_tokens)
-    outputs = engine.run({modality.graph.inputs[0].name: ids})
-    return Prompts(tuple(named), outputs[modality.graph.outputs[1].name])
+    return Prompts(tuple(named), engine.run({engine.inputs[0].name: ids})["embedding"])
 
 
 def token_ids(tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int) -> np.ndarray:
@@ -39,6 +62,17 @@ def token_ids(tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int) -> np
         kept = encoding.ids[:max_tokens]
         row[: len(kept)] = kept
     return ids
+
+
+def open_tokenizer(bundle: Bundle) -> Tokenizer | None:
+    """The bundle's own, if it has one; raises BundleError where it is none."""
+    if bundle.manifest.tokenizer is None:
+        return None
+    path = bundle.directory / bundle.manifest.tokenizer
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # the tokenizers library raises Exception itself
+        raise BundleError(f"{path} is no tokenizer: {error}") from error
 
 
 def _check(text: str) -> None:

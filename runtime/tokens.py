@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from edgefuse.runtime.evidence import Tokens
@@ -67,12 +67,18 @@ class TokenStore:
         held = self._held[sense]
         return held[-1] if held else None
 
-    def align(self, stamp_ns: int) -> dict[str, Aligned]:
-        """What each sense has to say of `stamp_ns`, for those that sensed anything before it. All news is used up."""
+    def align(self, stamp_ns: int, needed: Collection[str] = ()) -> dict[str, Aligned] | None:
+        """What each sense has to say of `stamp_ns`, for those that sensed anything before it. All news is used up.
+
+        None while a sense that is `needed` is not fit; then the news is kept, since the one that is late may come.
+        """
         with self._lock:
+            nearest = {name: self._nearest_before(name, stamp_ns) for name in self._held}
+            aligned = {name: one for name, one in nearest.items() if one is not None}
+            if any(name not in aligned or not aligned[name].fit for name in needed):
+                return None
             self._news.clear()
-            aligned = {name: self._nearest_before(name, stamp_ns) for name in self._held}
-            return {name: one for name, one in aligned.items() if one is not None}
+            return aligned
 
     def _nearest_before(self, sense: str, stamp_ns: int) -> Aligned | None:
         moment_ns = stamp_ns + self._offsets_ns[sense]

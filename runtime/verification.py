@@ -12,7 +12,7 @@ Precision = Literal["fp32", "fp16", "int8"]
 class Strict(BaseModel):
     """What is read from a file of the bundle: nothing unknown in it, nothing changed afterwards."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
 
 
 class GraphCheck(Strict):

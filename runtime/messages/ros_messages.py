@@ -22,6 +22,7 @@ ImageFormat: TypeAlias = Literal["jpeg", "png"]
 
 _MSG_DIRECTORY = Path(__file__).parent / "msg"
 _S16_SCALE = 32768
+_NO_FLOATS = np.empty(0, np.float32)
 _STANDARD = {
     "builtin_interfaces/Time": "int32 sec\nuint32 nanosec\n",
     "std_msgs/Header": "builtin_interfaces/Time stamp\nstring frame_id\n",
@@ -97,7 +98,7 @@ def percept_from_percept(percept: Percept, ros_ns: int, bundle_name: str, bundle
     message = CdrBuilder().header(percept.stamp_ns + ros_ns, "")
     message.string(percept.label).number("float32", percept.confidence)
     message.strings(list(percept.scores)).floats(np.array(list(percept.scores.values())))
-    message.floats(percept.embedding).number("uint32", len(percept.senses))
+    message.floats(_NO_FLOATS if percept.embedding is None else percept.embedding).number("uint32", len(percept.senses))
     for name, sense in percept.senses.items():
         _add_sense(message, name, sense)
     message.number("float32", _nan_if_none(percept.agreement)).number("bool", percept.contradiction)
@@ -107,7 +108,7 @@ def percept_from_percept(percept: Percept, ros_ns: int, bundle_name: str, bundle
 
 
 def _add_sense(message: CdrBuilder, name: str, sense: Sense) -> None:
-    message.string(name).number("bool", sense.valid).number("float32", sense.weight)
+    message.string(name).number("bool", sense.valid).number("float32", _nan_if_none(sense.weight))
     message.number("float64", _nan_if_none(sense.age_ms))
     message.string(sense.label or "").number("float32", _nan_if_none(sense.confidence))
 

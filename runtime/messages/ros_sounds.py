@@ -9,6 +9,13 @@ import numpy as np
 
 from edgefuse.runtime.errors import SampleError, StreamError
 
+AUDIO_CHUNK: Final = "edgefuse_msgs/msg/AudioChunk"
+AUDIO_DATA: Final = "audio_common_msgs/msg/AudioData"
+AUDIO_DATA_STAMPED: Final = "audio_common_msgs/msg/AudioDataStamped"
+AUDIO_STAMPED: Final = "audio_common_msgs/msg/AudioStamped"
+AUDIO_INFO: Final = "audio_common_msgs/msg/AudioInfo"
+# Whose format is told by an AudioInfo on another topic.
+FORMAT_ELSEWHERE: Final = (AUDIO_DATA, AUDIO_DATA_STAMPED)
 _ENCODINGS: Final[dict[str, tuple[np.dtype[Any], float]]] = {
     "S8": (np.dtype("i1"), 2.0**7),
     "S16LE": (np.dtype("<i2"), 2.0**15),
@@ -40,6 +47,13 @@ class SoundFormat:
     rate_hz: int = 16_000
     channels: int = 1
     encoding: str = "S16LE"
+
+
+def sound_from_message(message: Any, type_name: str, form: SoundFormat) -> Sound:
+    """A message of one of the types above; `form` is that of the types in FORMAT_ELSEWHERE."""
+    if type_name in FORMAT_ELSEWHERE:
+        return sound_from_audio_data(message, form)
+    return sound_from_audio_chunk(message) if type_name == AUDIO_CHUNK else sound_from_audio_stamped(message)
 
 
 def format_from_audio_info(message: Any) -> SoundFormat:

@@ -55,9 +55,10 @@ def _senses_table(percept: Percept) -> Table:
     for name, sense in percept.senses.items():
         says = f"{sense.label} {sense.confidence:.0%}" if sense.valid and sense.confidence is not None else "-"
         age = "never" if sense.age_ms is None else f"{sense.age_ms:.0f} ms"
-        bar = ProgressBar(total=1.0, completed=sense.weight, width=24)
+        weight = "-" if sense.weight is None else f"{sense.weight:.2f}"
+        bar = ProgressBar(total=1.0, completed=sense.weight or 0.0, width=24)
         style = "" if sense.valid else "dim"
-        table.add_row(name, f"{sense.weight:.2f}", bar, f"{age:>8}", says, style=style)
+        table.add_row(name, weight, bar, f"{age:>8}", says, style=style)
     return table
 
 
@@ -70,7 +71,8 @@ def summary(statistics: RunStatistics, senses: tuple[str, ...], drops: dict[str,
         if part.valid_share == 0:
             table.add_row(name, "never", "-", "-", dropped, style="dim")
             continue
-        table.add_row(name, f"{part.valid_share:.0%}", f"{part.mean_weight:.2f}", f"{part.mean_age_ms:.0f} ms", dropped)
+        weight = "-" if part.mean_weight is None else f"{part.mean_weight:.2f}"
+        table.add_row(name, f"{part.valid_share:.0%}", weight, f"{part.mean_age_ms:.0f} ms", dropped)
     most = ", ".join(f"{label} {count}" for label, count in statistics.labels.most_common(5))
     return Group(
         table,

@@ -14,10 +14,10 @@ _LATENCIES_KEPT = 10_000
 
 @dataclass(frozen=True, slots=True)
 class SenseStatistics:
-    """One sense over a run: the share of percepts it was valid in, and its mean weight and age there."""
+    """One sense over a run: the share of percepts it was valid in, and its mean weight (if known) and age there."""
 
     valid_share: float
-    mean_weight: float
+    mean_weight: float | None
     mean_age_ms: float
 
 
@@ -31,7 +31,7 @@ class RunStatistics:
         self._first_ns = self._last_ns = 0
         self._latencies_ms: deque[float] = deque(maxlen=_LATENCIES_KEPT)
         self._valid: Counter[str] = Counter()
-        self._weights: defaultdict[str, float] = defaultdict(float)
+        self._weights: dict[str, float] = {}
         self._ages_ms: defaultdict[str, float] = defaultdict(float)
 
     def write(self, percept: Percept) -> None:
@@ -46,8 +46,9 @@ class RunStatistics:
         for name, sense in percept.senses.items():
             self._valid[name] += sense.valid
             if sense.valid and sense.age_ms is not None:
-                self._weights[name] += sense.weight
                 self._ages_ms[name] += sense.age_ms
+                if sense.weight is not None:
+                    self._weights[name] = self._weights.get(name, 0.0) + sense.weight
 
     def close(self) -> None:
         """See Sink; what was counted stays."""
@@ -67,6 +68,6 @@ class RunStatistics:
         valid = self._valid[name]
         return SenseStatistics(
             valid_share=valid / max(1, self.percepts),
-            mean_weight=self._weights[name] / max(1, valid),
+            mean_weight=self._weights[name] / valid if name in self._weights else None,
             mean_age_ms=self._ages_ms[name] / max(1, valid),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import colorsys
 import zlib
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import cycle, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +35,8 @@ _SENSE_COLORS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd")
 class Timeline:
     """Draws the run into `path` (PNG, SVG or PDF) when it is closed; needs matplotlib.
 
-    What passes through `tap` is shown above the percepts. Keeps all percepts: for runs of minutes, not of days.
+    What passes through `tap` is shown above the percepts, of several cameras or microphones the one that came first.
+    Keeps all percepts: for runs of minutes, not of days.
     """
 
     def __init__(self, path: Path) -> None:
@@ -49,6 +50,8 @@ class Timeline:
         self._percepts: list[Percept] = []
         self._pictures: list[tuple[int, np.ndarray]] = []
         self._peaks: list[tuple[int, float]] = []
+        self._seen: str | None = None
+        self._heard: str | None = None
 
     def tap(self, stream: Stream) -> Stream:
         """The same stream, whose frames and sound are drawn as well."""
@@ -65,10 +68,20 @@ class Timeline:
 
     def _take(self, sample: Sample) -> None:
         if isinstance(sample, Frame):
-            if not self._pictures or sample.stamp_ns - self._pictures[-1][0] >= _PICTURE_EVERY_NS:
-                self._pictures.append((sample.stamp_ns, _thumbnail(sample)))
+            self._see(sample)
         elif isinstance(sample, AudioChunk):
-            self._peaks.append((sample.stamp_ns, float(np.abs(sample.pcm).max(initial=0.0))))
+            self._hear(sample)
+
+    def _see(self, frame: Frame) -> None:
+        self._seen = self._seen or frame.modality
+        due = not self._pictures or frame.stamp_ns - self._pictures[-1][0] >= _PICTURE_EVERY_NS
+        if frame.modality == self._seen and due:
+            self._pictures.append((frame.stamp_ns, _thumbnail(frame)))
+
+    def _hear(self, chunk: AudioChunk) -> None:
+        self._heard = self._heard or chunk.modality
+        if chunk.modality == self._heard:
+            self._peaks.append((chunk.stamp_ns, float(np.abs(chunk.pcm).max(initial=0.0))))
 
 
 def draw_timeline(
@@ -169,14 +182,14 @@ def _draw_confidence(axes: Axes, seconds: np.ndarray, percepts: Sequence[Percept
 
 
 def _draw_weights(axes: Axes, seconds: np.ndarray, percepts: Sequence[Percept], senses: Sequence[str]) -> None:
-    weights = [[percept.senses[name].weight for percept in percepts] for name in senses]
+    weights = [[percept.senses[name].weight or 0.0 for percept in percepts] for name in senses]
     axes.stackplot(seconds, weights, labels=senses, colors=_SENSE_COLORS, step="post", linewidth=0)
     axes.set_ylabel("weight")
     axes.set_ylim(0, 1)
 
 
 def _draw_ages(axes: Axes, seconds: np.ndarray, percepts: Sequence[Percept], senses: Sequence[str]) -> None:
-    for name, color in zip(senses, _SENSE_COLORS, strict=False):
+    for name, color in zip(senses, cycle(_SENSE_COLORS), strict=False):
         ages = [percept.senses[name].age_ms for percept in percepts]
         axes.plot(seconds, [np.nan if age is None else age for age in ages], color=color, linewidth=1, label=name)
     axes.set_ylabel("age [ms]")

@@ -5,18 +5,15 @@ Needs rerun-sdk (extra `viz`); importing this module without it raises ModuleNot
 
 from __future__ import annotations
 
-import os
-import sys
 from collections import defaultdict
+from itertools import cycle
 from pathlib import Path
 from typing import TypeAlias
 
 import cv2
 import numpy as np
 import rerun as rr
-import rerun.blueprint as rrb
 
-from edgefuse.runtime.errors import EdgefuseError
 from edgefuse.runtime.manifest import Manifest
 from edgefuse.runtime.percept import Percept
 from edgefuse.runtime.samples import AudioChunk, Frame, Sample, Text
@@ -31,6 +28,7 @@ from edgefuse.runtime.sinks.viewer_layout import (
     line,
     rgb,
 )
+from edgefuse.runtime.sinks.viewer_window import has_display, show_in
 from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.streams.tap import Tap
 
@@ -54,15 +52,10 @@ class Viewer:
 
     def __init__(self, path: Path | None, manifest: Manifest) -> None:
         """`manifest` is that of the bundle. Raises EdgefuseError if the file cannot be written."""
-        live = path is None and _has_display()
+        live = path is None and has_display()
         self.path = None if live else path or DEFAULT_FILE
         self._stream = rr.RecordingStream("edgefuse")
-        layout = blueprint(manifest, live)
-        if self.path is None:
-            _open_window(self._stream, layout)
-        else:
-            _check_writable(self.path)
-            self._stream.save(self.path, default_blueprint=layout)
+        show_in(self._stream, blueprint(manifest, live), self.path)
         self._zero_ns: int | None = None
         self._now_ns = self._sent_ns = 0
         self._plotted: defaultdict[str, list[tuple[int, float]]] = defaultdict(list)
@@ -126,9 +119,10 @@ class Viewer:
         self._plot("sureness", "confidence", percept.confidence, FUSED_COLOR)
         if percept.agreement is not None:
             self._plot("sureness", "agreement", percept.agreement, (214, 39, 40))
-        for (name, sense), color in zip(percept.senses.items(), SENSE_COLORS, strict=False):
+        for (name, sense), color in zip(percept.senses.items(), cycle(SENSE_COLORS), strict=False):
             self._show_state(name, sense.label or "", percept)
-            self._plot("weights", name, sense.weight, color)
+            if sense.weight is not None:
+                self._plot("weights", name, sense.weight, color)
             if sense.age_ms is not None:
                 self._plot("ages", name, sense.age_ms, color)
         for label, score in percept.scores.items():
@@ -178,7 +172,8 @@ def _markdown(percept: Percept) -> str:
     for name, sense in percept.senses.items():
         says = f"{sense.label} {sense.confidence:.0%}" if sense.valid and sense.confidence is not None else "-"
         age = "never" if sense.age_ms is None else f"{sense.age_ms:.0f} ms"
-        lines.append(f"| {name} | {says} | {sense.weight:.2f} | {age} |")
+        weight = "-" if sense.weight is None else f"{sense.weight:.2f}"
+        lines.append(f"| {name} | {says} | {weight} | {age} |")
     lines += ["", "| score | | |", "|---|---|---|"]
     best = sorted(percept.scores.items(), key=lambda item: -item[1])[:_BARS]
     lines += [f"| {label} | {score:.0%} | {'█' * round(16 * score)} |" for label, score in best]
@@ -188,25 +183,3 @@ def _markdown(percept: Percept) -> str:
 def _jpeg(bgr: np.ndarray) -> rr.EncodedImage:
     _, encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     return rr.EncodedImage(contents=encoded.tobytes(), media_type="image/jpeg")
-
-
-def _open_window(stream: rr.RecordingStream, layout: rrb.Blueprint) -> None:
-    scripts = str(Path(sys.executable).parent)  # where pip puts Rerun's program, also if that is not on the path
-    os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), scripts])
-    os.environ.setdefault("RUST_LOG", "error")  # the window's program shares our terminal
-    try:
-        stream.spawn(default_blueprint=layout)
-    except RuntimeError as error:
-        reason = str(error).splitlines()[0]
-        raise EdgefuseError(f"the viewer's window cannot be opened ({reason}); name an .rrd file instead") from error
-
-
-def _has_display() -> bool:
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-
-
-def _check_writable(path: Path) -> None:
-    try:
-        path.open("wb").close()
-    except OSError as error:
-        raise EdgefuseError(f"{path} cannot be written: {error.strerror}") from error

@@ -29,7 +29,8 @@ class Camera(DeviceStream[Frame]):
 
     `device` is an index, a path such as /dev/v4l/by-id/..., a URL (RTSP, HTTP), a GStreamer pipeline, or a video file,
     which is played in real time and ends. What else is given is asked of a local device; `format` is what it gives.
-    Frames that waited in the driver while it was opened are skipped, halves of a JPEG are dropped and counted.
+    `modality` is the sense that it is of. Frames that waited in the driver while it was opened are skipped, halves of a
+    JPEG are dropped and counted.
     """
 
     def __init__(
@@ -42,9 +43,10 @@ class Camera(DeviceStream[Frame]):
         exposure_ms: float | None = None,
         buffers: int | None = None,
         patience: Patience | None = None,
+        modality: str = "image",
     ) -> None:
         wanted = CameraFormat(width, height, rate_hz, pixel_format, exposure_ms, buffers)
-        self._grabber = Grabber(camera_source(device), wanted)
+        self._grabber = Grabber(camera_source(device), wanted, modality)
         super().__init__(self._grabber, 1, patience)
 
     @property
@@ -66,13 +68,14 @@ class Camera(DeviceStream[Frame]):
 class Grabber:
     """The Device behind a Camera."""
 
-    def __init__(self, source: CameraSource, wanted: CameraFormat) -> None:
+    def __init__(self, source: CameraSource, wanted: CameraFormat, modality: str) -> None:
         self.name = source.name
         self.format = CameraFormat()
         self.broken = 0
         self.network = source.kind == "url"
         self._source = source
         self._wanted = wanted
+        self._modality = modality
         self._capture = cv2.VideoCapture()
         self._as_jpeg = False
         self._opened_ns = 0
@@ -104,7 +107,7 @@ class Grabber:
             self.broken += 1
             return None
         self._note_size(image)
-        return Frame(stamp_ns, image, "bgr8")
+        return Frame(stamp_ns, image, "bgr8", self._modality)
 
     def close(self) -> None:
         """See Device."""

@@ -24,16 +24,24 @@ _SOUND_SUFFIXES = (".wav", ".flac")
 class Clip:
     """Yields a `Frame` (bgr8) per picture and an `AudioChunk` per 20 ms, each when it would have been sensed.
 
-    Either file may be None. Played in real time (`live`), stamps are on the monotonic clock and begin when the
-    iteration does; otherwise they begin at 0. Sound of any rate and number of channels becomes mono at `rate_hz`.
-    Raises StreamError if a file is missing, unreadable or cut off.
+    Either file may be None; `senses` are those that the picture and the sound are of. Played in real time (`live`),
+    stamps are on the monotonic clock and begin when the iteration does; otherwise they begin at 0. Sound of any rate
+    and number of channels becomes mono at `rate_hz`. Raises StreamError if a file is missing, unreadable or cut off.
     """
 
-    def __init__(self, video: Path | None, audio: Path | None, live: bool = True, rate_hz: int = 16_000) -> None:
+    def __init__(
+        self,
+        video: Path | None,
+        audio: Path | None,
+        live: bool = True,
+        rate_hz: int = 16_000,
+        senses: tuple[str, str] = ("image", "audio"),
+    ) -> None:
         if video is None and audio is None:
             raise StreamError("a clip needs a video or a sound file")
         self.live = live
         self._rate_hz = rate_hz
+        self._seen, self._heard = senses
         self.video, self.audio = video, audio
         self._capture = None if video is None else _open_video(video)
         self._sound = None if audio is None else _open_audio(audio)
@@ -71,7 +79,7 @@ class Clip:
             if not there:
                 break
             read += 1
-            yield Frame(start_ns + round(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6), image, "bgr8")
+            yield Frame(start_ns + round(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6), image, "bgr8", self._seen)
         else:
             return
         if read < expected:
@@ -81,7 +89,8 @@ class Clip:
         index = 0
         for pcm in self._pcm():
             if len(pcm):
-                yield AudioChunk(start_ns + index * NS_PER_S // self._rate_hz, pcm, self._rate_hz, index)
+                stamp_ns = start_ns + index * NS_PER_S // self._rate_hz
+                yield AudioChunk(stamp_ns, pcm, self._rate_hz, index, self._heard)
             index += len(pcm)
 
     def _pcm(self) -> Iterator[np.ndarray]:

@@ -11,9 +11,10 @@ from edgefuse.runtime.streams.watchdog import Patience
 class Microphone(DeviceStream[AudioChunk]):
     """Yields an AudioChunk per block, mono at `rate_hz`; comes back by itself when the device does.
 
-    `device` is an index, a name or a part of one; by default the system's default input. Channels are averaged. The
-    device runs at `device_rate_hz`, or else at 48 kHz or the rate it prefers, since a sound server's own conversion
-    is often crude. Chunks wait for up to 30 s; what is lost after that, or in the device, is a gap in `index`.
+    `device` is an index, a name or a part of one; by default, or "default", the system's default input. `modality` is
+    the sense that it is of. Channels are averaged. The device runs at `device_rate_hz`, or else at 48 kHz or the rate
+    it prefers, since a sound server's own conversion is often crude. Chunks wait for up to 30 s; what is lost after
+    that, or in the device, is a gap in `index`.
     """
 
     def __init__(
@@ -24,8 +25,10 @@ class Microphone(DeviceStream[AudioChunk]):
         block_ms: float = 20.0,
         device_rate_hz: int | None = None,
         patience: Patience | None = None,
+        modality: str = "audio",
     ) -> None:
-        self._sound_card = SoundCard(device, rate_hz, channels, block_ms / 1e3, device_rate_hz)
+        wanted = None if device == "default" else device
+        self._sound_card = SoundCard(wanted, rate_hz, channels, block_ms / 1e3, device_rate_hz, modality)
         super().__init__(self._sound_card, round(BACKLOG_S * 1e3 / block_ms), patience)
 
     @property

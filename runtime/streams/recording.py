@@ -10,12 +10,14 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from edgefuse.runtime.errors import StreamError
+from edgefuse.runtime.manifest import Modality
 from edgefuse.runtime.samples import NS_PER_S, Sample
 from edgefuse.runtime.sinks.recorder import MODALITY_KEY
 from edgefuse.runtime.streams.mcap_file import McapFile, Topic
 from edgefuse.runtime.streams.track import KINDS, Track
 
 _CLOCKS_APART_NS = 10 * NS_PER_S
+_RATE_HZ = 16_000
 _NO_SPEECH = ("/robot_description",)  # of type String on every robot
 
 log = logging.getLogger(__name__)
@@ -25,8 +27,10 @@ class Recording:
     """Yields the samples of a file's topics, each when it would have been sensed; needs no ROS.
 
     A topic is chosen by its message type: images (sensor_msgs Image, CompressedImage), sound (edgefuse_msgs AudioChunk,
-    audio_common_msgs), text (std_msgs String), edgefuse_msgs Signal. `topics` {sense: topic} chooses where several
-    fit; `senses` are those wanted, all by default. Sound becomes mono at `rate_hz`. `path` may be a rosbag2 directory.
+    audio_common_msgs), text (std_msgs String), edgefuse_msgs Signal. `senses` are those wanted; by default one of each
+    kind, named after it, with sound at 16 kHz. Sound becomes mono at the rate of its sense. What edgefuse recorded goes
+    to the sense of the same name; a topic of others goes to the first sense of its kind. `topics` {sense: topic}
+    chooses where that does not fit. `path` may be a rosbag2 directory.
 
     Replayed in real time (`live`), stamps are on the monotonic clock and begin when the iteration does; otherwise they
     begin at 0. They keep the distances of the messages' own stamps (`header.stamp`), or of the log times for types
@@ -41,18 +45,22 @@ class Recording:
         path: Path,
         live: bool = True,
         topics: Mapping[str, str] | None = None,
-        senses: Collection[str] = (),
-        rate_hz: int = 16_000,
+        senses: Collection[Modality] = (),
     ) -> None:
         self.live = live
         self._file = McapFile(_mcap_of(path) if path.is_dir() else path)
-        chosen = _chosen(self._file, topics or {}, senses)
-        self._tracks = [Track(self._file, t.name, t.type, sense, rate_hz) for sense, t in chosen.items()]
+        chosen = _chosen(self._file, topics or {}, {sense.name: sense.kind for sense in senses})
+        rates_hz = {sense.name: sense.rate_hz for sense in senses if sense.kind == "audio"}
+        self._tracks = [
+            Track(self._file, t.name, t.type, sense, rates_hz.get(sense, _RATE_HZ)) for sense, t in chosen.items()
+        ]
         self._by_log_time = self._clocks_differ()
         firsts = [next(track.samples(0, self._by_log_time), None) for track in self._tracks]
         stamps = [first.stamp_ns for first in firsts if first is not None]
         if not stamps:
-            raise StreamError(f"{path} holds nothing to replay: its topics are {_listed(self._file.topics.values())}")
+            wanted = f" for {', '.join(sense.name for sense in senses)}" if senses else ""
+            found = _listed(self._file.topics.values())
+            raise StreamError(f"{path} holds nothing to replay{wanted}: its topics are {found}; --topic chooses others")
         self._begin_ns = min(stamps)
         self._closed = threading.Event()
 
@@ -93,15 +101,16 @@ def _mcap_of(bag: Path) -> Path:
     return files[0]
 
 
-def _chosen(file: McapFile, named: Mapping[str, str], senses: Collection[str]) -> dict[str, Topic]:
+def _chosen(file: McapFile, named: Mapping[str, str], kinds: Mapping[str, str]) -> dict[str, Topic]:
+    """The topic of each sense; `kinds` by the senses wanted, in their order."""
     chosen = {sense: _named(file, sense, topic) for sense, topic in named.items()}
     candidates: dict[str, list[Topic]] = {}
     for topic in file.topics.values():
-        if topic.type in KINDS and topic.name not in _NO_SPEECH:
-            sense = topic.metadata.get(MODALITY_KEY, KINDS[topic.type])
+        sense = _sense(topic, kinds)
+        if sense is not None and topic not in chosen.values():
             candidates.setdefault(sense, []).append(topic)
     for sense, fitting in candidates.items():
-        if sense in chosen or (senses and sense not in senses):
+        if sense in chosen:
             continue
         if len(fitting) > 1:
             raise StreamError(
@@ -110,6 +119,18 @@ def _chosen(file: McapFile, named: Mapping[str, str], senses: Collection[str]) -
             )
         chosen[sense] = fitting[0]
     return chosen
+
+
+def _sense(topic: Topic, kinds: Mapping[str, str]) -> str | None:
+    """The sense that a topic is of, by itself; None if it is of none that is wanted."""
+    if topic.type not in KINDS or topic.name in _NO_SPEECH:
+        return None
+    recorded, kind = topic.metadata.get(MODALITY_KEY), KINDS[topic.type]
+    if not kinds:
+        return recorded or kind
+    if recorded is not None:
+        return recorded if recorded in kinds else None
+    return next((sense for sense in kinds if kinds[sense] == kind), None)
 
 
 def _named(file: McapFile, sense: str, name: str) -> Topic:

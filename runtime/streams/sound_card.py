@@ -37,7 +37,13 @@ class SoundCard:
     """The Device behind a Microphone. All but the callback runs in the watchdog's thread."""
 
     def __init__(
-        self, wanted: int | str | None, rate_hz: int, channels: int, block_s: float, source_hz: int | None
+        self,
+        wanted: int | str | None,
+        rate_hz: int,
+        channels: int,
+        block_s: float,
+        source_hz: int | None,
+        modality: str,
     ) -> None:
         self.name = "the default microphone" if wanted is None else f"microphone {wanted!r}"
         self.clock: AudioClock | None = None
@@ -46,6 +52,7 @@ class SoundCard:
         self._wanted = wanted
         self._rate_hz = rate_hz
         self._channels = channels
+        self._modality = modality
         self._block_s = block_s
         self._resampler: Resampler | None = None
         self._stream: Any = None
@@ -104,7 +111,7 @@ class SoundCard:
         self.level.hear(pcm)
         stamp_ns = self.clock.time_ns(index * self._resampler.source_hz / self._rate_hz)
         self._last_stamp_ns = max(stamp_ns, self._last_stamp_ns + 1)
-        return AudioChunk(self._last_stamp_ns, pcm, self._rate_hz, index)
+        return AudioChunk(self._last_stamp_ns, pcm, self._rate_hz, index, self._modality)
 
 
 def _age_ns(time_info: Any, block_ns: int, adc_is_real: bool) -> int:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgefuse.runtime.errors import StreamError
-from edgefuse.runtime.manifest import Manifest
+from edgefuse.runtime.manifest import AudioModality, ImageModality, Manifest, Modality
 from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.streams.clip import Clip, sound_beside
 
@@ -19,8 +19,7 @@ class Source:
     """What to perceive, as a user says it: a file, or a camera or a microphone or both.
 
     `file` is a video with its sound beside it (or in `audio`), an MCAP recording, or a rosbag2 directory, of which
-    `topics` ("sense=topic") chooses where several fit. `camera` and `microphone` are what Camera and Microphone take;
-    the microphone "default" is the system's.
+    `topics` ("sense=topic") chooses where several fit. `camera` and `microphone` are what Camera and Microphone take.
     """
 
     file: Path | None
@@ -41,19 +40,23 @@ class Source:
 
 
 def open_streams(source: Source, manifest: Manifest, senses: Sequence[str], fast: bool) -> list[Stream]:
-    """The streams of a source, for the senses that are used; raises StreamError with what to do instead."""
+    """The streams of a source, for the senses that are used; raises StreamError with what to do instead.
+
+    Of several senses of one kind, a device or a clip is of the first; a recording may have a topic for each.
+    """
+    used = [modality for modality in manifest.modalities if modality.name in senses]
     if source.devices:
-        return _devices(source, manifest, senses, fast)
+        return _devices(source, manifest, used, fast)
     if source.file is None:
         raise StreamError("nothing to perceive: name a file, --camera or --microphone")
     if source.recording:
-        return [_recording(source, source.file, manifest, senses, fast)]
+        return [_recording(source, source.file, manifest, used, fast)]
     if source.topics:
         raise StreamError(f"--topic is for recordings; {source.file} is none")
-    return [_clip(source, source.file, manifest, senses, fast)]
+    return [_clip(source, source.file, manifest, used, fast)]
 
 
-def _devices(source: Source, manifest: Manifest, senses: Sequence[str], fast: bool) -> list[Stream]:
+def _devices(source: Source, manifest: Manifest, used: Sequence[Modality], fast: bool) -> list[Stream]:
     from edgefuse.runtime.streams.camera import Camera
     from edgefuse.runtime.streams.microphone import Microphone
 
@@ -61,33 +64,66 @@ def _devices(source: Source, manifest: Manifest, senses: Sequence[str], fast: bo
         raise StreamError("--fast is for files; a camera and a microphone run in real time")
     if source.file is not None:
         raise StreamError(f"give either the file {source.file} or devices, not both")
-    streams: list[Stream] = []
-    if source.camera is not None and "image" in senses:
-        streams.append(Camera(source.camera))
-    if source.microphone is not None and "audio" in senses:
-        device = None if source.microphone == "default" else source.microphone
-        streams.append(Microphone(device, _rate_hz(manifest)))
-    return streams
+    kinds = {modality.kind for modality in manifest.modalities}
+    for what, device, kind in (("a camera", source.camera, "image"), ("a microphone", source.microphone, "audio")):
+        if device is not None and kind not in kinds:
+            raise StreamError(_of_no_use(what, manifest, used))
+    image, audio = _seeing(used), _hearing(used)
+    streams: dict[str, Stream] = {}
+    if source.camera is not None and image is not None:
+        streams[image.name] = Camera(source.camera, modality=image.name)
+    if source.microphone is not None and audio is not None:
+        streams[audio.name] = Microphone(source.microphone, audio.rate_hz, modality=audio.name)
+    if not streams:
+        raise StreamError(_of_no_use("these devices", manifest, used))
+    _check_enough("what is given", manifest, streams)
+    return list(streams.values())
 
 
-def _recording(source: Source, path: Path, manifest: Manifest, senses: Sequence[str], fast: bool) -> Stream:
+def _recording(source: Source, path: Path, manifest: Manifest, used: Sequence[Modality], fast: bool) -> Stream:
     from edgefuse.runtime.streams.recording import Recording
 
+    names = [modality.name for modality in used]
     topics = {}
     for choice in source.topics:
         sense, _, topic = choice.partition("=")
-        if sense not in senses or not topic:
-            raise StreamError(f"--topic {choice}: expected sense=topic, where the sense is one of {', '.join(senses)}")
+        if sense not in names or not topic:
+            raise StreamError(f"--topic {choice}: expected sense=topic, where the sense is one of {', '.join(names)}")
         topics[sense] = topic
-    return Recording(path, live=not fast, topics=topics, senses=senses, rate_hz=_rate_hz(manifest))
+    recording = Recording(path, live=not fast, topics=topics, senses=used)
+    _check_enough(str(path), manifest, recording.topics)
+    return recording
 
 
-def _clip(source: Source, path: Path, manifest: Manifest, senses: Sequence[str], fast: bool) -> Stream:
-    audio = (source.audio or sound_beside(path)) if "audio" in senses else None
-    video = path if "image" in senses else None
-    return Clip(video, audio, live=not fast, rate_hz=_rate_hz(manifest))
+def _clip(source: Source, path: Path, manifest: Manifest, used: Sequence[Modality], fast: bool) -> Stream:
+    image, audio = _seeing(used), _hearing(used)
+    if image is None and audio is None:
+        raise StreamError(_of_no_use("a clip", manifest, used))
+    _check_enough("a clip", manifest, [sense.name for sense in (image, audio) if sense is not None])
+    video = None if image is None else path
+    sound = None if audio is None else source.audio or sound_beside(path)
+    names = (image.name if image else "image", audio.name if audio else "audio")
+    return Clip(video, sound, live=not fast, rate_hz=audio.rate_hz if audio else 16_000, senses=names)
 
 
-def _rate_hz(manifest: Manifest) -> int:
-    rates = [modality.rate_hz for modality in manifest.modalities if modality.kind == "audio"]
-    return rates[0] if rates else 16_000
+def _seeing(used: Sequence[Modality]) -> ImageModality | None:
+    return next((modality for modality in used if modality.kind == "image"), None)
+
+
+def _hearing(used: Sequence[Modality]) -> AudioModality | None:
+    return next((modality for modality in used if modality.kind == "audio"), None)
+
+
+def _check_enough(what: str, manifest: Manifest, given: Collection[str]) -> None:
+    """Raises StreamError where a sense is missing that the network cannot do without."""
+    missing = [sense for sense in manifest.needed if sense not in given]
+    if missing:
+        raise StreamError(
+            f"the network of bundle {manifest.name!r} needs all its senses, and {what} holds nothing of "
+            f"{', '.join(missing)}: record them, or push samples"
+        )
+
+
+def _of_no_use(what: str, manifest: Manifest, used: Sequence[Modality]) -> str:
+    senses = ", ".join(f"{modality.name} ({modality.kind})" for modality in used)
+    return f"{what} cannot feed bundle {manifest.name!r}: its senses in use are {senses}; record them, or push samples"

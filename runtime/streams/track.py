@@ -12,12 +12,15 @@ import numpy as np
 from edgefuse.runtime.errors import SampleError
 from edgefuse.runtime.messages.ros_images import frame_from_compressed_image, frame_from_image
 from edgefuse.runtime.messages.ros_sounds import (
-    Sound,
+    AUDIO_CHUNK,
+    AUDIO_DATA,
+    AUDIO_DATA_STAMPED,
+    AUDIO_INFO,
+    AUDIO_STAMPED,
+    FORMAT_ELSEWHERE,
     SoundFormat,
     format_from_audio_info,
-    sound_from_audio_chunk,
-    sound_from_audio_data,
-    sound_from_audio_stamped,
+    sound_from_message,
 )
 from edgefuse.runtime.samples import NS_PER_S, AudioChunk, Sample, Signal, Text
 from edgefuse.runtime.streams.mcap_file import McapFile
@@ -27,15 +30,13 @@ from edgefuse.runtime.streams.soundtrack import Soundtrack
 KINDS: Final = {
     "sensor_msgs/msg/Image": "image",
     "sensor_msgs/msg/CompressedImage": "image",
-    "edgefuse_msgs/msg/AudioChunk": "audio",
-    "audio_common_msgs/msg/AudioData": "audio",
-    "audio_common_msgs/msg/AudioDataStamped": "audio",
-    "audio_common_msgs/msg/AudioStamped": "audio",
+    AUDIO_CHUNK: "audio",
+    AUDIO_DATA: "audio",
+    AUDIO_DATA_STAMPED: "audio",
+    AUDIO_STAMPED: "audio",
     "std_msgs/msg/String": "text",
     "edgefuse_msgs/msg/Signal": "signal",
 }
-_FORMAT_ELSEWHERE = ("audio_common_msgs/msg/AudioData", "audio_common_msgs/msg/AudioDataStamped")
-_AUDIO_INFO = "audio_common_msgs/msg/AudioInfo"
 
 log = logging.getLogger(__name__)
 
@@ -102,10 +103,10 @@ class Track:
 
     def sound_format(self) -> SoundFormat | None:
         """What the file says of sound whose messages do not say it themselves; None where they do."""
-        if self.type not in _FORMAT_ELSEWHERE:
+        if self.type not in FORMAT_ELSEWHERE:
             return None
         for topic in self.file.topics.values():
-            if topic.type == _AUDIO_INFO:
+            if topic.type == AUDIO_INFO:
                 return next((format_from_audio_info(message) for _, message in self.file.messages(topic.name)), None)
         form = SoundFormat()
         self._warn(f"nothing says how {self.topic} is encoded: taken for {form}")
@@ -120,20 +121,14 @@ class _Ear:
 
     def __init__(self, track: Track) -> None:
         self._type = track.type
-        self._format = track.sound_format()
+        self._format = track.sound_format() or SoundFormat()
         self._soundtrack = Soundtrack(track.rate_hz, track.modality)
 
     def chunk(self, message: Any, own_ns: int | None, log_ns: int) -> AudioChunk | None:
         """`own_ns` is when the first sample was sensed; without it, the last one was at `log_ns`."""
-        sound = self._sound(message)
+        sound = sound_from_message(message, self._type, self._format)
         first_ns = log_ns - len(sound.pcm) * NS_PER_S // sound.rate_hz if own_ns is None else own_ns
         return self._soundtrack.chunk(sound, first_ns)
-
-    def _sound(self, message: Any) -> Sound:
-        if self._type in _FORMAT_ELSEWHERE:
-            return sound_from_audio_data(message, self._format or SoundFormat())
-        chunk = self._type.endswith("AudioChunk")
-        return sound_from_audio_chunk(message) if chunk else sound_from_audio_stamped(message)
 
 
 def _own_stamp_ns(message: Any) -> int | None:

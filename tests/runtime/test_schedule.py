@@ -14,7 +14,7 @@ IMAGE_MAX_AGE_MS = MODALITIES[0].max_age_ms
 
 def tokens(modality: str, stamp_ms: float) -> Tokens:
     evidence = Evidence(modality, round(stamp_ms * MS), 0, np.empty(0))
-    return Tokens(evidence, np.empty(0), np.empty(0), 0, 0)
+    return Tokens(evidence, {}, 0, 0)
 
 
 class Feed:

@@ -15,7 +15,7 @@ AUDIO_MAX_AGE_MS = MODALITIES[1].max_age_ms
 
 def tokens(modality: str, stamp_ms: float) -> Tokens:
     evidence = Evidence(modality, round(stamp_ms * MS), 0, np.empty(0))
-    return Tokens(evidence, np.empty(0), np.empty(0), 0, 0)
+    return Tokens(evidence, {}, 0, 0)
 
 
 def test_old_tokens_do_not_fit_and_their_age_is_said():
@@ -64,3 +64,13 @@ def test_tokens_that_come_too_late_for_the_others_are_counted():
     store.put(tokens("audio", 200))
     assert store.stale("audio") == 1
     assert store.stale("image") == 0
+
+
+def test_while_a_sense_that_is_needed_is_missing_the_news_is_kept():
+    store = TokenStore(MODALITIES, {})
+    store.put(tokens("image", 5))
+    assert store.align(5 * MS, needed=["image", "audio"]) is None
+    assert set(store.news()) == {"image"}
+    store.put(tokens("audio", 4))
+    assert set(store.align(5 * MS, needed=["image", "audio"])) == {"image", "audio"}
+    assert store.news() == {}

@@ -1,0 +1,61 @@
+"""What every calibration file says of itself, and how such files are read and written: whole, strictly, in one line."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edgefuse.runtime.errors import CalibrationError
+
+
+class Measurement(BaseModel):
+    """A calibration as its file holds it: nothing unknown in it, nothing changed afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Measured(Measurement):
+    """When and how a calibration was measured."""
+
+    at: str = Field(description="date and time, ISO 8601", min_length=1)
+    by: str = Field(description="the program and its version")
+    how: str = Field(description="from what, in words")
+
+
+M = TypeVar("M", bound=Measurement)
+
+
+def validated(model: type[M], values: Any, path: Path, remedy: str) -> M:
+    """The file's content as its model; raises CalibrationError that names the file, the field and the `remedy`."""
+    if not isinstance(values, dict):
+        raise CalibrationError(f"{path} is no calibration file: it holds no named values; {remedy}")
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        got = "" if first["type"] == "missing" else f", got {repr(first['input'])[:60]}"
+        raise CalibrationError(f"{path}: {field}: {first['msg']}{got}; {remedy}") from error
+
+
+def read_text(path: Path) -> str:
+    """The file's text; raises CalibrationError if there is none."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CalibrationError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise CalibrationError(f"{path} is no text file: it is damaged, or of another kind") from error
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write beside `path` and rename, so that a robot never reads half a file; raises CalibrationError."""
+    beside = path.with_name(f".{path.name}.writing")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        os.replace(beside, path)
+    except OSError as error:
+        raise CalibrationError(f"{path} cannot be written: {error.strerror}") from error

@@ -1,0 +1,27 @@
+"""A stream whose samples are corrected as they pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from edgefuse.runtime.corrections import Corrections
+from edgefuse.runtime.samples import Sample
+from edgefuse.runtime.streams import Stream
+
+
+class Corrected:
+    """Yields what `stream` yields, corrected, in the thread that iterates."""
+
+    def __init__(self, stream: Stream, corrections: Corrections) -> None:
+        self.live = stream.live
+        self._stream = stream
+        self._corrections = corrections
+
+    def __iter__(self) -> Iterator[Sample]:
+        """See Stream; raises CalibrationError for a frame of another size than was calibrated."""
+        for sample in self._stream:
+            yield self._corrections.correct(sample)
+
+    def close(self) -> None:
+        """See Stream."""
+        self._stream.close()

@@ -1,0 +1,41 @@
+"""What all tests have in common: they leave the user's own caches alone, and know whether there is a GPU."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edgefuse.runtime import EngineError
+from edgefuse.runtime.gpu import Gpu, find_gpu
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One cache for the whole run, also for the programs that tests start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture
+def gpu() -> Gpu:
+    """For a test that needs one."""
+    try:
+        return find_gpu()
+    except EngineError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def no_gpu() -> None:
+    """For a test of what is refused without one."""
+    try:
+        found = find_gpu()
+    except EngineError:
+        return
+    pytest.skip(f"this machine has a GPU: {found}")

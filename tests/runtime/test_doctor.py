@@ -1,0 +1,25 @@
+"""The doctor says which backends really work here, and why not the others."""
+
+import pytest
+
+from edgefuse.runtime import DEFAULT_BUNDLE, Bundle
+from edgefuse.runtime.doctor import Finding, examine
+
+
+def findings() -> dict[str, Finding]:
+    return {finding.subject: finding for finding in examine()}
+
+
+@pytest.mark.usefixtures("no_gpu")
+@pytest.mark.parametrize("subject", ["cuda", "tensorrt, by onnxruntime", "engines of tensorrt-rtx"])
+def test_a_backend_that_cannot_work_is_missing_with_the_reason(subject):
+    finding = findings()[subject]
+    assert finding.state == "missing"
+    assert "NVIDIA driver" in finding.detail
+
+
+def test_the_graph_cache_is_shown_with_its_place_and_size(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert findings()["graph cache"].detail == f"{tmp_path}/edgefuse/graphs: 0 graphs, 0.0 MB"
+    Bundle.open(DEFAULT_BUNDLE).engine("image", "cpu")
+    assert f"{tmp_path}/edgefuse/graphs: 1 graphs, " in findings()["graph cache"].detail
