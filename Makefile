@@ -33,7 +33,7 @@ train: $(VENV)/.dev  ## train the tabletop network anew, with the settings of th
 	$(BIN)/edgefuse train -o runs/tabletop
 
 default: $(VENV)/.dev  ## make the embedded default bundle anew from the shipped checkpoint
-	$(BIN)/edgefuse export fusion/tabletop.safetensors -o runtime/default/bundle --precision int8
+	$(BIN)/edgefuse export fusion/tabletop.safetensors -o runtime/default/bundle
 
 clean:
 	rm -rf $(VENV) build dist runs demo.png demo.jsonl *.egg-info

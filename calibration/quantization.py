@@ -6,12 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from edgefuse.runtime.errors import EdgefuseError
+from edgefuse.runtime.errors import CalibrationError
 from edgefuse.runtime.manifest import TensorSpec
-
-
-class CalibrationError(EdgefuseError):
-    """Samples that no range can be measured from: none at all, of another shape or type, or not finite."""
 
 
 class ArrayReader:

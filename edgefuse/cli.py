@@ -5,20 +5,19 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
 import cv2
 import numpy as np
 import typer
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress, TimeElapsedColumn
 from rich.table import Table
 
+from edgefuse.cli_calibrate import app as calibrate_app
 from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP, Bundle, EdgefuseError, Perceiver
+from edgefuse.runtime.corrections import read_corrections
+from edgefuse.runtime.engine import Backend
 from edgefuse.runtime.manifest import Manifest
 from edgefuse.runtime.sinks import Observer, Sink, deliver
 from edgefuse.runtime.sinks.console import LiveTable, summary
@@ -26,11 +25,12 @@ from edgefuse.runtime.sinks.jsonl import JsonLines
 from edgefuse.runtime.sinks.statistics import RunStatistics
 from edgefuse.runtime.sinks.timeline import Timeline
 from edgefuse.runtime.streams.clip import sound_beside
+from edgefuse.runtime.streams.corrected import Corrected
 from edgefuse.runtime.streams.sources import Source, open_streams
+from edgefuse.terminal import open_console, progress_bar
 
 _COLD_STARTS = 5
 _SHORT_SPIN = "20000"  # of torch's threads between two operators: longer starves others, none costs a third
-_WIDTH_OF_A_FILE = 120
 _INTERRUPTED = 130  # as a shell says of a program ended by Ctrl-C
 _EXTRAS = {
     **dict.fromkeys(("torch", "onnx", "onnxscript", "safetensors", "sklearn", "tensorboard"), "export"),
@@ -44,6 +44,7 @@ app = typer.Typer(
     add_completion=False,
     help="Fused perception on a robot: camera, microphone and text in, percepts out, in real time.",
 )
+app.add_typer(calibrate_app, name="calibrate")
 
 
 def main() -> None:
@@ -94,15 +95,22 @@ def run(
     record: Annotated[Path | None, typer.Option(help="record samples and percepts into this MCAP file")] = None,
     viewer: Annotated[bool, typer.Option("--viewer", help="show the run in Rerun; headless, save an .rrd")] = False,
     rrd: Annotated[Path | None, typer.Option(help="save the run for Rerun in this file")] = None,
+    camera_info: Annotated[Path | None, typer.Option(help="straighten frames by this lens (YAML of ROS)")] = None,
+    sync: Annotated[Path | None, typer.Option(help="set stamps right, as `calibrate sync` measured")] = None,
+    backend: Annotated[Backend, typer.Option(help="what runs the graphs; auto: the fastest that is here")] = "auto",
+    selftest: Annotated[bool, typer.Option(help="replay the bundle's golden vectors before the first percept")] = True,
 ) -> None:
     """Perceive: run a bundle on a clip, a recording or live devices, and show its percepts."""
     opened = Bundle.open(bundle)
     senses = _left(opened.manifest, drop or [])
+    corrections = read_corrections(camera_info, sync, opened.manifest)
     nothing_named = file is None and camera is None and microphone is None
     source = Source(DEFAULT_CLIP if nothing_named else file, audio, camera, microphone, topic or ())
     streams = open_streams(source, opened.manifest, senses, fast)
-    perceiver = Perceiver(opened, prompt or [], senses, rate or "lead")
-    console = _console(stderr=jsonl == "-")
+    if corrections is not None:
+        streams = [Corrected(stream, corrections) for stream in streams]
+    perceiver = Perceiver(opened, prompt or [], senses, rate or "lead", backend=backend, selftest=selftest)
+    console = open_console(stderr=jsonl == "-")
     statistics = RunStatistics()
     observers = _observers(opened, timeline, viewer, rrd, record)
     for observer in observers:
@@ -149,22 +157,33 @@ def train(
     output: Annotated[Path, typer.Option("--output", "-o", help="directory of the checkpoint and its report")],
     data: Annotated[Path | None, typer.Option(help="folder of yours: <label>/<stem>.png|jpg and <stem>.wav")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="instead of the default's")] = None,
-    features: Annotated[Literal["log_mel", "mfcc"], typer.Option(help="of the sound")] = "log_mel",
+    features: Annotated[Literal["log_mel", "mfcc"], typer.Option(help="of the built-in audio encoder")] = "log_mel",
     seed: Annotated[int, typer.Option(min=0)] = 0,
+    image_encoder: Annotated[Path | None, typer.Option(help="directory of a Hugging Face ResNet or ViT")] = None,
+    audio_encoder: Annotated[Path | None, typer.Option(help="of a Wav2Vec2, an AST or a Whisper")] = None,
+    text_encoder: Annotated[Path | None, typer.Option(help="of a BERT and its tokenizer.json")] = None,
+    freeze: Annotated[
+        bool, typer.Option("--freeze/--fine-tune", help="pretrained encoders stay as they are, or learn slowly too")
+    ] = True,
 ) -> None:
-    """Train the reference network on the built-in tabletop task, or on a folder of yours; then measure it."""
+    """Train the reference network on the built-in tabletop task, or on a folder of yours; then measure it.
+
+    With an encoder's directory, that sense starts from it: transfer learning.
+    """
     os.environ.setdefault("GOMP_SPINCOUNT", _SHORT_SPIN)
     from edgefuse.fusion.evaluation import evaluate_checkpoint
     from edgefuse.fusion.progress import evaluation_bar, training_bars
     from edgefuse.fusion.settings import TrainingSettings
     from edgefuse.fusion.training import train as train_network
+    from edgefuse.fusion.transfer import EncoderDirectories
 
-    settings = TrainingSettings(audio_features=features, seed=seed)
+    encoders = EncoderDirectories(image_encoder, audio_encoder, text_encoder)
+    settings = TrainingSettings(audio_features=features, seed=seed, fine_tune=not freeze)
     if epochs is not None:
         settings = settings.model_copy(update={"epochs": epochs})
-    console = _console()
+    console = open_console()
     with training_bars(console) as bars:
-        trained = train_network(settings, output, bars, data)
+        trained = train_network(settings, output, bars, data, encoders)
     console.print(f"{trained.checkpoint}, trained in {trained.seconds / 60:.1f} minutes")
     for senses, share in trained.accuracy.items():
         console.print(f"validation accuracy, {senses}: {share:.1%}")
@@ -176,46 +195,72 @@ def train(
 
 @app.command()
 def export(
-    checkpoint: Annotated[Path, typer.Argument(help="made by `edgefuse train`")],
+    source: Annotated[str, typer.Argument(help="a checkpoint.safetensors, module.py:function, or the preset base")],
     output: Annotated[Path, typer.Option("--output", "-o", help="the bundle's directory; an older bundle is replaced")],
-    precision: Annotated[Literal["fp32", "int8"], typer.Option(help="of the graphs' weights and activations")] = "int8",
+    precision: Annotated[
+        Literal["auto", "int8", "fp16", "fp32"], typer.Option(help="of each graph; auto: the fastest that is exact")
+    ] = "auto",
+    target: Annotated[Literal["onnx", "tensorrt", "tensorrt-rtx"], typer.Option(help="build engines as well")] = "onnx",
+    compute_capability: Annotated[
+        list[str] | None, typer.Option(help="of an engine's GPU, such as 8.9; may be repeated")
+    ] = None,
+    size: Annotated[list[str] | None, typer.Option(help="that engines take: height=120,480,720, batch=16")] = None,
 ) -> None:
-    """Turn a checkpoint into a bundle, and verify it before it takes its name."""
+    """Turn a network into a bundle, and verify it before it takes its name."""
     from edgefuse.export.exporter import export_bundle
-    from edgefuse.export.report import verification_table
+    from edgefuse.export.report import precision_table, verification_table
+    from edgefuse.export.report_files import PAGE_FILE, read_report
+    from edgefuse.export.tensorrt import EngineRequest, sizes_from
 
-    console = _console()
-    with _progress(console) as progress:
+    engines = None
+    if target != "onnx":
+        engines = EngineRequest(target, tuple(compute_capability or (None,)), sizes_from(size or []))
+    elif compute_capability or size:
+        raise EdgefuseError("--compute-capability and --size are of engines: give --target tensorrt or tensorrt-rtx")
+    console = open_console()
+    with progress_bar(console) as progress:
         command = shlex.join(["edgefuse", *sys.argv[1:]])
-        manifest = export_bundle(checkpoint, output, precision, command, progress)
+        manifest = export_bundle(source, output, precision, engines, command, progress)
+    if manifest.report is not None:
+        console.print(precision_table(read_report(output / manifest.report)))
     if manifest.verified is not None:
         console.print(verification_table(manifest.verified))
-    console.print(f"{output}: {Bundle.open(output).size_bytes / 1e6:.1f} MB")
+    console.print(f"{output}: {Bundle.open(output).size_bytes / 1e6:.1f} MB; measured: {output / PAGE_FILE}")
 
 
 @app.command()
 def verify(
     bundle: Annotated[Path, typer.Argument(help="made by `edgefuse export`")],
-    checkpoint: Annotated[Path, typer.Option(help="what it was made from")],
-    table: Annotated[bool, typer.Option("--table", help="also the task's whole table, for the bundle")] = False,
+    checkpoint: Annotated[str, typer.Option(help="what it was made from, as `edgefuse export` takes it")],
+    table: Annotated[bool, typer.Option("--table", help="also the tabletop task's whole table")] = False,
 ) -> None:
-    """Compare a bundle with its checkpoint: each graph, and the task's accuracy; exit code 1 if a bound is broken."""
+    """Compare a bundle with its network: each graph, and the task's accuracy; exit code 1 if a bound is broken."""
     from edgefuse.export.bundle_predictor import BundlePredictor
     from edgefuse.export.report import verification_table
+    from edgefuse.export.tensorrt import check_engines, check_numbers, engine_table
     from edgefuse.export.verify import verify_bundle
     from edgefuse.fusion.evaluation import evaluate
     from edgefuse.fusion.progress import evaluation_bar
+    from edgefuse.runtime.prompts import open_tokenizer
 
-    console = _console()
-    with _progress(console) as progress:
+    if table and not checkpoint.endswith(".safetensors"):
+        raise EdgefuseError("--table is of the tabletop task: give the checkpoint.safetensors of one")
+    console = open_console()
+    with progress_bar(console) as progress:
         verification = verify_bundle(bundle, checkpoint, progress)
     console.print(verification_table(verification))
+    opened = Bundle.open(bundle)
     if table:
         with evaluation_bar(console) as bar:
-            console.print(evaluate(BundlePredictor(Bundle.open(bundle)), progress=bar).table())
-    for failure in verification.failures:
+            console.print(evaluate(BundlePredictor(opened), progress=bar, tokenizer=open_tokenizer(opened)).table())
+    engines, numbers = check_engines(opened), check_numbers(opened)
+    if engines:
+        console.print(engine_table(engines, numbers))
+    found = (*(engine.failure for engine in engines), numbers.failure)
+    failures = (*verification.failures, *(failure for failure in found if failure is not None))
+    for failure in failures:
         print(f"edgefuse: {failure}", file=sys.stderr)
-    raise typer.Exit(1 if verification.failures else 0)
+    raise typer.Exit(1 if failures else 0)
 
 
 @app.command()
@@ -235,7 +280,7 @@ def bench(
     ):
         table.add_row(name, *(f"{np.percentile(values, percentile):.2f}" for percentile in (50, 95)))
     table.add_row("ratio", f"{overhead.ratio(50):.3f}", f"{overhead.ratio(95):.3f}")
-    _console().print(table)
+    open_console().print(table)
     starts = sorted(cold_start_s(bundle, clip) for _ in range(_COLD_STARTS))
     print(f"cold start to the first percept: median {starts[_COLD_STARTS // 2]:.2f} s of {_COLD_STARTS}")
     print(f"size: {opened.size_bytes / 1e6:.2f} MB")
@@ -254,22 +299,8 @@ def doctor(
     for finding in findings:
         mark = {"ok": "[green]ok[/]", "missing": "[yellow]missing[/]", "wrong": "[red]wrong[/]"}[finding.state]
         table.add_row(mark, finding.subject, escape(finding.detail))
-    _console().print(table)
+    open_console().print(table)
     raise typer.Exit(1 if any(finding.state == "wrong" for finding in findings) else 0)
-
-
-def _console(stderr: bool = False) -> Console:
-    """The terminal at its width; a file or pipe at one that tables fit."""
-    console = Console(stderr=stderr)
-    return console if console.is_terminal else Console(stderr=stderr, width=_WIDTH_OF_A_FILE)
-
-
-@contextmanager
-def _progress(console: Console) -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar on the terminal, as a function of stage, steps done and steps in all."""
-    with Progress(*Progress.get_default_columns(), TimeElapsedColumn(), console=console, transient=True) as progress:
-        task = progress.add_task("", total=None)
-        yield lambda stage, done, total: progress.update(task, description=stage, completed=done, total=total)
 
 
 if __name__ == "__main__":

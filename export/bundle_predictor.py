@@ -2,55 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
-from tokenizers import Tokenizer
 
+from edgefuse.export.errors import ExportError
+from edgefuse.export.spec_predictor import Arrays, batched, fusion_inputs, here
 from edgefuse.fusion.prediction import EncodedRows, Encoding
 from edgefuse.runtime.bundle import Bundle
-from edgefuse.runtime.manifest import TextModality
-from edgefuse.runtime.prompts import encode_prompts
-
-BATCH = 64
-
-Arrays = dict[str, np.ndarray]
+from edgefuse.runtime.prompts import encode_prompts, open_tokenizer
 
 
 class BundlePredictor:
-    """The bundle's graphs in the runtime's engines; an edgefuse.fusion.prediction.Predictor."""
+    """The bundle's graphs in the runtime's engines; as a SpecPredictor, and as edgefuse.fusion.prediction.Predictor."""
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
         self._engines = {graph: bundle.engine(graph) for graph in bundle.manifest.graphs}
         self._senses = tuple(modality.name for modality in bundle.manifest.modalities)
+        self._taken = tuple(tensor.name for tensor in bundle.manifest.fusion.inputs)
+
+    def sensed(self, sense: str, samples: np.ndarray) -> Arrays:
+        """See SpecPredictor.sensed."""
+        if sense not in self._engines:
+            return {sense: samples}
+        return {f"{sense}_{name}": array for name, array in self._encoded(sense, samples).items()}
+
+    def labels_prompts(self) -> np.ndarray | None:
+        """See SpecPredictor.prompts: by the bundle's own tokenizer and text graph."""
+        manifest, tokenizer = self._bundle.manifest, open_tokenizer(self._bundle)
+        if manifest.naming is None or tokenizer is None:
+            return None
+        engine = self._engines[manifest.naming.name]
+        return encode_prompts(manifest.labels, tokenizer, engine, manifest.naming).embeddings
+
+    def fused(self, sensed: Mapping[str, np.ndarray], present: tuple[str, ...], prompts: np.ndarray | None) -> Arrays:
+        """See SpecPredictor.fused."""
+        inputs = fusion_inputs(sensed, here(self._senses, present), prompts, self._taken)
+        return batched(lambda rows: self._engines["fusion"].run(inputs(rows)), len(next(iter(sensed.values()))))
 
     def encode(self, sense: str, samples: np.ndarray) -> EncodedRows:
         """See Predictor.encode."""
-        engine = self._engines[sense]
-        (name,) = (tensor.name for tensor in engine.inputs)
-        return EncodedRows(**_batched(lambda rows: engine.run({name: samples[rows]}), len(samples)))
+        return EncodedRows(**self._encoded(sense, samples))
 
     def prompts(self) -> np.ndarray:
-        """See Predictor.prompts: by the bundle's own tokenizer and text graph."""
-        manifest = self._bundle.manifest
-        modality = next(one for one in manifest.modalities if isinstance(one, TextModality))
-        tokenizer = Tokenizer.from_file(str(self._bundle.directory / str(manifest.tokenizer)))
-        return encode_prompts(manifest.labels, tokenizer, self._engines[modality.name], modality).embeddings
+        """See Predictor.prompts; ExportError where the classes are fixed."""
+        prompts = self.labels_prompts()
+        if prompts is None:
+            raise ExportError(f"bundle {self._bundle.manifest.name!r} takes no prompts")
+        return prompts
 
     def fuse(self, encoded: Mapping[str, Encoding], present: tuple[str, ...], prompts: np.ndarray) -> Arrays:
         """See Predictor.fuse: all outputs of the fusion graph."""
-        here = np.array([[sense in present for sense in self._senses]])
+        sensed = {f"{sense}_tokens": one.tokens for sense, one in encoded.items()}
+        sensed |= {f"{sense}_embedding": one.embedding for sense, one in encoded.items()}
+        return self.fused(sensed, present, prompts)
 
-        def run(rows: slice) -> Arrays:
-            inputs = {f"{sense}_tokens": encoded[sense].tokens[rows] for sense in self._senses}
-            inputs |= {f"{sense}_embedding": encoded[sense].embedding[rows] for sense in self._senses}
-            count = len(next(iter(inputs.values())))
-            return self._engines["fusion"].run(inputs | {"present": here.repeat(count, axis=0), "prompts": prompts})
-
-        return _batched(run, len(encoded[self._senses[0]].tokens))
-
-
-def _batched(run: Callable[[slice], Arrays], count: int) -> Arrays:
-    parts = [run(slice(first, first + BATCH)) for first in range(0, count, BATCH)]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    def _encoded(self, sense: str, samples: np.ndarray) -> Arrays:
+        engine = self._engines[sense]
+        (name,) = (tensor.name for tensor in engine.inputs)
+        return batched(lambda rows: engine.run({name: samples[rows]}), len(samples))

@@ -7,71 +7,62 @@ from importlib.metadata import version
 from pathlib import Path
 
 import edgefuse
-from edgefuse.fusion.checkpoint import Checkpoint
-from edgefuse.fusion.vocabulary import NOTHING, prompt_of
+from edgefuse.export.errors import ExportError
+from edgefuse.export.spec import FusionSpec
 from edgefuse.runtime.bundle import sha256_of
-from edgefuse.runtime.manifest import (
-    AudioModality,
-    GraphSpec,
-    ImageModality,
-    Manifest,
-    Modality,
-    Provenance,
-    TextModality,
-)
+from edgefuse.runtime.manifest import MANIFEST_FILE, GraphSpec, Manifest, Provenance
 
 TOKENIZER_FILE = "tokenizer.json"
-AUDIO_HOP_SAMPLES = 3200
-"""A new window is encoded every 200 ms."""
-
-MAX_AGE_MS = {"image": 200.0, "audio": 600.0, "text": 4000.0}
-"""About how long the world stays as a sense last found it: some frames, some hops, a remark."""
 
 MADE_WITH = ("torch", "onnx", "onnxscript", "onnxruntime")
 
 
-def described(
-    name: str, checkpoint: Checkpoint, graphs: Mapping[str, GraphSpec], files: dict[str, str], made: Provenance
-) -> Manifest:
-    """The manifest of graphs that lie in a directory; `files` are its checksums. Nothing is verified yet."""
-    return Manifest(
-        name=name,
-        dim=checkpoint.config.dim,
-        modalities=modalities(checkpoint, graphs),
-        fusion=graphs["fusion"],
-        tokenizer=TOKENIZER_FILE,
-        labels={label: prompt_of(label) for label in checkpoint.labels},
-        background=NOTHING if NOTHING in checkpoint.labels else None,
-        files=files,
-        made=made,
-    )
+def described(spec: FusionSpec, graphs: Mapping[str, GraphSpec], directory: Path, made: Provenance) -> Manifest:
+    """The manifest of graphs that lie in a directory, with the checksums of all that is there. Nothing is verified yet.
+
+    Raises ExportError, in one line, where they do not fit together.
+    """
+    try:
+        return Manifest(
+            name=spec.name,
+            dim=prompt_size(graphs["fusion"]),
+            modalities=tuple(
+                modality.described.model_copy(update={"graph": graphs.get(modality.name)})
+                for modality in spec.modalities
+            ),
+            fusion=graphs["fusion"],
+            tokenizer=TOKENIZER_FILE if spec.tokenizer is not None else None,
+            labels=dict(spec.labels),
+            background=spec.background,
+            files=checksums(directory),
+            made=made,
+        )
+    except ValueError as error:  # pydantic's, which has many lines
+        raise ExportError(f"{spec.name} makes no bundle: {_message(error)}") from error
 
 
-def modalities(checkpoint: Checkpoint, graphs: Mapping[str, GraphSpec]) -> tuple[Modality, ...]:
-    """The senses in the network's order."""
-    config = checkpoint.config
-    known: dict[str, Modality] = {
-        "image": ImageModality(name="image", graph=graphs["image"], max_age_ms=MAX_AGE_MS["image"]),
-        "audio": AudioModality(
-            name="audio",
-            graph=graphs["audio"],
-            max_age_ms=MAX_AGE_MS["audio"],
-            rate_hz=config.sample_rate_hz,
-            window_samples=config.window_samples,
-            hop_samples=AUDIO_HOP_SAMPLES,
-        ),
-        "text": TextModality(
-            name="text", graph=graphs["text"], max_age_ms=MAX_AGE_MS["text"], max_tokens=config.text_length
-        ),
-    }
-    return tuple(known[modality] for modality in config.modalities)
+def prompt_size(fusion: GraphSpec) -> int | None:
+    """The size of the space that embeddings and prompts share; None where there are no prompts."""
+    sizes = [tensor.shape[1] for tensor in fusion.inputs if tensor.name == "prompts"]
+    return next((size for size in sizes if isinstance(size, int)), None)
 
 
-def provenance(command: str, checkpoint: Path) -> Provenance:
+def checksums(directory: Path) -> dict[str, str]:
+    """Of every file in the bundle's directory but the manifest, by its path in there."""
+    files = sorted(path for path in directory.rglob("*") if path.is_file() and path.name != MANIFEST_FILE)
+    return {path.relative_to(directory).as_posix(): sha256_of(path) for path in files}
+
+
+def provenance(spec: FusionSpec, command: str) -> Provenance:
     """What it takes to make the bundle again."""
     return Provenance(
         edgefuse=edgefuse.__version__,
         command=command,
-        checkpoint_sha256=sha256_of(checkpoint),
+        checkpoint_sha256=spec.checkpoint_sha256,
         packages={package: version(package) for package in MADE_WITH},
     )
+
+
+def _message(error: ValueError) -> str:
+    errors = getattr(error, "errors", None)
+    return str(errors()[0]["msg"]) if errors is not None else str(error)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+from tokenizers import Tokenizer
 
 from edgefuse.export.errors import ExportError
+from edgefuse.export.spec import Examples
 from edgefuse.fusion import tabletop
 from edgefuse.fusion.errors import FusionError
+from edgefuse.fusion.vocabulary import token_ids
 
 CALIBRATION_EXAMPLES = 512
 CALIBRATION_SEED = 5101
@@ -18,31 +19,22 @@ VERIFICATION_PER_CLASS = 27
 VERIFICATION_LEVEL: tabletop.Level = "middle"
 
 
-@dataclass(frozen=True, slots=True)
-class TaskExamples:
-    """samples: each sense's input (examples, ...); labels: int64 (examples,), the class that they all speak of."""
-
-    samples: Mapping[str, np.ndarray]
-    labels: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-
-def calibration_examples() -> TaskExamples:
-    """Train split, any noise: what activations look like in use, and nothing of what verification measures on."""
+def calibration_examples(count: int, tokenizer: Tokenizer | None = None) -> Examples:
+    """Train split, any noise: what activations look like in use, and nothing of what verification measures on. Texts
+    are read with `tokenizer`, the network's, or with the built-in one."""
     try:
-        return _task_examples(tabletop.examples("train", CALIBRATION_EXAMPLES, CALIBRATION_SEED))
+        return Examples(_samples(tabletop.examples("train", count, CALIBRATION_SEED), tokenizer))
     except FusionError as error:
         raise ExportError(f"no calibration samples: {error}") from error
 
 
-def verification_examples() -> TaskExamples:
-    """Test split at the middle noise level, every class equally often."""
+def verification_examples(per_class: int, tokenizer: Tokenizer | None = None) -> Examples:
+    """Test split at the middle noise level, every class equally often; texts as above."""
     try:
-        return _task_examples(tabletop.test_set(VERIFICATION_LEVEL, VERIFICATION_PER_CLASS))
+        examples = tabletop.test_set(VERIFICATION_LEVEL, per_class)
     except FusionError as error:
         raise ExportError(f"no samples to verify with: {error}") from error
+    return Examples(_samples(examples, tokenizer), examples.labels)
 
 
 def subsets(senses: tuple[str, ...]) -> list[tuple[str, ...]]:
@@ -50,5 +42,6 @@ def subsets(senses: tuple[str, ...]) -> list[tuple[str, ...]]:
     return [subset for size in range(1, len(senses) + 1) for subset in combinations(senses, size)]
 
 
-def _task_examples(examples: tabletop.Examples) -> TaskExamples:
-    return TaskExamples({"image": examples.images, "audio": examples.audio, "text": examples.text_ids}, examples.labels)
+def _samples(examples: tabletop.Examples, tokenizer: Tokenizer | None) -> dict[str, np.ndarray]:
+    text_ids = examples.text_ids if tokenizer is None else token_ids(tokenizer, examples.texts)
+    return {"image": examples.images, "audio": examples.audio, "text": text_ids}

@@ -1,119 +1,173 @@
-"""From checkpoint to bundle: every graph traced, quantized where asked for, verified, and written as one directory."""
+"""From a network to a bundle: traced, each graph in the type that measurement chose, verified, one whole directory."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import onnx
 
 from edgefuse.export.bundle_writer import bundle_written_beside
-from edgefuse.export.checkpoint import read_checkpoint
-from edgefuse.export.description import TOKENIZER_FILE, described, provenance
+from edgefuse.export.description import TOKENIZER_FILE, checksums, described, provenance
+from edgefuse.export.equality import check_equal
 from edgefuse.export.errors import ExportError
-from edgefuse.export.examples import calibration_examples
-from edgefuse.export.feeds import feeds
-from edgefuse.export.graphs import GraphSource, graph_sources
+from edgefuse.export.golden import write_golden
+from edgefuse.export.graphs import GraphSource, graph_sources, with_fixed_frames
+from edgefuse.export.inspection import inspect
 from edgefuse.export.onnx_export import onnx_from_source, save_checked, tensor_specs
+from edgefuse.export.precision import Choice, Scheme, Wanted, choose, wider
 from edgefuse.export.progress import Progress, unseen
-from edgefuse.export.quantize import int8_from_float
+from edgefuse.export.reference import Reference, all_sensed, feeds, reference
+from edgefuse.export.report_files import REPORT_FILE, export_report, write_report
+from edgefuse.export.source import spec_from_source
+from edgefuse.export.spec import FusionSpec
+from edgefuse.export.spec_predictor import SpecPredictor
+from edgefuse.export.tensorrt import EngineRequest, build_engines, check_request
 from edgefuse.export.verify import verification
-from edgefuse.fusion.checkpoint import Checkpoint
-from edgefuse.fusion.prediction import NetworkPredictor
-from edgefuse.runtime.bundle import Bundle, sha256_of
-from edgefuse.runtime.manifest import GraphSpec, Manifest, Provenance
-from edgefuse.runtime.verification import Precision
+from edgefuse.runtime.bundle import Bundle
+from edgefuse.runtime.manifest import GraphSpec, Manifest, Provenance, TextModality, read_manifest
+from edgefuse.runtime.verification import Verification
 
-Wanted = Literal["fp32", "int8"]
 
-INT8_GRAPHS = frozenset({"image", "audio", "text", "fusion"})
-"""The graphs that an int8 bundle holds in int8: all of them, since each is faster so, within the bounds.
+@dataclass(frozen=True, slots=True)
+class Export:
+    """One network on its way: its spec, its graphs before they are ONNX, and what PyTorch makes of the hold-out."""
 
-Time of int8 / float32 (ONNX Runtime, one thread, x86 with VNNI): image 0.63, of a 640 x 480 frame 0.71 with the resize
-in both; audio 0.63; text 0.85; fusion 0.89.
-"""
+    spec: FusionSpec
+    sources: Sequence[GraphSource]
+    expected: Reference
+    made: Provenance
 
 
 def export_bundle(
-    checkpoint: Path, bundle: Path, precision: Wanted = "int8", command: str = "", progress: Progress = unseen
+    source: str | Path | FusionSpec,
+    bundle: Path,
+    precision: Wanted = "auto",
+    engines: EngineRequest | None = None,
+    command: str = "",
+    progress: Progress = unseen,
 ) -> Manifest:
     """Make the bundle at `bundle` and return its manifest, whose `verified` says how it compares with PyTorch.
 
-    `command` is what the user typed, kept as provenance; `progress` has the stages "trace", "quantize" and "verify".
-    Raises ExportError (or another EdgefuseError) in one line for a file that is no checkpoint, weights that are no
-    numbers, a bound that is not kept, no room to write; the bundle that was there before is then still there.
+    `source` is a spec, or what spec_from_source takes. With `auto` each graph has the fastest type whose error is
+    small enough, and a wider one where the whole then breaks a bound; a type that is asked for has to keep them.
+    `engines` asks for TensorRT engines of the graphs, which then have int8 as TensorRT takes it. `command` is what the
+    user typed, kept as provenance; `progress` has the stages "trace", "reference", "precision", "verify" and, with
+    engines, "build engines". Raises ExportError (or another EdgefuseError) in one line for what cannot be exported, a
+    bound that is not kept, no room to write; the bundle that was there before is then still there.
     """
-    source = read_checkpoint(checkpoint)
-    made = provenance(command or f"edgefuse export {checkpoint} -o {bundle} --precision {precision}", checkpoint)
+    if engines is not None:
+        check_request(engines)
+    spec = source if isinstance(source, FusionSpec) else spec_from_source(str(source))
+    inspect(spec)
+    sources = graph_sources(spec)
+    made = provenance(spec, command or f"edgefuse export {spec.name} -o {bundle} --precision {precision}")
     try:
         with bundle_written_beside(bundle) as directory:
-            sources = graph_sources(source.network)
             models = traced(sources, progress)
-            int8 = INT8_GRAPHS if precision == "int8" else frozenset()
-            models |= quantized(sources, {name: models[name] for name in models if name in int8}, source, progress)
-            graphs = {name: saved(model, name in int8, directory, made) for name, model in models.items()}
-            source.tokenizer.save(str(directory / TOKENIZER_FILE))
-            files = {path.name: sha256_of(path) for path in sorted(directory.iterdir())}
-            manifest = described(checkpoint.stem, source, graphs, files, made)
-            manifest.write(directory)
-            return verified(directory, source, progress)
+            check_senses_read(spec, models["fusion"])
+            export = Export(spec, sources, reference(spec, sources, progress), made)
+            scheme: Scheme = "onnxruntime" if engines is None else "tensorrt"
+            choices = chosen(export, models, precision, scheme, progress)
+            measured, kept = settled(export, choices, precision, directory, progress)
+            if engines is not None:
+                build_engines(directory, read_manifest(directory), engines, bundle, progress).write(directory)
+            write_report(export_report(spec.name, precision, scheme, kept, measured, made), directory)
+            return completed(export, measured, directory)
     except OSError as error:
         raise ExportError(f"cannot export to {bundle}: {error}") from error
 
 
-def traced(sources: list[GraphSource], progress: Progress) -> dict[str, onnx.ModelProto]:
-    """Every graph in float32, by name."""
+def traced(sources: Sequence[GraphSource], progress: Progress) -> dict[str, onnx.ModelProto]:
+    """Every graph in float32, by name, compared with PyTorch."""
     models = {}
     for done, source in enumerate(sources):
         progress("trace", done, len(sources))
-        models[source.name] = onnx_from_source(source)
+        models[source.name] = traced_graph(source)
     progress("trace", len(sources), len(sources))
     return models
 
 
-def quantized(
-    sources: list[GraphSource], models: Mapping[str, onnx.ModelProto], checkpoint: Checkpoint, progress: Progress
-) -> dict[str, onnx.ModelProto]:
-    """The given float graphs in int8, their ranges measured on samples of the train split."""
-    if not models:
-        return {}
-    progress("quantize", 0, len(models) + 1)
-    by_graph = feeds(sources, NetworkPredictor(checkpoint), calibration_examples())
-    done: dict[str, onnx.ModelProto] = {}
-    for name, model in models.items():
-        progress("quantize", len(done) + 1, len(models) + 1)
-        done[name] = int8_from_float(model, by_graph[name].arrays, by_graph[name].constant)
-    progress("quantize", len(models) + 1, len(models) + 1)
-    return done
+def check_senses_read(spec: FusionSpec, fusion: onnx.ModelProto) -> None:
+    """Raises ExportError for a sense that changes nothing, unless it is there to encode prompts."""
+    read = {value.name for value in fusion.graph.input}
+    for modality in spec.modalities:
+        prompting = "prompts" in read and isinstance(modality.described, TextModality)
+        if not prompting and not read & {modality.name, f"{modality.name}_tokens", f"{modality.name}_embedding"}:
+            raise ExportError(f"the network ({type(spec.fusion).__name__}) does not use its sense {modality.name}")
 
 
-def saved(model: onnx.ModelProto, is_int8: bool, directory: Path, made: Provenance) -> GraphSpec:
-    """Write one graph into the bundle's directory; what the manifest says of it."""
-    name = model.graph.name
-    precision: Precision = "int8" if is_int8 else "fp32"
-    metadata = {
-        "edgefuse": made.edgefuse,
-        "graph": name,
-        "precision": precision,
-        "checkpoint_sha256": str(made.checkpoint_sha256),
-    }
-    path = directory / f"{name}.onnx"
-    save_checked(model, path, metadata)
+def traced_graph(source: GraphSource) -> onnx.ModelProto:
+    """One graph; if it does not export for frames of any size, then for those of the examples' own."""
+    try:
+        model = onnx_from_source(source)
+        check_equal(model, source)
+    except ExportError:
+        if not source.takes_any_frame:
+            raise
+        return traced_graph(with_fixed_frames(source))
+    return model
+
+
+def chosen(
+    export: Export, models: Mapping[str, onnx.ModelProto], precision: Wanted, scheme: Scheme, progress: Progress
+) -> dict[str, Choice]:
+    """Each graph in the type that is wanted, or that measurement says is best; ranges come from calibration samples."""
+    spec, expected = export.spec, export.expected
+    holdout = feeds(export.sources, models, spec.holdout, expected.sensed, expected.prompts)
+    calibration = holdout  # which float32 has no use for
+    if precision != "fp32":
+        sensed = all_sensed(SpecPredictor(spec, export.sources), spec.calibration)
+        calibration = feeds(export.sources, models, spec.calibration, sensed, expected.prompts)
+    features = {source.name: source.features for source in export.sources}
+    return choose(models, calibration, holdout, precision, scheme, progress, features)
+
+
+def settled(
+    export: Export, choices: Mapping[str, Choice], precision: Wanted, directory: Path, progress: Progress
+) -> tuple[Verification, Mapping[str, Choice]]:
+    """What verify measured of the graphs in `directory`, no bound broken, and the choices that they are."""
+    while True:
+        bundle = written(export, choices, directory)
+        measured = verification(bundle, export.expected, progress)
+        if not measured.failures:
+            return measured, choices
+        next_choices = wider(choices, measured) if precision == "auto" else None
+        if next_choices is None:
+            raise ExportError(f"not exported, a bound is broken: {'; '.join(measured.failures)}")
+        choices = next_choices
+
+
+def written(export: Export, choices: Mapping[str, Choice], directory: Path) -> Bundle:
+    """The graphs and all that a bundle needs to run, in `directory`, over what was there."""
+    graphs = {name: saved(choice, directory, export.made) for name, choice in choices.items()}
+    if export.spec.tokenizer is not None:
+        export.spec.tokenizer.save(str(directory / TOKENIZER_FILE))
+    described(export.spec, graphs, directory, export.made).write(directory)
+    return Bundle.open(directory)
+
+
+def saved(choice: Choice, directory: Path, made: Provenance) -> GraphSpec:
+    """Write one graph; what the manifest says of it."""
+    metadata = {"edgefuse": made.edgefuse, "graph": choice.graph, "precision": choice.precision}
+    if made.checkpoint_sha256 is not None:
+        metadata["checkpoint_sha256"] = made.checkpoint_sha256
+    path = directory / f"{choice.graph}.onnx"
+    save_checked(choice.model, path, metadata)
     return GraphSpec(
         file=path.name,
-        precision=precision,
-        inputs=tensor_specs(list(model.graph.input)),
-        outputs=tensor_specs(list(model.graph.output)),
+        precision=choice.precision,
+        inputs=tensor_specs(list(choice.model.graph.input)),
+        outputs=tensor_specs(list(choice.model.graph.output)),
     )
 
 
-def verified(directory: Path, checkpoint: Checkpoint, progress: Progress) -> Manifest:
-    """The manifest of the bundle in `directory`, with what verify measured; ExportError where a bound is broken."""
+def completed(export: Export, measured: Verification, directory: Path) -> Manifest:
+    """The bundle's manifest with all that was measured, the report that lies there, and golden vectors."""
     bundle = Bundle.open(directory)
-    measured = verification(bundle, checkpoint, progress)
-    if measured.failures:
-        raise ExportError(f"not exported, a bound is broken: {'; '.join(measured.failures)}")
-    manifest = bundle.manifest.model_copy(update={"verified": measured})
+    golden = write_golden(bundle, export.sources, export.expected)
+    changed = {"verified": measured, "golden": golden, "report": REPORT_FILE, "files": checksums(directory)}
+    manifest = bundle.manifest.model_copy(update=changed)
     manifest.write(directory)
     return manifest

@@ -1,41 +1,31 @@
-"""What each graph is fed with while its quantization ranges are measured."""
+"""What a graph is fed with while it is measured: arrays by the names of its inputs."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-
-from edgefuse.export.examples import TaskExamples, subsets
-from edgefuse.export.graphs import GraphSource
-from edgefuse.fusion.prediction import Predictor
 
 
 @dataclass(frozen=True, slots=True)
 class Feed:
     """arrays: the graph's inputs by name, each (samples, ...); constant: those given whole with every batch."""
 
-    arrays: dict[str, np.ndarray]
-    constant: dict[str, np.ndarray] = field(default_factory=dict)
+    arrays: Mapping[str, np.ndarray]
+    constant: Mapping[str, np.ndarray] = field(default_factory=dict)
 
+    def __len__(self) -> int:
+        return len(next(iter(self.arrays.values())))
 
-def feeds(sources: list[GraphSource], network: Predictor, examples: TaskExamples) -> dict[str, Feed]:
-    """By graph: the examples themselves for each sense, what the network makes of them for the fusion."""
-    by_graph = {
-        source.name: Feed({source.inputs[0]: examples.samples[source.name]})
-        for source in sources
-        if source.name in examples.samples
-    }
-    return by_graph | {"fusion": fusion_feed(network, examples)}
+    def rows(self, rows: slice) -> dict[str, np.ndarray]:
+        """The inputs of some samples, as a graph takes them."""
+        return {name: array[rows] for name, array in self.arrays.items()} | dict(self.constant)
 
-
-def fusion_feed(network: Predictor, examples: TaskExamples) -> Feed:
-    """Every subset of the senses in turn, absent ones included as the runtime gives them: whatever was there before."""
-    arrays: dict[str, np.ndarray] = {}
-    for sense, samples in examples.samples.items():
-        encoded = network.encode(sense, samples)
-        arrays[f"{sense}_tokens"], arrays[f"{sense}_embedding"] = encoded.tokens, encoded.embedding
-    senses = tuple(examples.samples)
-    masks = [[sense in subset for sense in senses] for subset in subsets(senses)]
-    present = np.array([masks[index % len(masks)] for index in range(len(examples))])
-    return Feed(arrays | {"present": present}, {"prompts": network.prompts()})
+    def only(self, inputs: Iterable[str]) -> Feed:
+        """What a graph takes that has only these inputs."""
+        kept = set(inputs)
+        return Feed(
+            {name: array for name, array in self.arrays.items() if name in kept},
+            {name: array for name, array in self.constant.items() if name in kept},
+        )

@@ -12,14 +12,20 @@ from pathlib import Path
 
 import onnx
 import torch
-from torch.onnx import OnnxExporterError
+from torch.export import Dim, ExportedProgram
+from torch.onnx import ONNXProgram
 
 from edgefuse.export.errors import ExportError
 from edgefuse.export.graphs import GraphSource
+from edgefuse.export.modules import FusionGraph
+from edgefuse.export.obstacle import conversion_obstacle, tracing_obstacle
 from edgefuse.runtime.manifest import Dtype, TensorSpec
 
 OPSET = 20
 """The newest that TensorRT's parsers take in full."""
+
+IR_VERSION = 10
+"""The one of that opset."""
 
 MODULE = "module"
 """Node metadata: the path of the PyTorch module that a node came from, such as `encoder.stages.1`."""
@@ -34,16 +40,18 @@ _DTYPES: dict[int, Dtype] = {
 
 
 def onnx_from_source(source: GraphSource) -> onnx.ModelProto:
-    """Trace one graph; raises ExportError with the graph's name where an operator does not export.
+    """Trace one graph; raises ExportError that names the graph, what does not export, and the module that it is in.
 
     The exporter's own optimizer has folded constants and batch norms (a simplifier after it, onnxslim, found nothing
-    more to remove from encoders and 3 % of the fusion's nodes, at no gain in speed).
+    more to remove from encoders and 3 % of the fusion's nodes, at no gain in speed). Inputs that nothing reads are
+    taken out.
     """
+    program = traced_program(source)
     try:
         with quiet(), torch.no_grad():
-            program = torch.onnx.export(
-                source.module,
-                source.arguments,
+            exported = torch.onnx.export(
+                program,
+                (),
                 dynamo=True,
                 opset_version=OPSET,
                 input_names=source.inputs,
@@ -51,14 +59,34 @@ def onnx_from_source(source: GraphSource) -> onnx.ModelProto:
                 dynamic_shapes=source.sizes,
                 verbose=False,
             )
-    except OnnxExporterError as error:
-        raise ExportError(f"graph {source.name} does not export to ONNX: {_root_cause(error)}") from error
-    if program is None:
+    except Exception as error:  # converters of operators raise what they like
+        with quiet():
+            obstacle = conversion_obstacle(error, program)
+        raise ExportError(f"graph {source.name} does not export to ONNX: {obstacle}") from error
+    if exported is None:
         raise ExportError(f"graph {source.name}: the exporter gave no model")
-    model = program.model_proto
+    _rename_inner_values(exported, source.outputs)
+    model = exported.model_proto
     model.graph.name = source.name
+    model.ir_version = IR_VERSION
     _keep_module_paths_only(model)
+    _take_out_unread(model)
     return model
+
+
+def traced_program(source: GraphSource) -> ExportedProgram:
+    """The graph of PyTorch's operators; ExportError where the module's Python cannot be followed."""
+    sizes = tuple(dict.fromkeys(one, Dim.DYNAMIC) for one in source.sizes)
+    try:
+        with quiet(), torch.no_grad():
+            return torch.export.export(
+                source.module,
+                source.arguments,
+                dynamic_shapes=(sizes,) if isinstance(source.module, FusionGraph) else sizes,  # its forward is variadic
+                strict=False,
+            )
+    except Exception as error:  # besides its own errors, whatever the module raises under tracing
+        raise ExportError(f"graph {source.name} does not export to ONNX: {tracing_obstacle(error, source)}") from error
 
 
 def save_checked(model: onnx.ModelProto, path: Path, metadata: Mapping[str, str]) -> None:
@@ -68,7 +96,9 @@ def save_checked(model: onnx.ModelProto, path: Path, metadata: Mapping[str, str]
     try:
         onnx.checker.check_model(inferred, full_check=True)
     except onnx.checker.ValidationError as error:
-        raise ExportError(f"graph {model.graph.name} is not valid ONNX: {_root_cause(error)}") from error
+        raise ExportError(
+            f"graph {model.graph.name} is not valid ONNX: {str(error).strip().splitlines()[0]}"
+        ) from error
     onnx.save(inferred, path)
 
 
@@ -106,6 +136,22 @@ def quiet() -> Iterator[None]:
         logging.disable(formerly)
 
 
+def _take_out_unread(model: onnx.ModelProto) -> None:
+    read = {name for node in model.graph.node for name in node.input} | {value.name for value in model.graph.output}
+    kept = [value for value in model.graph.input if value.name in read]
+    del model.graph.input[:]
+    model.graph.input.extend(kept)
+
+
+def _rename_inner_values(exported: ONNXProgram, outputs: tuple[str, ...]) -> None:
+    """The exporter lets an inner value keep a name that an output was given (an nn.Embedding's is `embedding`)."""
+    graph = exported.model.graph
+    inner = [value for node in graph for value in node.outputs if not value.is_graph_output()]
+    for value in (*inner, *graph.initializers.values()):
+        if value.name in outputs:
+            value.name = f"{value.name}_inner"
+
+
 def _keep_module_paths_only(model: onnx.ModelProto) -> None:
     """The exporter notes stack traces with this machine's paths on every node: keep only the module."""
     del model.metadata_props[:], model.graph.metadata_props[:]
@@ -115,12 +161,6 @@ def _keep_module_paths_only(model: onnx.ModelProto) -> None:
         scopes = [entry.value for entry in node.metadata_props if entry.key == "pkg.torch.onnx.name_scopes"]
         del node.metadata_props[:]
         node.doc_string = ""
-        if scopes:
-            path = ast.literal_eval(scopes[0])[-2]
-            node.metadata_props.add(key=MODULE, value=path)
-
-
-def _root_cause(error: BaseException) -> str:
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return str(error).strip().splitlines()[0]
+        *modules, _operator = ast.literal_eval(scopes[0]) if scopes else [""]
+        if modules:
+            node.metadata_props.add(key=MODULE, value=modules[-1])

@@ -23,23 +23,24 @@ class Examples:
     labels: np.ndarray | None = None
 
     def __len__(self) -> int:
-        return len(next(iter(self.samples.values())))
+        return len(next(iter(self.samples.values()))) if self.samples else 0
 
 
 @dataclass(frozen=True, slots=True)
 class ModalitySpec:
     """One sense of the network.
 
-    `described` is the manifest's entry but for its graph: kind, name, age limit, rate and window. `encoder` is called
-    with one batch, `(batch, ...)` as the kind's class in runtime/manifest.py says, and gives tokens (batch, n, d) and
-    embedding (batch, d), or the embedding alone, which then counts as the only token. None: the fusion takes the
-    samples themselves. `features` names the submodule with the encoder's fixed arithmetic (resize, log-mel), which
-    stays in float32 whatever the precision; "" if there is none.
+    `described` is the manifest's entry but for its graph (None): kind, name, age limit, rate and window. `encoder` is
+    called with one batch, `(batch, ...)` as the kind's class in runtime/manifest.py says, and gives tokens (batch, n,
+    d) and embedding (batch, d), as a pair or by these names, or the embedding alone, which then counts as the only
+    token. None: the fusion takes the samples themselves. `features` names the submodule with the encoder's fixed
+    arithmetic (resize, log-mel), which stays in float32 whatever the precision; "" if there is none. Of a sense without
+    an encoder it is a submodule of the network.
     """
 
     described: Modality
     encoder: nn.Module | None
-    features: str = "features"
+    features: str = ""
 
     @property
     def name(self) -> str:
@@ -54,13 +55,15 @@ class FusionSpec:
     cannot be split (no sense has an encoder), with one batch per sense, `network(image, audio)`. If its `forward` has
     an argument `present`, it gets bool (batch, senses): what an absent sense's tensors hold is then arbitrary; without
     it every sense is needed. If it has `prompts`, it gets (classes, dim), the embeddings of the labels' prompts by the
-    text sense, so that classes can be named at run time; without it the classes are fixed. It returns the scores
-    (batch, classes), probabilities that sum to 1, or a mapping or named tuple of the manifest's fusion outputs.
+    first text sense that has an encoder, so that classes can be named at run time; without it the classes are fixed. It
+    returns the scores (batch, classes), probabilities that sum to 1, or a mapping or named tuple of the manifest's
+    fusion outputs.
 
     `labels` are {label: prompt} in the order of the scores. `calibration` are samples of what the robot will meet, to
     measure ranges on; `holdout` others, to measure errors and, where they have labels, accuracy. `metric(scores,
-    labels)` is how good scores are, 0..1; the share of right first guesses if None. `checkpoint_sha256` says which
-    weights these are.
+    labels)` is how good scores are, 0..1; the share of right first guesses if None. `tokenizer` is needed by a text
+    sense; 0 is its padding. `checkpoint_sha256` says which weights these are. Modules are in float32 and on the CPU;
+    the export puts them into eval mode.
     """
 
     name: str
@@ -73,3 +76,8 @@ class FusionSpec:
     tokenizer: Tokenizer | None = None
     metric: Callable[[np.ndarray, np.ndarray], float] | None = None
     checkpoint_sha256: str | None = None
+
+    @property
+    def is_split(self) -> bool:
+        """Whether the senses have encoders; False for a network that runs whole."""
+        return any(modality.encoder is not None for modality in self.modalities)

@@ -1,4 +1,4 @@
-"""A bundle against its checkpoint: every graph, the whole chain, and the task's accuracy for every subset of senses."""
+"""A bundle against its network in PyTorch: every graph, the whole chain, its alignment with prompts, its accuracy."""
 
 from __future__ import annotations
 
@@ -9,114 +9,157 @@ from pathlib import Path
 import numpy as np
 
 from edgefuse.export.bundle_predictor import BundlePredictor
-from edgefuse.export.checkpoint import read_checkpoint
 from edgefuse.export.errors import ExportError
-from edgefuse.export.examples import TaskExamples, subsets, verification_examples
-from edgefuse.export.parity import END_TO_END, accuracy_check, graph_checks
+from edgefuse.export.graphs import graph_sources
+from edgefuse.export.inspection import inspect
+from edgefuse.export.parity import END_TO_END, FUSED, accuracy_check, alignment_check, graph_checks
 from edgefuse.export.progress import Progress, unseen
-from edgefuse.fusion.checkpoint import Checkpoint
-from edgefuse.fusion.prediction import Encoding, NetworkPredictor, Predictor
+from edgefuse.export.reference import Reference, Subset, reference
+from edgefuse.export.source import spec_from_source
+from edgefuse.export.spec import FusionSpec
+from edgefuse.export.spec_predictor import Arrays
 from edgefuse.runtime.bundle import Bundle
 from edgefuse.runtime.manifest import Manifest
-from edgefuse.runtime.verification import GraphCheck, Precision, Verification
-
-Subset = tuple[str, ...]
-Arrays = Mapping[str, np.ndarray]
+from edgefuse.runtime.verification import (
+    AccuracyCheck,
+    AlignmentCheck,
+    GraphCheck,
+    Precision,
+    Verification,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Fused:
-    """The outputs of one subset of senses: PyTorch's, the fusion graph's on PyTorch's tokens, the whole bundle's."""
+class Found:
+    """What a bundle makes of the hold-out examples.
 
-    reference: Arrays
-    graph: Arrays
-    chain: Arrays
-
-
-def verify_bundle(bundle: Path, checkpoint: Path, progress: Progress = unseen) -> Verification:
-    """Both on the same real samples; what broke its bound is in `.failures`.
-
-    Raises BundleError or ExportError where one of them cannot be read, or where they cannot be compared.
+    sensed and prompts as in Reference; by subset of senses, `graph`: the fusion graph's outputs on PyTorch's tokens,
+    `chain`: the whole bundle's.
     """
-    return verification(Bundle.open(bundle), read_checkpoint(checkpoint), progress)
+
+    sensed: Arrays
+    prompts: np.ndarray | None
+    graph: Mapping[Subset, Arrays]
+    chain: Mapping[Subset, Arrays]
 
 
-def verification(bundle: Bundle, checkpoint: Checkpoint, progress: Progress = unseen) -> Verification:
-    """As verify_bundle, of what is already open."""
-    _check_comparable(bundle.manifest, checkpoint)
-    senses = tuple(modality.name for modality in bundle.manifest.modalities)
-    chosen = subsets(senses)
-    steps = 1 + len(senses) + len(chosen)
-    reference, bundled = NetworkPredictor(checkpoint), BundlePredictor(bundle)
+def verify_bundle(bundle: Path, source: str, progress: Progress = unseen) -> Verification:
+    """A bundle and what it was made from, on the same real samples; what broke its bound is in `.failures`.
 
-    progress("verify", 0, steps)
-    examples = verification_examples()
-    encoded: dict[str, tuple[Encoding, Encoding]] = {}
-    for done, sense in enumerate(senses, start=1):
-        progress("verify", done, steps)
-        samples = examples.samples[sense]
-        encoded[sense] = reference.encode(sense, samples), bundled.encode(sense, samples)
-    fused: dict[Subset, Fused] = {}
-    for done, subset in enumerate(chosen, start=1 + len(senses)):
-        progress("verify", done, steps)
-        fused[subset] = fuse(reference, bundled, encoded, subset)
-    progress("verify", steps, steps)
-    return verdict(bundle.manifest, examples, encoded, fused)
+    `source` is as spec_from_source takes it. Raises BundleError or ExportError where one of them cannot be read, or
+    where they cannot be compared.
+    """
+    opened, spec = Bundle.open(bundle), spec_from_source(source)
+    check_comparable(opened.manifest, spec)
+    inspect(spec)
+    return verification(opened, reference(spec, graph_sources(spec), progress), progress)
 
 
-def fuse(
-    reference: Predictor, bundled: Predictor, encoded: Mapping[str, tuple[Encoding, Encoding]], subset: Subset
-) -> Fused:
-    """One subset of the senses, fused in the three ways that are compared."""
-    by_reference = {sense: both[0] for sense, both in encoded.items()}
-    by_bundle = {sense: both[1] for sense, both in encoded.items()}
-    prompts = reference.prompts()
-    return Fused(
-        reference=reference.fuse(by_reference, subset, prompts),
-        graph=bundled.fuse(by_reference, subset, prompts),
-        chain=bundled.fuse(by_bundle, subset, bundled.prompts()),
+def verification(bundle: Bundle, expected: Reference, progress: Progress = unseen) -> Verification:
+    """As verify_bundle, against results that are there already."""
+    check_same_tensors(bundle.manifest, expected)
+    found = found_by(bundle, expected, progress)
+    return Verification(
+        graphs=tuple(graph_rows(bundle.manifest, expected, found)),
+        accuracy=tuple(accuracy_rows(expected, found)),
+        alignment=tuple(alignment_rows(expected, found)),
     )
 
 
-def verdict(
-    manifest: Manifest,
-    examples: TaskExamples,
-    encoded: Mapping[str, tuple[Encoding, Encoding]],
-    fused: Mapping[Subset, Fused],
-) -> Verification:
-    """The rows: each sense's graph, the fusion graph alone, the whole chain; then the accuracies."""
+def found_by(bundle: Bundle, expected: Reference, progress: Progress) -> Found:
+    """Run the bundle on the hold-out examples of `expected`."""
+    predictor, senses = BundlePredictor(bundle), tuple(bundle.manifest.modalities)
+    steps = len(senses) + len(expected.fused)
+    sensed: Arrays = {}
+    for done, modality in enumerate(senses):
+        progress("verify", done, steps)
+        sensed |= predictor.sensed(modality.name, expected.spec.holdout.samples[modality.name])
+    prompts = predictor.labels_prompts()
+    graph, chain = {}, {}
+    for done, subset in enumerate(expected.fused, start=len(senses)):
+        progress("verify", done, steps)
+        graph[subset] = predictor.fused(expected.sensed, subset, expected.prompts)
+        chain[subset] = predictor.fused(sensed, subset, prompts) if expected.spec.is_split else graph[subset]
+    progress("verify", steps, steps)
+    return Found(sensed, prompts, graph, chain)
+
+
+def graph_rows(manifest: Manifest, expected: Reference, found: Found) -> list[GraphCheck]:
+    """Each sense's graph, the fusion graph alone, the whole chain (unless the fusion graph is the whole)."""
     rows: list[GraphCheck] = []
-    for sense, (by_reference, by_bundle) in encoded.items():
-        rows += graph_checks(sense, manifest.graphs[sense].precision, _arrays(by_reference), _arrays(by_bundle))
-    wanted = _joined([one.reference for one in fused.values()])
-    rows += graph_checks("fusion", manifest.fusion.precision, wanted, _joined([one.graph for one in fused.values()]))
-    rows += graph_checks(END_TO_END, _coarsest(manifest), wanted, _joined([one.chain for one in fused.values()]))
-    accuracy = [
-        accuracy_check(subset, examples.labels, one.reference["scores"], one.chain["scores"])
-        for subset, one in fused.items()
+    for name, graph in manifest.graphs.items():
+        if name != "fusion":
+            outputs = {tensor.name: found.sensed[f"{name}_{tensor.name}"] for tensor in graph.outputs}
+            rows += graph_checks(name, graph.precision, expected.encoded(name), outputs)
+    wanted = joined(expected.fused)
+    rows += graph_checks("fusion", manifest.fusion.precision, wanted, joined(found.graph))
+    if expected.spec.is_split:
+        rows += graph_checks(END_TO_END, coarsest(manifest), wanted, joined(found.chain))
+    return rows
+
+
+def accuracy_rows(expected: Reference, found: Found) -> list[AccuracyCheck]:
+    """One per subset of senses; none without labels."""
+    spec = expected.spec
+    if spec.holdout.labels is None:
+        return []
+    return [
+        accuracy_check(subset, spec.holdout.labels, one["scores"], found.chain[subset]["scores"], spec.metric)
+        for subset, one in expected.fused.items()
     ]
-    return Verification(graphs=tuple(rows), accuracy=tuple(accuracy))
 
 
-def _check_comparable(manifest: Manifest, checkpoint: Checkpoint) -> None:
-    senses, theirs = tuple(modality.name for modality in manifest.modalities), tuple(checkpoint.config.modalities)
+def alignment_rows(expected: Reference, found: Found) -> list[AlignmentCheck]:
+    """One per sense that is embedded where the prompts are, one for what they say together; none without prompts."""
+    if expected.prompts is None or found.prompts is None or len(expected.prompts) < 2:
+        return []
+    pairs = {
+        modality.name: (expected.sensed[name], found.sensed[name])
+        for modality in expected.spec.modalities
+        if (name := f"{modality.name}_embedding") in expected.sensed
+    }
+    together = joined(expected.fused), joined(found.chain)
+    if "embedding" in together[0]:
+        pairs[FUSED] = together[0]["embedding"], together[1]["embedding"]
+    return [
+        alignment_check(sense, (one, expected.prompts), (other, found.prompts))
+        for sense, (one, other) in pairs.items()
+        if one.shape[1] == expected.prompts.shape[1]
+    ]
+
+
+def check_comparable(manifest: Manifest, spec: FusionSpec) -> None:
+    """Raises ExportError unless the bundle's senses and labels are the network's."""
+    senses, theirs = ([modality.name for modality in one.modalities] for one in (manifest, spec))
     if senses != theirs:
-        raise ExportError(f"the bundle has {', '.join(senses)}, the checkpoint {', '.join(theirs)}: not one network")
-    if manifest.dim != checkpoint.config.dim:
-        raise ExportError(f"the bundle's dim is {manifest.dim}, the checkpoint's {checkpoint.config.dim}")
-    if tuple(manifest.labels) != checkpoint.labels:
-        raise ExportError("the bundle and the checkpoint have different labels; verify against the bundle's checkpoint")
+        raise ExportError(f"the bundle has {', '.join(senses)}, the network {', '.join(theirs)}: not one network")
+    if list(manifest.labels.items()) != list(spec.labels.items()):
+        raise ExportError(
+            "the bundle and the network have different labels; verify against what the bundle was made from"
+        )
+    if bool(set(manifest.graphs) - {"fusion"}) != spec.is_split:
+        raise ExportError("one of the bundle and the network is split into encoders and fusion, the other is whole")
 
 
-def _coarsest(manifest: Manifest) -> Precision:
+def check_same_tensors(manifest: Manifest, expected: Reference) -> None:
+    """Raises ExportError unless the network has what the bundle's fusion graph takes, and gives what that gives."""
+    known = {*expected.sensed, "present", *(["prompts"] if expected.prompts is not None else [])}
+    missing = [tensor.name for tensor in manifest.fusion.inputs if tensor.name not in known]
+    gives = {tensor.name for tensor in manifest.fusion.outputs}
+    given = set(next(iter(expected.fused.values())))
+    if missing or gives != given:
+        apart = ", ".join(missing or sorted(gives ^ given))
+        raise ExportError(f"the bundle and the network differ in {apart}; verify against what the bundle was made from")
+
+
+def coarsest(manifest: Manifest) -> Precision:
+    """The narrowest type that any graph of the bundle computes in."""
     found = {graph.precision for graph in manifest.graphs.values()}
     order: tuple[Precision, ...] = ("int8", "fp16", "fp32")
     return next(precision for precision in order if precision in found)
 
 
-def _arrays(encoding: Encoding) -> Arrays:
-    return {"tokens": encoding.tokens, "embedding": encoding.embedding}
-
-
-def _joined(parts: list[Arrays]) -> Arrays:
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+def joined(parts: Mapping[Subset, Mapping[str, np.ndarray]]) -> Arrays:
+    """The outputs of all subsets, one after another."""
+    names = next(iter(parts.values()))
+    return {name: np.concatenate([part[name] for part in parts.values()]) for name in names}

@@ -88,6 +88,12 @@ def test_bad_input_gets_one_line_and_exit_code_2(arguments, said, tmp_path, monk
     assert said in refused(edgefuse("run", "--fast", *arguments))
 
 
+def test_train_refuses_an_encoder_that_is_not_there(tmp_path):
+    result = edgefuse("train", "-o", tmp_path / "out", "--image-encoder", tmp_path / "nowhere")
+    assert "nowhere: no such directory" in refused(result)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_camera_that_is_not_there_gets_one_line():
     assert "cannot be opened" in refused(edgefuse("run", "--camera", "/dev/video97"))
 

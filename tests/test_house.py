@@ -1,12 +1,12 @@
 """The rules of the house: who may import whom, and the same words everywhere."""
 
-import ast
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+from module_imports import imports
 
 HOUSE = Path(__file__).parent.parent
 MAY_IMPORT = {
@@ -15,17 +15,6 @@ MAY_IMPORT = {
     "calibration": {"runtime"},
     "export": {"fusion", "runtime", "calibration"},
 }
-
-
-def imports(path: Path) -> set[str]:
-    """Every module that a file imports, wherever in it."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
-    return found
 
 
 @pytest.mark.parametrize("room", MAY_IMPORT)

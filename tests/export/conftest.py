@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +12,14 @@ import pytest
 import torch
 
 from edgefuse.export import examples, exporter
+from edgefuse.export.checkpoint import spec_from_checkpoint
+from edgefuse.export.spec import FusionSpec
 from edgefuse.fusion.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.network import FusionNetwork
 from edgefuse.fusion.vocabulary import LABELS, build_tokenizer
+
+sys.path.insert(0, str(Path(__file__).parent))  # the tests' own modules
 
 FEW_PER_CLASS = 2
 
@@ -35,6 +40,11 @@ def checkpoint_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("checkpoint") / "random.safetensors"
     save_checkpoint(path, random_network(seed=3), build_tokenizer().to_str(), LABELS, {})
     return path
+
+
+@pytest.fixture(scope="session")
+def spec(checkpoint_path: Path, few_examples: None) -> FusionSpec:
+    return spec_from_checkpoint(checkpoint_path)
 
 
 @pytest.fixture(scope="session")

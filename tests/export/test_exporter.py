@@ -7,9 +7,10 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 import torch
@@ -20,12 +21,16 @@ from edgefuse.export import parity
 from edgefuse.export.errors import ExportError
 from edgefuse.export.exporter import export_bundle
 from edgefuse.runtime.bundle import Bundle, sha256_of
+from edgefuse.runtime.engine import Engine
+from edgefuse.runtime.errors import BundleError
+from edgefuse.runtime.selftest import replay
 
 SLOW_EXPORT = """
 import pathlib, sys, time
 import onnx
-from edgefuse.export import exporter
+from edgefuse.export import examples, exporter
 
+examples.CALIBRATION_EXAMPLES, examples.VERIFICATION_PER_CLASS = 70, 2
 checkpoint, bundle, traced = map(pathlib.Path, sys.argv[1:])
 exporter.traced = lambda sources, progress: {p.stem: onnx.load(p) for p in sorted(traced.glob("*.onnx"))}
 
@@ -66,7 +71,9 @@ def test_the_bundle_is_whole_verified_and_says_how_it_was_made(fp32_bundle: Path
 def test_every_file_is_listed_and_none_is_a_pickle(fp32_bundle: Path) -> None:
     found = {path.name for path in fp32_bundle.rglob("*")}
     assert found == {*Bundle.open(fp32_bundle).manifest.files, "manifest.json"}
-    assert {Path(name).suffix for name in found} == {".onnx", ".json"}
+    assert {Path(name).suffix for name in found} == {".onnx", ".json", ".npz", ".html"}
+    with np.load(fp32_bundle / "golden.npz", allow_pickle=False) as golden:
+        assert all(golden[name].dtype != object for name in golden)
     for path in fp32_bundle.glob("*.onnx"):
         model = onnx.load(path, load_external_data=False)
         assert not any(tensor.external_data for tensor in model.graph.initializer)
@@ -98,11 +105,45 @@ def test_an_int8_bundle_holds_int8_graphs_of_less_than_half_the_size(
     assert Bundle.open(target).size_bytes < 0.5 * Bundle.open(fp32_bundle).size_bytes
     assert manifest.verified is not None
     assert min(row.cosine_p1 or 1 for row in manifest.verified.graphs if row.output == "embedding") > 0.99
-    for stage in ("quantize", "verify"):
+    for stage in ("reference", "precision", "verify"):
         done = [(step[1], step[2]) for step in stages if step[0] == stage]
         assert done[0][0] == 0
         assert done == sorted(done)
         assert done[-1][0] == done[-1][1]
+
+
+def test_auto_takes_wider_types_until_the_whole_keeps_its_bounds(
+    checkpoint_path: Path, tmp_path: Path, traced_before: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        parity, "RANK_AGREEMENT", 0.999999
+    )  # which no single graph is measured by, and int8 never keeps
+    with pytest.raises(ExportError, match=r"a bound is broken: .*prompts are ranked with an agreement of"):
+        export_bundle(checkpoint_path, tmp_path / "int8", "int8")
+    assert list(tmp_path.iterdir()) == []
+    manifest = export_bundle(checkpoint_path, tmp_path / "auto", "auto")
+    assert manifest.verified is not None
+    assert manifest.verified.failures == ()
+    assert "int8" not in {manifest.graphs[name].precision for name in ("image", "audio", "text")}
+
+
+def test_the_runtime_replays_the_golden_vectors_and_notices_another_graph(bundle_copy: Path) -> None:
+    bundle = Bundle.open(bundle_copy)
+    replay(bundle, {graph: bundle.engine(graph) for graph in bundle.manifest.graphs})
+    with pytest.raises(BundleError, match="failed its self-test: graph image"):
+        replay(bundle, {"image": Inverted(bundle.engine("image"))})
+
+
+class Inverted:
+    """An engine that is wrong."""
+
+    backend = "inverted"
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine, self.inputs, self.outputs = engine, engine.inputs, engine.outputs
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {name: -array for name, array in self._engine.run(inputs).items()}
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
+from edgefuse.export.equality import check_equal
 from edgefuse.export.errors import ExportError
 from edgefuse.export.examples import subsets
+from edgefuse.export.feeds import Feed
 from edgefuse.export.graphs import GraphSource, graph_sources
 from edgefuse.export.onnx_export import onnx_from_source
+from edgefuse.export.spec import FusionSpec
 from edgefuse.fusion.checkpoint import Checkpoint
 from edgefuse.runtime.bundle import Bundle
 
@@ -89,25 +93,85 @@ def test_varying_sizes_have_names(fp32_bundle: Path) -> None:
     assert shapes["present"] == ("batch", 3)
 
 
-def test_the_same_network_gives_the_same_bytes(checkpoint: Checkpoint) -> None:
-    once, again = (onnx_from_source(graph_sources(checkpoint.network)[2]) for _ in range(2))
+def test_the_same_network_gives_the_same_bytes(spec: FusionSpec) -> None:
+    once, again = (onnx_from_source(graph_sources(spec)[2]) for _ in range(2))
     assert once.SerializeToString() == again.SerializeToString()
 
 
 def test_the_exporter_keeps_the_terminal_quiet(capfd: pytest.CaptureFixture[str]) -> None:
-    onnx_from_source(one_input_source(torch.nn.Linear(4, 4)))
+    onnx_from_source(touch(torch.nn.Linear(4, 4)))
     assert capfd.readouterr() == ("", "")
 
 
-def test_an_operator_that_does_not_export_is_named_with_its_graph() -> None:
-    class Eigen(torch.nn.Module):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return torch.linalg.eigvalsh(x @ x.T)
+class Inner(torch.nn.Module):
+    """A network in which the module `stages.1` is in the way."""
 
-    with pytest.raises(ExportError, match=r"graph touch does not export to ONNX: .*eigh") as caught:
-        onnx_from_source(one_input_source(Eigen()))
+    def __init__(self, obstacle: torch.nn.Module) -> None:
+        super().__init__()
+        self.stages = torch.nn.Sequential(torch.nn.Linear(4, 4), obstacle)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.stages(x)
+
+
+class Eigen(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.linalg.eigvalsh(x.unsqueeze(1) * x.unsqueeze(2))
+
+
+class Choosing(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x if x.sum() > 0 else -x
+
+
+class Baked(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + torch.zeros(int(x.shape[0]), 1)
+
+
+class Raising(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if torch.compiler.is_exporting():
+            raise NotImplementedError("not while exporting\nfor many reasons")
+        return x
+
+
+@pytest.mark.parametrize(
+    ("obstacle", "said"),
+    [
+        (Eigen(), r"operator aten\._linalg_eigh\.default of module 0\.stages\.1 has no counterpart in ONNX"),
+        (
+            Choosing(),
+            r"control flow that depends on values in module 0\.stages\.1 \(.*test_onnx_export\.py:\d+\); write",
+        ),
+        (Baked(), r"the batch of x is baked in as 5; take sizes from the input's shape"),
+        (Raising(), r"NotImplementedError: not while exporting in module 0\.stages\.1 \(.*test_onnx_export\.py:\d+\)"),
+    ],
+    ids=["operator", "control flow", "size", "exception"],
+)
+def test_what_does_not_export_is_named_with_its_module(obstacle: torch.nn.Module, said: str) -> None:
+    with pytest.raises(ExportError, match=rf"graph touch does not export to ONNX: {said}") as caught:
+        onnx_from_source(touch(Inner(obstacle)))
     assert "\n" not in str(caught.value)
 
 
-def one_input_source(module: torch.nn.Module) -> GraphSource:
-    return GraphSource("touch", module, (torch.ones(4, 4),), ("x",), ("y",), ({},))
+def test_a_graph_that_computes_something_else_than_pytorch_is_refused() -> None:
+    source = touch(torch.nn.Linear(4, 4))
+    model = onnx_from_source(source)
+    check_equal(model, source)
+    weight = next(tensor for tensor in model.graph.initializer if tensor.name.endswith("weight"))
+    weight.CopyFrom(onnx.numpy_helper.from_array(-onnx.numpy_helper.to_array(weight), weight.name))
+    with pytest.raises(ExportError, match=r"graph touch, traced to ONNX, is not what it is in PyTorch on a batch of 1"):
+        check_equal(model, source)
+
+
+def touch(module: torch.nn.Module) -> GraphSource:
+    feed = Feed({"x": np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32)})
+    return GraphSource("touch", Single(module), (torch.ones(5, 4),), ("x",), ("tokens",), ({0: "batch"},), feed)
+
+
+class Single(torch.nn.Sequential):
+    """One module, whose outputs are a tuple."""
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor]:
+        return (super().forward(x),)

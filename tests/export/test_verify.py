@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from edgefuse.export.errors import ExportError
-from edgefuse.export.parity import accuracy_check, cosine_similarities, graph_check
+from edgefuse.export.parity import accuracy_check, alignment_check, cosine_similarities, graph_check, rank_agreement
 from edgefuse.export.report import verification_table
 from edgefuse.export.verify import verify_bundle
 from edgefuse.fusion.checkpoint import Checkpoint, save_checkpoint
@@ -33,7 +33,7 @@ def rewrite(directory: Path, **changes: object) -> None:
 
 
 def test_a_bundle_equals_its_checkpoint(fp32_bundle: Path, checkpoint_path: Path) -> None:
-    verification = verify_bundle(fp32_bundle, checkpoint_path)
+    verification = verify_bundle(fp32_bundle, str(checkpoint_path))
     assert verification.failures == ()
     assert verification == read_manifest(fp32_bundle).verified
     text = shown(verification_table(verification))
@@ -49,10 +49,10 @@ def test_a_slightly_altered_graph_is_the_row_that_fails(bundle_copy: Path, check
     weight.CopyFrom(onnx.numpy_helper.from_array(values, weight.name))
     onnx.save(model, bundle_copy / "image.onnx")
     with pytest.raises(BundleError, match=r"image\.onnx was altered"):
-        verify_bundle(bundle_copy, checkpoint_path)
+        verify_bundle(bundle_copy, str(checkpoint_path))
 
     rewrite(bundle_copy)
-    verification = verify_bundle(bundle_copy, checkpoint_path)
+    verification = verify_bundle(bundle_copy, str(checkpoint_path))
     named = [failure.split(" (")[0] for failure in verification.failures]
     assert "image, embedding" in named
     assert "end to end, embedding" in named
@@ -64,7 +64,7 @@ def test_another_network_cannot_be_compared(fp32_bundle: Path, checkpoint: Check
     other = tmp_path / "other.safetensors"
     save_checkpoint(other, checkpoint.network, checkpoint.tokenizer.to_str(), ["cup", "nothing"], {})
     with pytest.raises(ExportError, match="different labels"):
-        verify_bundle(fp32_bundle, other)
+        verify_bundle(fp32_bundle, str(other))
 
 
 def test_cosine_similarities_by_hand() -> None:
@@ -82,10 +82,30 @@ def test_bounds_by_precision() -> None:
     assert graph_check("image", "embedding", "int8", reference, np.full((4, 4), np.nan)).failure is not None
 
 
-def test_accuracy_may_lose_one_point_and_no_more() -> None:
+def test_accuracy_may_lose_half_a_point_and_one_example() -> None:
     labels = np.zeros(200, np.int64)
     right, wrong = [1.0, 0.0], [0.0, 1.0]
     reference = np.array([right] * 200)
     assert accuracy_check(("audio",), labels, reference, np.array([right] * 198 + [wrong] * 2)).failure is None
     worse = accuracy_check(("audio", "text"), labels, reference, np.array([right] * 197 + [wrong] * 3))
     assert "accuracy with audio + text: 98.5% against 100.0%" in str(worse.failure)
+
+
+def test_a_metric_of_ones_own_takes_the_place_of_right_guesses() -> None:
+    labels, scores = np.array([0, 0]), np.array([[0.6, 0.4], [0.4, 0.6]])
+    check = accuracy_check(("audio",), labels, scores, scores, lambda scores, labels: float(scores[:, 0].mean()))
+    assert (check.checkpoint, check.bundle) == (0.5, 0.5)
+
+
+def test_rank_agreement_by_hand() -> None:
+    reference = np.array([[1.0, 2.0, 3.0], [3.0, 1.0, 2.0], [1.0, 1.0, 1.0]])
+    found = np.array([[10.0, 20.0, 20.5], [1.0, 3.0, 2.0], [5.0, 5.0, 5.0]])
+    np.testing.assert_allclose(rank_agreement(reference, found), [1, -1, 1])
+
+
+def test_prompts_that_are_ranked_otherwise_fail_the_alignment() -> None:
+    prompts, random = np.eye(4), np.random.default_rng(0)
+    embeddings = random.standard_normal((20, 4))
+    assert alignment_check("image", (embeddings, prompts), (1.01 * embeddings, prompts)).failure is None
+    turned = alignment_check("image", (embeddings, prompts), (embeddings[:, ::-1], prompts))
+    assert "image: prompts are ranked with an agreement of" in str(turned.failure)

@@ -1,0 +1,42 @@
+"""Files of engines: written whole or not at all, found by what they were built from."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from edgefuse.runtime.bundle import sha256_of
+from edgefuse.runtime.errors import BundleError
+from edgefuse.runtime.manifest import EngineSpec, read_manifest
+
+ENGINE_FOLDER = "engines"
+
+
+def engine_file(graph: str, spec: EngineSpec) -> str:
+    """Where an engine lies in its bundle; its key is part of the name, so that no two are mistaken for each other."""
+    return f"{ENGINE_FOLDER}/{graph}-{spec.key}.engine"
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write beside and rename; an OSError leaves nothing behind."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        beside.write_bytes(data)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def former_engine(bundle: Path, key: str) -> EngineSpec | None:
+    """The engine of that key in the bundle at `bundle`, its checksum right; None if it has none, or is no bundle."""
+    try:
+        manifest = read_manifest(bundle)
+    except BundleError:
+        return None
+    engines = (engine for graph in manifest.graphs.values() for engine in graph.engines if engine.key == key)
+    return next((engine for engine in engines if _is_whole(bundle / engine.file, manifest.files[engine.file])), None)
+
+
+def _is_whole(path: Path, sha256: str) -> bool:
+    return path.is_file() and sha256_of(path) == sha256
