@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +18,8 @@ from edgefuse.runtime.streams import Stream
 CELLS = (24, 16)  # across and down
 _LOOK_EVERY_S = 0.1
 _JOIN_TIMEOUT_S = 5.0
+_TO_START_S = 5.0
+"""What devices may take to begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +104,12 @@ class Witness:
 def watch(streams: Sequence[Stream], seconds: float, progress: Callable[[float], None]) -> Witness:
     """What the streams sense until they end, or for `seconds` [s] of both; closes them. Raises what a stream raises.
 
-    `progress` is told now and then how many seconds there are.
+    Where a live one falls silent it is over that long after it began. `progress` is told now and then how many seconds
+    there are.
     """
     witness = Witness()
+    patience_s = seconds + _TO_START_S if any(stream.live for stream in streams) else math.inf
+    over_s = time.monotonic() + patience_s
     errors: list[Exception] = []
 
     def take_all(stream: Stream) -> None:
@@ -118,7 +125,7 @@ def watch(streams: Sequence[Stream], seconds: float, progress: Callable[[float],
     try:
         for thread in threads:
             thread.start()
-        while not errors and any(thread.is_alive() for thread in threads):
+        while not errors and time.monotonic() < over_s and any(thread.is_alive() for thread in threads):
             threads[0].join(_LOOK_EVERY_S)
             progress(min(witness.seconds, seconds))
             if not threads[0].is_alive():

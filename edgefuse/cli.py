@@ -9,31 +9,31 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import cv2
-import numpy as np
 import typer
 from rich.markup import escape
 from rich.table import Table
 
+from edgefuse.cli_bench import bench
 from edgefuse.cli_calibrate import app as calibrate_app
 from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP, Bundle, EdgefuseError, Perceiver
 from edgefuse.runtime.corrections import read_corrections
 from edgefuse.runtime.engine import Backend
 from edgefuse.runtime.manifest import Manifest
+from edgefuse.runtime.perceiver import chosen_confidence
 from edgefuse.runtime.sinks import Observer, Sink, deliver
 from edgefuse.runtime.sinks.console import LiveTable, summary
 from edgefuse.runtime.sinks.jsonl import JsonLines
 from edgefuse.runtime.sinks.statistics import RunStatistics
 from edgefuse.runtime.sinks.timeline import Timeline
-from edgefuse.runtime.streams.clip import sound_beside
 from edgefuse.runtime.streams.corrected import Corrected
 from edgefuse.runtime.streams.sources import Source, open_streams
 from edgefuse.terminal import open_console, progress_bar
 
-_COLD_STARTS = 5
 _SHORT_SPIN = "20000"  # of torch's threads between two operators: longer starves others, none costs a third
 _INTERRUPTED = 130  # as a shell says of a program ended by Ctrl-C
 _EXTRAS = {
-    **dict.fromkeys(("torch", "onnx", "onnxscript", "safetensors", "sklearn", "tensorboard"), "export"),
+    **dict.fromkeys(("torch", "onnx", "onnxscript", "safetensors", "sklearn", "tensorboard", "jinja2"), "export"),
+    "openvino": "openvino",
     "matplotlib": "timeline",
     "rerun": "viz",
 }
@@ -45,6 +45,7 @@ app = typer.Typer(
     help="Fused perception on a robot: camera, microphone and text in, percepts out, in real time.",
 )
 app.add_typer(calibrate_app, name="calibrate")
+app.command()(bench)
 
 
 def main() -> None:
@@ -97,6 +98,9 @@ def run(
     rrd: Annotated[Path | None, typer.Option(help="save the run for Rerun in this file")] = None,
     camera_info: Annotated[Path | None, typer.Option(help="straighten frames by this lens (YAML of ROS)")] = None,
     sync: Annotated[Path | None, typer.Option(help="set stamps right, as `calibrate sync` measured")] = None,
+    confidence: Annotated[
+        str | None, typer.Option(help="of `calibrate confidence`, else the bundle's own; none: as the network says")
+    ] = None,
     backend: Annotated[Backend, typer.Option(help="what runs the graphs; auto: the fastest that is here")] = "auto",
     selftest: Annotated[bool, typer.Option(help="replay the bundle's golden vectors before the first percept")] = True,
 ) -> None:
@@ -109,7 +113,10 @@ def run(
     streams = open_streams(source, opened.manifest, senses, fast)
     if corrections is not None:
         streams = [Corrected(stream, corrections) for stream in streams]
-    perceiver = Perceiver(opened, prompt or [], senses, rate or "lead", backend=backend, selftest=selftest)
+    measured = None if confidence == "none" else chosen_confidence(confidence, opened.manifest)
+    perceiver = Perceiver(
+        opened, prompt or [], senses, rate or "lead", backend=backend, selftest=selftest, confidence=measured
+    )
     console = open_console(stderr=jsonl == "-")
     statistics = RunStatistics()
     observers = _observers(opened, timeline, viewer, rrd, record)
@@ -120,7 +127,7 @@ def run(
         deliver(perceiver.perceive(*streams), sinks)
     finally:
         if statistics.percepts:
-            console.print(summary(statistics, perceiver.senses, perceiver.drops()))
+            console.print(summary(statistics, perceiver.senses, perceiver.drops(), perceiver.drift()))
 
 
 def _observers(
@@ -204,12 +211,18 @@ def export(
     compute_capability: Annotated[
         list[str] | None, typer.Option(help="of an engine's GPU, such as 8.9; may be repeated")
     ] = None,
+    calibration: Annotated[
+        Path | None, typer.Option(help="of `calibrate quantization`: what int8's ranges are measured on")
+    ] = None,
     size: Annotated[list[str] | None, typer.Option(help="that engines take: height=120,480,720, batch=16")] = None,
 ) -> None:
     """Turn a network into a bundle, and verify it before it takes its name."""
+    from edgefuse.calibration.collection import read_collection
+    from edgefuse.export.calibrations import with_collection
     from edgefuse.export.exporter import export_bundle
     from edgefuse.export.report import precision_table, verification_table
     from edgefuse.export.report_files import PAGE_FILE, read_report
+    from edgefuse.export.source import spec_from_source
     from edgefuse.export.tensorrt import EngineRequest, sizes_from
 
     engines = None
@@ -220,7 +233,11 @@ def export(
     console = open_console()
     with progress_bar(console) as progress:
         command = shlex.join(["edgefuse", *sys.argv[1:]])
-        manifest = export_bundle(source, output, precision, engines, command, progress)
+        collection = None if calibration is None else read_collection(calibration)
+        spec = spec_from_source(source)
+        if collection is not None:
+            spec = with_collection(spec, collection)
+        manifest = export_bundle(spec, output, precision, engines, command, progress)
     if manifest.report is not None:
         console.print(precision_table(read_report(output / manifest.report)))
     if manifest.verified is not None:
@@ -261,29 +278,6 @@ def verify(
     for failure in failures:
         print(f"edgefuse: {failure}", file=sys.stderr)
     raise typer.Exit(1 if failures else 0)
-
-
-@app.command()
-def bench(
-    bundle: Annotated[Path, typer.Argument(help="made by `edgefuse export`")] = DEFAULT_BUNDLE,
-    clip: Annotated[Path, typer.Option(help="video file; its sound lies beside it")] = DEFAULT_CLIP,
-) -> None:
-    """Measure what a percept costs over the bare engine calls that it needs, its bundle's size, and the cold start."""
-    from edgefuse.runtime.bench import cold_start_s, measure_overhead
-
-    opened = Bundle.open(bundle)
-    overhead = measure_overhead(opened, clip, sound_beside(clip))
-    table = Table("", "p50", "p95", title=str(bundle), title_justify="left")
-    for name, values in (
-        ("percept, sensed to published (ms)", overhead.percepts_ms),
-        ("bare calls (ms)", overhead.bare_ms),
-    ):
-        table.add_row(name, *(f"{np.percentile(values, percentile):.2f}" for percentile in (50, 95)))
-    table.add_row("ratio", f"{overhead.ratio(50):.3f}", f"{overhead.ratio(95):.3f}")
-    open_console().print(table)
-    starts = sorted(cold_start_s(bundle, clip) for _ in range(_COLD_STARTS))
-    print(f"cold start to the first percept: median {starts[_COLD_STARTS // 2]:.2f} s of {_COLD_STARTS}")
-    print(f"size: {opened.size_bytes / 1e6:.2f} MB")
 
 
 @app.command()

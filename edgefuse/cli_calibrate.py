@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 import typer
 from rich.console import Console
+from rich.table import Table
 
-from edgefuse.runtime import DEFAULT_BUNDLE, Bundle, Frame, Stream
+from edgefuse.runtime import DEFAULT_BUNDLE, Bundle, Frame, Perceiver, Stream
 from edgefuse.runtime.errors import CalibrationError
 from edgefuse.runtime.streams.sources import Source, open_streams
 from edgefuse.terminal import open_console, progress_bar
@@ -19,11 +20,15 @@ from edgefuse.terminal import open_console, progress_bar
 if TYPE_CHECKING:
     from edgefuse.calibration.boards import Board
     from edgefuse.calibration.camera import CameraCalibration
+    from edgefuse.calibration.collection import Collection
+    from edgefuse.calibration.confidence import ConfidenceCalibration
     from edgefuse.calibration.views import View, ViewCollector
+    from edgefuse.runtime.confidence import Confidence
 
 _DOTS_PER_MM = 300 / 25.4
 _MARKER_SHARE = 0.75
 _LITTLE_COVERED = 0.6
+_COLLECTED_PER_SAMPLE = 8
 
 app = typer.Typer(no_args_is_help=True, help="Measure a robot's senses once, in files that everything else uses.")
 
@@ -132,6 +137,140 @@ def sync(
 
         draw_sync(picture, measured)
     console.print(f"{output}: {measured}")
+
+
+@app.command()
+def confidence(
+    bundle: Annotated[Path, typer.Argument(help="made by `edgefuse export`")] = DEFAULT_BUNDLE,
+    output: Annotated[Path, typer.Option("--output", "-o", help="for `edgefuse run --confidence`")] = Path(
+        "confidence.json"
+    ),
+    checkpoint: Annotated[
+        str | None, typer.Option(help="what the bundle was made from: measure on its task's own examples")
+    ] = None,
+    percepts: Annotated[
+        Path | None, typer.Option(help='or on lines of `edgefuse run --jsonl` to which "truth" was added')
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="with --checkpoint: on a folder of yours that it was not trained on")
+    ] = None,
+    precision: Annotated[
+        float, typer.Option(help="share of the certain percepts that is to be right", min=0.5, max=0.999)
+    ] = 0.95,
+    picture: Picture = None,
+) -> None:
+    """Measure how sure percepts really are, for every subset of senses, and from where on they are certain."""
+    from edgefuse.calibration.pictures import check_drawable, check_writable
+    from edgefuse.runtime.confidence import write_confidence
+
+    check_drawable(picture)
+    check_writable(output)
+    console = open_console()
+    measured = _measured_confidence(Bundle.open(bundle), checkpoint, data, percepts, precision, console)
+    write_confidence(output, measured.confidence)
+    if picture is not None:
+        from edgefuse.calibration.confidence_picture import draw_confidence
+
+        draw_confidence(picture, measured)
+    console.print(_confidence_table(measured.confidence))
+    console.print(f"{output}: {measured.confidence.measured.how}")
+
+
+@app.command()
+def quantization(
+    file: Annotated[Path | None, typer.Argument(help="video or MCAP", show_default=False)] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="for `edgefuse export --calibration`")] = Path(
+        "calibration.npz"
+    ),
+    bundle: Annotated[Path, typer.Option("--bundle", "-b", help="whose encoders tell samples apart")] = DEFAULT_BUNDLE,
+    checkpoint: Annotated[str | None, typer.Option(help="choose from its task's own calibration samples")] = None,
+    audio: Annotated[Path | None, typer.Option(help="sound file, where it is not beside the video")] = None,
+    device: Device = None,
+    microphone: Annotated[str | None, typer.Option(help="index, name or part of one, or `default`")] = None,
+    topic: Topics = None,
+    samples: Annotated[int, typer.Option(help="how many to choose", min=32, max=4096)] = 256,
+    seconds: Annotated[float, typer.Option(help="how long to look and listen at most [s]", min=5.0)] = 600.0,
+) -> None:
+    """Collect samples that cover what the robot meets, for int8's ranges: let it sense all that it is used for."""
+    from edgefuse.calibration.collection import write_collection
+    from edgefuse.calibration.pictures import check_writable
+
+    check_writable(output)
+    opened, console = Bundle.open(bundle), open_console()
+    source = Source(file, audio, device, microphone, topic or ())
+    collection = _collected_samples(opened, source, checkpoint, samples, seconds, console)
+    write_collection(output, collection)
+    header = collection.header
+    console.print(
+        f"{output}: {header.samples} samples of {header.collected} ({header.duplicates} of them nearly the same as "
+        f"another), from {len(header.clusters)} clusters of {min(header.clusters)} to {max(header.clusters)}"
+    )
+
+
+def _collected_samples(
+    bundle: Bundle, source: Source, checkpoint: str | None, count: int, seconds: float, console: Console
+) -> Collection:
+    if checkpoint is not None:
+        if source.devices or source.file is not None:
+            raise CalibrationError("give either --checkpoint, or a file or devices")
+        from edgefuse.export.calibrations import collect_examples
+        from edgefuse.export.source import spec_from_source
+
+        return collect_examples(bundle, spec_from_source(checkpoint), count)
+    from edgefuse.calibration.collection import choose, collect, lasting, samples_of
+
+    perceiver = Perceiver(bundle)
+    senses = tuple(modality.name for modality in bundle.manifest.modalities)
+    streams = open_streams(source, bundle.manifest, senses, fast=not source.devices)
+    most = _COLLECTED_PER_SAMPLE * count
+    with progress_bar(console) as progress:
+        percepts = lasting(perceiver.perceive(*streams), seconds)
+        moments = collect(perceiver, percepts, most, lambda done: progress("moments that differ", done, most))
+    how = f"{source.file.name if source.file else 'live'}, the bundle's prompts for text that was not sensed"
+    return choose(*samples_of(moments, perceiver), count, bundle.manifest.name, how)
+
+
+def _measured_confidence(
+    bundle: Bundle,
+    checkpoint: str | None,
+    data: Path | None,
+    percepts: Path | None,
+    precision: float,
+    console: Console,
+) -> ConfidenceCalibration:
+    from edgefuse.calibration.confidence import calibrate_confidence
+
+    if (checkpoint is None) == (percepts is None) or (percepts is not None and data is not None):
+        raise CalibrationError("give either --checkpoint, with or without --data, or --percepts with the truth added")
+    if percepts is not None:
+        from edgefuse.calibration.percepts import read_percepts
+
+        scored = read_percepts(percepts, list(bundle.manifest.labels))
+        return calibrate_confidence(scored, bundle.manifest, f"percepts of {percepts.name}", precision)
+    if data is not None:
+        from edgefuse.export.labelled_folder import folder_scores
+
+        scored = folder_scores(bundle, Path(str(checkpoint)), data)
+        return calibrate_confidence(scored, bundle.manifest, f"examples of the folder {data.name}", precision)
+    from edgefuse.export.calibrations import confidence_of
+    from edgefuse.export.source import spec_from_source
+
+    with progress_bar(console) as progress:
+        return confidence_of(bundle, spec_from_source(str(checkpoint)), precision, progress)
+
+
+def _confidence_table(confidence: Confidence) -> Table:
+    columns = ("senses", "examples", "ECE before", "T", "ECE after", "certain from", "of these right", "are certain")
+    table = Table(*columns, title=f"confidence, wanted precision {confidence.wanted_precision:.0%}; cross-validated")
+    for one in confidence.subsets:
+        reached = ("never", "-") if one.threshold is None else (f"{one.threshold:.2f}", _percent(one.precision))
+        errors = (f"{one.ece_before:.3f}", f"{one.temperature:.2f}", f"{one.ece_after:.3f}")
+        table.add_row(" + ".join(one.senses), str(one.examples), *errors, *reached, _percent(one.coverage))
+    return table
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"
 
 
 def _board(

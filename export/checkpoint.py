@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from edgefuse.export import examples
@@ -38,7 +39,10 @@ def spec_from_checkpoint(path: Path) -> FusionSpec:
     if tuple(checkpoint.labels) != LABELS:  # of another task, on a folder: what the examples speak of are no classes
         holdout = Examples(holdout.samples)
     calibration = examples.calibration_examples(examples.CALIBRATION_EXAMPLES, checkpoint.tokenizer)
-    return spec_from_network(path.stem, checkpoint, calibration, holdout, sha256_of(path))
+    spec = spec_from_network(path.stem, checkpoint, calibration, holdout, sha256_of(path))
+    if holdout.labels is None:
+        return spec
+    return replace(spec, validation=lambda: examples.confidence_examples(checkpoint.tokenizer))
 
 
 def spec_from_preset() -> FusionSpec:

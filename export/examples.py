@@ -11,21 +11,30 @@ from edgefuse.export.errors import ExportError
 from edgefuse.export.spec import Examples
 from edgefuse.fusion import tabletop
 from edgefuse.fusion.errors import FusionError
-from edgefuse.fusion.vocabulary import token_ids
+from edgefuse.fusion.vocabulary import LABELS, SEEN_LABELS, token_ids
 
 CALIBRATION_EXAMPLES = 512
 CALIBRATION_SEED = 5101
+DARK_SHARE = 8
+CONFIDENCE_PER_CLASS = 30
+CONFIDENCE_SEED = 7301
 VERIFICATION_PER_CLASS = 27
 VERIFICATION_LEVEL: tabletop.Level = "middle"
 
 
 def calibration_examples(count: int, tokenizer: Tokenizer | None = None) -> Examples:
-    """Train split, any noise: what activations look like in use, and nothing of what verification measures on. Texts
-    are read with `tokenizer`, the network's, or with the built-in one."""
+    """Train split, any noise, an eighth with the lamp off: what activations look like in use, and nothing of what
+    verification measures on. Texts are read with `tokenizer`, the network's, or with the built-in one."""
+    dark = count // DARK_SHARE
+    objects = [label for label in SEEN_LABELS if label != tabletop.NOTHING_LABEL]
     try:
-        return Examples(_samples(tabletop.examples("train", count, CALIBRATION_SEED), tokenizer))
+        parts = [
+            tabletop.examples("train", count - dark, CALIBRATION_SEED),
+            tabletop.examples("train", dark, CALIBRATION_SEED, situation="named", labels=objects),
+        ]
     except FusionError as error:
         raise ExportError(f"no calibration samples: {error}") from error
+    return Examples(_joined([_samples(part, tokenizer) for part in parts if len(part)]))
 
 
 def verification_examples(per_class: int, tokenizer: Tokenizer | None = None) -> Examples:
@@ -37,6 +46,20 @@ def verification_examples(per_class: int, tokenizer: Tokenizer | None = None) ->
     return Examples(_samples(examples, tokenizer), examples.labels)
 
 
+def confidence_examples(tokenizer: Tokenizer | None = None) -> Examples:
+    """Scenes and phrases that neither training nor test holds, any noise, every class equally often, also the pairs
+    that training never saw. Half are of the validation split, with voices, sentences and surfaces of its own, half are
+    new ones of the train split: the four voices of the former alone are a small and hard sample. Texts as above.
+    """
+    count, every = CONFIDENCE_PER_CLASS * len(LABELS), range(len(LABELS))
+    try:
+        halves = [tabletop.examples(split, count, CONFIDENCE_SEED, labels=every) for split in ("validation", "train")]
+    except FusionError as error:
+        raise ExportError(f"no samples to measure confidence on: {error}") from error
+    labels = np.concatenate([half.labels for half in halves])
+    return Examples(_joined([_samples(half, tokenizer) for half in halves]), labels)
+
+
 def subsets(senses: tuple[str, ...]) -> list[tuple[str, ...]]:
     """Every non-empty subset of the senses, smallest first."""
     return [subset for size in range(1, len(senses) + 1) for subset in combinations(senses, size)]
@@ -45,3 +68,7 @@ def subsets(senses: tuple[str, ...]) -> list[tuple[str, ...]]:
 def _samples(examples: tabletop.Examples, tokenizer: Tokenizer | None) -> dict[str, np.ndarray]:
     text_ids = examples.text_ids if tokenizer is None else token_ids(tokenizer, examples.texts)
     return {"image": examples.images, "audio": examples.audio, "text": text_ids}
+
+
+def _joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return {sense: np.concatenate([part[sense] for part in parts]) for sense in parts[0]}

@@ -9,6 +9,7 @@ from pathlib import Path
 import onnx
 
 from edgefuse.export.bundle_writer import bundle_written_beside
+from edgefuse.export.calibrations import write_calibrations
 from edgefuse.export.description import TOKENIZER_FILE, checksums, described, provenance
 from edgefuse.export.equality import check_equal
 from edgefuse.export.errors import ExportError
@@ -74,7 +75,7 @@ def export_bundle(
             if engines is not None:
                 build_engines(directory, read_manifest(directory), engines, bundle, progress).write(directory)
             write_report(export_report(spec.name, precision, scheme, kept, measured, made), directory)
-            return completed(export, measured, directory)
+            return completed(export, measured, directory, progress)
     except OSError as error:
         raise ExportError(f"cannot export to {bundle}: {error}") from error
 
@@ -163,11 +164,12 @@ def saved(choice: Choice, directory: Path, made: Provenance) -> GraphSpec:
     )
 
 
-def completed(export: Export, measured: Verification, directory: Path) -> Manifest:
-    """The bundle's manifest with all that was measured, the report that lies there, and golden vectors."""
+def completed(export: Export, measured: Verification, directory: Path, progress: Progress) -> Manifest:
+    """The bundle's manifest with all that was measured, the report that lies there, golden vectors and calibrations."""
     bundle = Bundle.open(directory)
     golden = write_golden(bundle, export.sources, export.expected)
+    calibrations = write_calibrations(bundle, export.spec, progress)
     changed = {"verified": measured, "golden": golden, "report": REPORT_FILE, "files": checksums(directory)}
-    manifest = bundle.manifest.model_copy(update=changed)
+    manifest = bundle.manifest.model_copy(update=changed | calibrations)
     manifest.write(directory)
     return manifest

@@ -61,9 +61,10 @@ class FusionSpec:
 
     `labels` are {label: prompt} in the order of the scores. `calibration` are samples of what the robot will meet, to
     measure ranges on; `holdout` others, to measure errors and, where they have labels, accuracy. `metric(scores,
-    labels)` is how good scores are, 0..1; the share of right first guesses if None. `tokenizer` is needed by a text
-    sense; 0 is its padding. `checkpoint_sha256` says which weights these are. Modules are in float32 and on the CPU;
-    the export puts them into eval mode.
+    labels)` is how good scores are, 0..1; the share of right first guesses if None. `validation` gives labelled samples
+    that are in neither, to measure confidence on; where it is None that is done on the hold-out. `tokenizer` is needed
+    by a text sense; 0 is its padding. `checkpoint_sha256` says which weights these are. Modules are in float32 and on
+    the CPU; the export puts them into eval mode.
     """
 
     name: str
@@ -76,6 +77,7 @@ class FusionSpec:
     tokenizer: Tokenizer | None = None
     metric: Callable[[np.ndarray, np.ndarray], float] | None = None
     checkpoint_sha256: str | None = None
+    validation: Callable[[], Examples] | None = None
 
     @property
     def is_split(self) -> bool:

@@ -5,6 +5,7 @@ One frame's way: `streams/` -> `aligner.py` (its inlet) -> `encoder.py` -> `toke
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgefuse.runtime.bundle import Bundle
 from edgefuse.runtime.errors import BundleError, EdgefuseError, EngineError, PromptError, SampleError, StreamError
@@ -15,7 +16,9 @@ from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.streams.camera import Camera
 from edgefuse.runtime.streams.clip import Clip
 from edgefuse.runtime.streams.microphone import Microphone
-from edgefuse.runtime.streams.recording import Recording
+
+if TYPE_CHECKING:
+    from edgefuse.runtime.streams.recording import Recording
 
 DEFAULT_BUNDLE = Path(__file__).parent / "default" / "bundle"
 DEFAULT_CLIP = Path(__file__).parent / "default" / "tabletop.mp4"
@@ -45,3 +48,12 @@ __all__ = [
     "Text",
     "Trace",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """`Recording` is imported when it is asked for: whoever replays nothing does not wait for the packages of MCAP."""
+    if name != "Recording":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from edgefuse.runtime.streams.recording import Recording
+
+    return Recording

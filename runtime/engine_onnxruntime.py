@@ -12,9 +12,9 @@ from edgefuse.runtime.engine import first_line
 from edgefuse.runtime.errors import BundleError, EngineError
 from edgefuse.runtime.graph_cache import GraphCache, default_directory
 from edgefuse.runtime.manifest import Dtype, TensorSpec
+from edgefuse.runtime.plan import Threads, planned_threads
 
-_THREADS = 1
-_CONFIG = {"session.intra_op.allow_spinning": "0"}
+_SPINNING = "session.intra_op.allow_spinning"
 _DTYPES: dict[str, Dtype] = {
     "tensor(uint8)": "uint8",
     "tensor(int64)": "int64",
@@ -25,11 +25,7 @@ _DTYPES: dict[str, Dtype] = {
 
 
 class OnnxRuntimeEngine:
-    """One graph in an ONNX Runtime session, on one thread.
-
-    One thread per session, without spinning: the senses run side by side in threads of their own, and the robot's
-    other processes keep their cores.
-    """
+    """One graph in an ONNX Runtime session."""
 
     def __init__(self, path: Path, session: onnxruntime.InferenceSession, backend: str) -> None:
         self.backend = backend
@@ -49,28 +45,35 @@ class OnnxRuntimeEngine:
 
 
 def open_on_cpu(path: Path, sha256: str) -> OnnxRuntimeEngine:
-    """The graph at `path`, whose checksum is `sha256`, on the CPU; raises BundleError where it is no graph."""
-    directory = default_directory()
+    """The graph at `path`, whose checksum is `sha256`, on the CPU, on as many threads as are planned.
+
+    Raises BundleError where it is no graph, EngineError where the plan is damaged.
+    """
+    directory, threads = default_directory(), planned_threads(sha256)
     try:
         if directory is None:
-            session = onnxruntime.InferenceSession(path, session_options(), providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(path, session_options(threads), providers=["CPUExecutionProvider"])
         else:
-            said = _CONFIG | {"threads": str(_THREADS)}
-            session = GraphCache(directory).session(path, sha256, session_options, said)
+            session = GraphCache(directory).session(path, sha256, lambda: session_options(threads), _said(threads))
     except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
         raise BundleError(f"{path}: ONNX Runtime cannot load this graph: {first_line(error)}") from error
     return OnnxRuntimeEngine(path, session, "onnxruntime-cpu")
 
 
-def session_options() -> onnxruntime.SessionOptions:
+def session_options(threads: Threads | None = None) -> onnxruntime.SessionOptions:
     """As on every backend of ONNX Runtime."""
+    threads = threads or Threads()
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = _THREADS
-    options.inter_op_num_threads = _THREADS
+    options.intra_op_num_threads = threads.intra_op
+    options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    for key, value in _CONFIG.items():
-        options.add_session_config_entry(key, value)
+    options.add_session_config_entry(_SPINNING, str(int(threads.spinning)))
     return options
+
+
+def _said(threads: Threads) -> dict[str, str]:
+    """All that `session_options` sets."""
+    return {_SPINNING: str(int(threads.spinning)), "threads": str(threads.intra_op)}
 
 
 def _tensor(path: Path, node: onnxruntime.NodeArg) -> TensorSpec:

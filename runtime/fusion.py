@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgefuse.runtime.confidence import Confidence, SubsetConfidence, judge
+from edgefuse.runtime.drift import Drift
 from edgefuse.runtime.engine import Engine
 from edgefuse.runtime.manifest import Manifest, TensorSpec
 from edgefuse.runtime.percept import Percept, Sense, Trace
@@ -36,24 +38,48 @@ class Fused:
 class Fusion:
     """Runs the fusion graph over whichever senses are fit, the others masked out. Used by one thread at a time."""
 
-    def __init__(self, manifest: Manifest, engine: Engine, prompts: Prompts) -> None:
+    def __init__(
+        self,
+        manifest: Manifest,
+        engine: Engine,
+        prompts: Prompts,
+        confidence: Confidence | None = None,
+        drift: Drift | None = None,
+    ) -> None:
         self.prompts = prompts
+        self._confidence = confidence
+        self._drift = drift
         self._engine = engine
         self._names = tuple(modality.name for modality in manifest.modalities)
         self._masks = not manifest.needed
         self._absent = absent_inputs(manifest)
+        self._present: dict[tuple[str, ...], np.ndarray] = {}
+        self._measured: dict[tuple[str, ...], SubsetConfidence | None] = {}
 
     def fuse(self, aligned: Mapping[str, Aligned]) -> Fused:
         """What the senses that fit say together. Raises EngineError."""
-        fit = {name: one.tokens.arrays for name, one in aligned.items() if one.fit}
-        sensed = {name: array for arrays in fit.values() for name, array in arrays.items() if name in self._absent}
-        self._absent |= {name: np.zeros_like(a) for name, a in sensed.items() if a.shape != self._absent[name].shape}
-        inputs = self._absent | sensed
+        inputs = self._absent.copy()
+        for one in aligned.values():
+            if one.fit:
+                self._replace_absent(inputs, one.tokens.arrays)
         if self._masks:
-            inputs[PRESENT] = np.array([[name in fit for name in self._names]])
+            inputs[PRESENT] = self._mask(_fit(aligned))
         if self.prompts.embeddings is not None:
             inputs[PROMPTS] = self.prompts.embeddings
         return _fused(self._engine.run(inputs))
+
+    def _replace_absent(self, inputs: dict[str, np.ndarray], sensed: Mapping[str, np.ndarray]) -> None:
+        """By what was sensed, as far as the network takes it; from then on the sense is absent in that shape."""
+        for name, array in sensed.items():
+            if name in inputs:
+                if array.shape != inputs[name].shape:
+                    self._absent[name] = np.zeros_like(array)
+                inputs[name] = array
+
+    def _mask(self, fit: tuple[str, ...]) -> np.ndarray:
+        if fit not in self._present:
+            self._present[fit] = np.array([[name in fit for name in self._names]])
+        return self._present[fit]
 
     def percept(
         self, fused: Fused, stamp_ns: int, aligned: Mapping[str, Aligned], trace: Callable[[], Trace]
@@ -61,27 +87,44 @@ class Fusion:
         """The percept that says it; `trace` is called last, since it takes the time of publishing."""
         labels = self.prompts.labels
         best = int(fused.scores.argmax())
+        fit = _fit(aligned)
+        judged = judge(fused.scores, self._measured_for(fit))
         senses = {name: self._sense(fused, index, aligned.get(name)) for index, name in enumerate(self._names)}
         return Percept(
             stamp_ns=stamp_ns,
             label=labels[best],
-            confidence=float(fused.scores[best]),
-            scores=dict(zip(labels, fused.scores.tolist(), strict=True)),
+            confidence=judged.confidence,
+            scores=dict(zip(labels, judged.scores.tolist(), strict=True)),
             embedding=fused.embedding,
             senses=senses,
-            agreement=fused.agreement if sum(sense.valid for sense in senses.values()) > 1 else None,
+            agreement=fused.agreement if len(fit) > 1 else None,
+            certain=judged.certain and not self._is_strange(fit),
             trace=trace(),
         )
+
+    def _measured_for(self, fit: tuple[str, ...]) -> SubsetConfidence | None:
+        """How sure these senses are; found once, since there are few subsets and many percepts."""
+        if fit not in self._measured:
+            self._measured[fit] = None if self._confidence is None else self._confidence.of(fit)
+        return self._measured[fit]
+
+    def _is_strange(self, fit: tuple[str, ...]) -> bool:
+        """Whether a sense met what the bundle was not made for: then its confidence was not measured for it either."""
+        return self._drift is not None and self._drift.is_strange(fit)
 
     def _sense(self, fused: Fused, index: int, aligned: Aligned | None) -> Sense:
         age_ms = None if aligned is None else aligned.age_ns / 1e6
         valid = aligned is not None and aligned.fit
-        weight = None if fused.weights is None else float(fused.weights[index] if valid else 0.0)
+        weight = None if fused.weights is None else fused.weights.item(index) if valid else 0.0
         if fused.sense_scores is None or not valid:
             return Sense(valid, weight, age_ms, label=None, confidence=None)
         scores = fused.sense_scores[index]
         best = int(scores.argmax())
-        return Sense(valid, weight, age_ms, self.prompts.labels[best], float(scores[best]))
+        return Sense(valid, weight, age_ms, self.prompts.labels[best], scores.item(best))
+
+
+def _fit(aligned: Mapping[str, Aligned]) -> tuple[str, ...]:
+    return tuple([name for name, one in aligned.items() if one.fit])
 
 
 def _fused(outputs: Mapping[str, np.ndarray]) -> Fused:

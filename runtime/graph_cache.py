@@ -188,12 +188,12 @@ def _bytes(entry: Path) -> int:
 
 
 def _key(sha256: str, said: Mapping[str, str]) -> str:
-    parts = [_LAYOUT, sha256, onnxruntime.__version__, onnxruntime.get_build_info(), _cpu(), sorted(said.items())]
+    parts = [_LAYOUT, sha256, onnxruntime.__version__, onnxruntime.get_build_info(), this_cpu(), sorted(said.items())]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
 @cache
-def _cpu() -> str:
+def this_cpu() -> str:
     """What decides which kernels and layouts ONNX Runtime chooses: the model and its features."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Protocol, TypeVar
 
@@ -18,11 +19,31 @@ _JOIN_TIMEOUT_S = 5.0
 _T = TypeVar("_T")
 
 
+class Bell:
+    """Wakes the one thread that waits; rung while nobody does, once or often, it wakes the next wait at once.
+
+    Lighter than an Event, which takes three locks for it, just where a percept waits.
+    """
+
+    def __init__(self) -> None:
+        self._silence = threading.Lock()
+        self._silence.acquire()
+
+    def ring(self) -> None:
+        """Thread-safe."""
+        with suppress(RuntimeError):  # it was rung before
+            self._silence.release()
+
+    def wait(self) -> None:
+        """Until it is rung; then it is silent again."""
+        self._silence.acquire()
+
+
 class Stages(Protocol):
     """What a live run needs of a perceiver."""
 
     senses: tuple[str, ...]
-    new: dict[str, threading.Event]
+    new: dict[str, Bell]
     closed: threading.Event
 
     def push(self, sample: Sample) -> bool: ...
@@ -57,7 +78,7 @@ class LiveRun:
         for stream in self._streams:
             stream.close()
         for new in self._stages.new.values():
-            new.set()
+            new.ring()
         for thread in self._threads:
             thread.join(_JOIN_TIMEOUT_S)
 
@@ -67,7 +88,6 @@ class LiveRun:
         ended = False
         while not ended:
             wake.wait()
-            wake.clear()
             ended = self._stages.closed.is_set() or (bool(self._streams) and len(self._finished) == len(self._streams))
             if self._error is not None:
                 raise self._error
@@ -85,7 +105,7 @@ class LiveRun:
         except Exception as error:  # a thread's border: the owner raises it
             self._error = error
         finally:
-            self._stages.new[self._lead].set()
+            self._stages.new[self._lead].ring()
 
     def _feed(self, stream: Stream) -> None:
         try:
@@ -100,6 +120,5 @@ class LiveRun:
         new, wake = self._stages.new[sense], self._stages.new[self._lead]
         while not self._stopping:
             new.wait()
-            new.clear()
             if self._stages.encode(sense) is not None:
-                wake.set()
+                wake.ring()

@@ -162,6 +162,8 @@ class Manifest(Strict):
     background: str | None = Field(default=None, description="the label that means: nothing is perceived")
     golden: Golden | None = None
     report: str | None = Field(default=None, description="what export measured to choose each graph's precision")
+    confidence: str | None = Field(default=None, description="how sure percepts really are, see runtime/confidence.py")
+    familiar: str | None = Field(default=None, description="what the senses usually meet, see runtime/drift.py")
     files: dict[str, Sha256]
     made: Provenance
     verified: Verification | None = None
@@ -182,7 +184,8 @@ class Manifest(Strict):
     def _needed(self) -> list[str]:
         """The files that the manifest speaks of."""
         graphs = self.graphs.values()
-        single = (self.tokenizer, self.report, self.golden.file if self.golden else None)
+        golden = self.golden.file if self.golden else None
+        single = (self.tokenizer, self.report, golden, self.confidence, self.familiar)
         engines = [engine.file for graph in graphs for engine in graph.engines]
         return [graph.file for graph in graphs] + engines + [file for file in single if file is not None]
 

@@ -14,7 +14,7 @@ from edgefuse.runtime.errors import CalibrationError
 class Measurement(BaseModel):
     """A calibration as its file holds it: nothing unknown in it, nothing changed afterwards."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 class Measured(Measurement):

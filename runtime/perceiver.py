@@ -14,13 +14,15 @@ from typing import Literal, TypeAlias
 
 from edgefuse.runtime.aligner import Aligner
 from edgefuse.runtime.bundle import Bundle
+from edgefuse.runtime.confidence import Confidence, read_confidence
+from edgefuse.runtime.drift import open_drift
 from edgefuse.runtime.encoder import Encoder, GraphEncoder, RawEncoder
 from edgefuse.runtime.engine import Backend, Engine
 from edgefuse.runtime.errors import BundleError, StreamError
 from edgefuse.runtime.evidence import Tokens
 from edgefuse.runtime.fusion import Fusion
 from edgefuse.runtime.inlets import open_inlet
-from edgefuse.runtime.live import LiveRun
+from edgefuse.runtime.live import Bell, LiveRun
 from edgefuse.runtime.manifest import Manifest, Modality
 from edgefuse.runtime.percept import Percept, Trace
 from edgefuse.runtime.prompts import name_classes, open_tokenizer
@@ -41,7 +43,8 @@ class Perceiver:
     - `perceive()` in one thread and `push(sample)` in others, as ROS callbacks do, until `close()`;
     - `push(sample)` and `step()` in turn in one thread, where the samples' order alone decides the result.
 
-    `now_ns` is the clock that pushed samples are stamped on.
+    `now_ns` is the clock that pushed samples are stamped on. `confidence` is how sure percepts really are, as measured:
+    by the bundle's own file if it has one; None: as the network says.
     """
 
     def __init__(
@@ -54,13 +57,14 @@ class Perceiver:
         now_ns: Callable[[], int] = time.monotonic_ns,
         backend: Backend = "auto",
         selftest: bool = True,
+        confidence: Confidence | Literal["bundle"] | None = "bundle",
     ) -> None:
         modalities = _chosen(bundle.manifest, senses)
         self._lead = modalities[0]
         self.bundle = bundle
         self.senses = tuple(modality.name for modality in modalities)
         self._needed = bundle.manifest.needed
-        self.new = {name: threading.Event() for name in self.senses}
+        self.new = {name: Bell() for name in self.senses}
         self.closed = threading.Event()
         self._tokenizer = open_tokenizer(bundle)
         self._engines = {graph: bundle.engine(graph, backend) for graph in _graphs(bundle.manifest, self.senses)}
@@ -68,7 +72,9 @@ class Perceiver:
             replay(bundle, self._engines)
         self._encoders = {sense: _encoder(self._engines.get(sense)) for sense in self.senses}
         classes = name_classes(bundle.manifest, prompts, self._tokenizer, self._engines)
-        self._fusion = Fusion(bundle.manifest, self._engines["fusion"], classes)
+        measured = _own_confidence(bundle) if confidence == "bundle" else confidence
+        self._drift = open_drift(bundle)
+        self._fusion = Fusion(bundle.manifest, self._engines["fusion"], classes, measured, self._drift)
         # An engine is for one thread at a time, and prompts are encoded by the text sense's.
         self._encoding = {modality.name: threading.Lock() for modality in bundle.manifest.modalities}
         self._fusing = threading.Lock()
@@ -86,6 +92,7 @@ class Perceiver:
         offsets_ms: Mapping[str, float] = MappingProxyType({}),
         backend: Backend = "auto",
         selftest: bool = True,
+        confidence: str | Path | None = None,
     ) -> Perceiver:
         """A perceiver of the bundle in `directory`.
 
@@ -94,10 +101,14 @@ class Perceiver:
         first sense ("lead"), of any sense ("any"), or that many times a second; where the network needs every sense,
         only while all are there and none is too old. `offsets_ms` say by how much a sense's stamps are late compared
         with the others'. `backend` runs the graphs; with `selftest` it has to reproduce the bundle's golden vectors
-        first. Raises BundleError, EngineError or PromptError.
+        first. `confidence` is a file of `edgefuse calibrate confidence`, instead of the bundle's own. Raises
+        BundleError, EngineError, PromptError or CalibrationError.
         """
         opened = Bundle.open(directory)
-        return Perceiver(opened, prompts, senses, fuse_on, offsets_ms, backend=backend, selftest=selftest)
+        measured = chosen_confidence(confidence, opened.manifest)
+        return Perceiver(
+            opened, prompts, senses, fuse_on, offsets_ms, backend=backend, selftest=selftest, confidence=measured
+        )
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -108,6 +119,17 @@ class Perceiver:
     def backends(self) -> dict[str, str]:
         """What really runs each graph, by the graph's name."""
         return {graph: engine.backend for graph, engine in self._engines.items()}
+
+    def drift(self) -> dict[str, float]:
+        """How far what each sense met lately is from what the bundle was made for, see Drift; DRIFT_WARN is much.
+
+        Empty where the bundle does not say what that was, and before a sense was encoded 20 times.
+        """
+        return {} if self._drift is None else self._drift.drift()
+
+    def newest(self, sense: str) -> Tokens | None:
+        """The newest encoding of a sense, with the evidence behind it; None if there is none yet."""
+        return self._tokens.newest(sense)
 
     def set_prompts(self, prompts: Sequence[str]) -> None:
         """Name the classes anew from the next percept on, see `open`; raises PromptError and changes nothing then."""
@@ -153,7 +175,7 @@ class Perceiver:
         if sense not in self._encoders or not self._aligner.put(sample, self._now_ns()):
             return False
         if self._aligner.ready(sense):
-            self.new[sense].set()
+            self.new[sense].ring()
         return True
 
     def step(self) -> Percept | None:
@@ -170,6 +192,8 @@ class Perceiver:
         with self._encoding[sense]:
             tokens = self._encoders[sense].encode(evidence, self._now_ns)
         self._tokens.put(tokens)
+        if self._drift is not None:
+            self._drift.note(tokens)
         return tokens
 
     def fuse(self) -> Percept | None:
@@ -188,7 +212,7 @@ class Perceiver:
     def close(self) -> None:
         """End a `perceive()` that has no streams; thread-safe. It may then be called again."""
         self.closed.set()
-        self.new[self.senses[0]].set()
+        self.new[self.senses[0]].ring()
 
     def _perceive_live(self, streams: Sequence[Stream]) -> Iterator[Percept]:
         try:
@@ -230,6 +254,16 @@ def _chosen(manifest: Manifest, senses: Collection[str]) -> list[Modality]:
             f"it cannot do without {', '.join(missing)}"
         )
     return [modality for modality in manifest.modalities if modality.name in senses or not senses]
+
+
+def chosen_confidence(file: str | Path | None, manifest: Manifest) -> Confidence | Literal["bundle"]:
+    """That of a file, if one is given, else the bundle's own; raises CalibrationError."""
+    return read_confidence(file, manifest) if file else "bundle"
+
+
+def _own_confidence(bundle: Bundle) -> Confidence | None:
+    file = bundle.manifest.confidence
+    return None if file is None else read_confidence(bundle.directory / file, bundle.manifest)
 
 
 def _graphs(manifest: Manifest, senses: Collection[str]) -> list[str]:

@@ -69,6 +69,11 @@ class Percept:
     prompts. `embedding` is float32 (dim,), L2-normalised, in the space of the prompts, None where the network has none.
     `agreement` in 0..1 is how likely the valid senses speak of the same thing, None where fewer than two are valid or
     the network does not say.
+
+    Where confidence is calibrated for the senses that are valid, `confidence` is how often such percepts are right and
+    `certain` whether that is enough for the precision that was wanted (False: abstain, also where a sense met what the
+    bundle was not made for); else `confidence` is the score of the label and `certain` None. That was measured with the
+    bundle's own labels, and is a guess with other prompts.
     """
 
     stamp_ns: int
@@ -79,6 +84,7 @@ class Percept:
     senses: dict[str, Sense]
     agreement: float | None
     trace: Trace
+    certain: bool | None = None
 
     @property
     def contradiction(self) -> bool:
@@ -91,6 +97,7 @@ class Percept:
             "stamp_ns": self.stamp_ns,
             "label": self.label,
             "confidence": round(self.confidence, 6),
+            "certain": self.certain,
             "scores": {label: round(score, 6) for label, score in self.scores.items()},
             "senses": {name: _sense_as_json(sense) for name, sense in self.senses.items()},
             "agreement": _rounded(self.agreement, 6),

@@ -73,10 +73,14 @@ class TokenStore:
         None while a sense that is `needed` is not fit; then the news is kept, since the one that is late may come.
         """
         with self._lock:
-            nearest = {name: self._nearest_before(name, stamp_ns) for name in self._held}
-            aligned = {name: one for name, one in nearest.items() if one is not None}
-            if any(name not in aligned or not aligned[name].fit for name in needed):
-                return None
+            aligned = {}
+            for name in self._held:
+                nearest = self._nearest_before(name, stamp_ns)
+                if nearest is not None:
+                    aligned[name] = nearest
+            for name in needed:
+                if name not in aligned or not aligned[name].fit:
+                    return None
             self._news.clear()
             return aligned
 

@@ -14,6 +14,7 @@ MAY_IMPORT = {
     "runtime": set(),
     "calibration": {"runtime"},
     "export": {"fusion", "runtime", "calibration"},
+    "bench": {"fusion", "runtime", "export"},
 }
 
 

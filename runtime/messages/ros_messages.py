@@ -104,7 +104,8 @@ def percept_from_percept(percept: Percept, ros_ns: int, bundle_name: str, bundle
     message.number("float32", _nan_if_none(percept.agreement)).number("bool", percept.contradiction)
     for milliseconds in (*percept.trace.stages_ms.values(), percept.trace.latency_ms):
         message.number("float64", milliseconds)
-    return message.string(bundle_name).string(bundle_id).content
+    message.string(bundle_name).string(bundle_id).number("bool", percept.certain is not None)
+    return message.number("bool", percept.certain is True).content
 
 
 def _add_sense(message: CdrBuilder, name: str, sense: Sense) -> None:

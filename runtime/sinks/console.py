@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
@@ -9,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text as StyledText
 
+from edgefuse.runtime.drift import DRIFT_WARN
 from edgefuse.runtime.percept import Percept
 from edgefuse.runtime.sinks.statistics import RunStatistics
 
@@ -41,7 +45,10 @@ class LiveTable:
 def percept_panel(percept: Percept, statistics: RunStatistics) -> Panel:
     """One percept: its label and confidence, a row per sense, and the run's latency."""
     warning = "  the senses disagree" if percept.contradiction else ""
-    head = StyledText.assemble((percept.label, "bold"), f"  {percept.confidence:.0%}", (warning, "bold red"))
+    doubt = "  not certain" if percept.certain is False else ""
+    head = StyledText.assemble(
+        (percept.label, "bold"), f"  {percept.confidence:.0%}", (doubt, "yellow"), (warning, "bold red")
+    )
     agreement = "-" if percept.agreement is None else f"{percept.agreement:.2f}"
     foot = (
         f"latency p50 {statistics.latency_ms(50):.1f} ms, p99 {statistics.latency_ms(99):.1f} ms   "
@@ -62,8 +69,13 @@ def _senses_table(percept: Percept) -> Table:
     return table
 
 
-def summary(statistics: RunStatistics, senses: tuple[str, ...], drops: dict[str, dict[str, int]]) -> Group:
-    """What a run amounted to: one row per sense, then its percepts, latencies and labels."""
+def summary(
+    statistics: RunStatistics,
+    senses: tuple[str, ...],
+    drops: dict[str, dict[str, int]],
+    drift: Mapping[str, float] = MappingProxyType({}),
+) -> Group:
+    """What a run amounted to: one row per sense, then its percepts, latencies and labels, and a drift that is much."""
     table = Table("sense", "valid", "mean weight", "mean age", "not used", title="summary", title_justify="left")
     for name in senses:
         part = statistics.sense(name)
@@ -73,10 +85,16 @@ def summary(statistics: RunStatistics, senses: tuple[str, ...], drops: dict[str,
             continue
         weight = "-" if part.mean_weight is None else f"{part.mean_weight:.2f}"
         table.add_row(name, f"{part.valid_share:.0%}", weight, f"{part.mean_age_ms:.0f} ms", dropped)
+    doubt = f"{statistics.uncertain} not certain, " if statistics.judged else ""
     most = ", ".join(f"{label} {count}" for label, count in statistics.labels.most_common(5))
     return Group(
         table,
         f"{statistics.percepts} percepts at {statistics.rate_hz:.1f} Hz, {statistics.contradictions} contradictions, "
-        f"latency p50 {statistics.latency_ms(50):.2f} ms, p99 {statistics.latency_ms(99):.2f} ms",
+        f"{doubt}latency p50 {statistics.latency_ms(50):.2f} ms, p99 {statistics.latency_ms(99):.2f} ms",
         f"most seen: {most or '-'}",
+        *(
+            StyledText(f"{name} is unlike what the bundle was made for: drift {score:.1f}", style="yellow")
+            for name, score in drift.items()
+            if score > DRIFT_WARN
+        ),
     )

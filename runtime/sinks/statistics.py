@@ -27,6 +27,8 @@ class RunStatistics:
     def __init__(self) -> None:
         self.percepts = 0
         self.contradictions = 0
+        self.judged = 0
+        self.uncertain = 0
         self.labels: Counter[str] = Counter()
         self._first_ns = self._last_ns = 0
         self._latencies_ms: deque[float] = deque(maxlen=_LATENCIES_KEPT)
@@ -41,6 +43,8 @@ class RunStatistics:
         self._last_ns = percept.stamp_ns
         self.percepts += 1
         self.contradictions += percept.contradiction
+        self.judged += percept.certain is not None
+        self.uncertain += percept.certain is False
         self.labels[percept.label] += 1
         self._latencies_ms.append(percept.trace.latency_ms)
         for name, sense in percept.senses.items():

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class Camera(DeviceStream[Frame]):
-    """Yields the newest Frame (bgr8) whenever it is asked; comes back by itself when the device does.
+    """Yields the newest Frame (rgb8) whenever it is asked; comes back by itself when the device does.
 
     `device` is an index, a path such as /dev/v4l/by-id/..., a URL (RTSP, HTTP), a GStreamer pipeline, or a video file,
     which is played in real time and ends. What else is given is asked of a local device; `format` is what it gives.
@@ -107,7 +107,7 @@ class Grabber:
             self.broken += 1
             return None
         self._note_size(image)
-        return Frame(stamp_ns, image, "bgr8", self._modality)
+        return Frame(stamp_ns, cv2.cvtColor(image, cv2.COLOR_BGR2RGB), "rgb8", self._modality)
 
     def close(self) -> None:
         """See Device."""

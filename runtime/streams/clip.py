@@ -6,6 +6,7 @@ import heapq
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -17,12 +18,13 @@ from edgefuse.runtime.errors import StreamError
 from edgefuse.runtime.samples import NS_PER_S, AudioChunk, Frame, Sample
 
 _CHUNK_S = 0.02
+_TIMER_SLACK_NS = 1000
 _SHORTER_THAN_ITS_HEADER_SAYS = "(should be"  # libsndfile's log; it reads on without an error
 _SOUND_SUFFIXES = (".wav", ".flac")
 
 
 class Clip:
-    """Yields a `Frame` (bgr8) per picture and an `AudioChunk` per 20 ms, each when it would have been sensed.
+    """Yields a `Frame` (rgb8) per picture and an `AudioChunk` per 20 ms, each when it would have been sensed.
 
     Either file may be None; `senses` are those that the picture and the sound are of. Played in real time (`live`),
     stamps are on the monotonic clock and begin when the iteration does; otherwise they begin at 0. Sound of any rate
@@ -50,6 +52,8 @@ class Clip:
     def __iter__(self) -> Iterator[Sample]:
         """The samples in the order of their `until_ns`, once; raises StreamError where a file breaks off."""
         start_ns = time.monotonic_ns() if self.live else 0
+        if self.live:
+            _wake_on_time()
         sources: list[Iterator[Sample]] = [self._frames(start_ns), self._chunks(start_ns)]
         for sample in heapq.merge(*sources, key=lambda sample: sample.until_ns):
             if self.live:
@@ -79,7 +83,8 @@ class Clip:
             if not there:
                 break
             read += 1
-            yield Frame(start_ns + round(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6), image, "bgr8", self._seen)
+            stamp_ns = start_ns + round(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
+            yield Frame(stamp_ns, cv2.cvtColor(image, cv2.COLOR_BGR2RGB), "rgb8", self._seen)
         else:
             return
         if read < expected:
@@ -117,6 +122,12 @@ def sound_beside(video: Path) -> Path:
         f"{video} has no sound beside it: expected {video.with_suffix('.wav').name}; "
         "name one with --audio, or go without with --drop audio"
     )
+
+
+def _wake_on_time() -> None:
+    """Linux ends the sleep of a thread up to 50 us late, to save power; not of this one, which stands for a sensor."""
+    with suppress(OSError):
+        Path(f"/proc/{threading.get_native_id()}/timerslack_ns").write_text(str(_TIMER_SLACK_NS))
 
 
 def _open_video(path: Path) -> cv2.VideoCapture:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterable
 
 import cv2
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from flashes import Clocks, chunks, clip, frames
 
+from edgefuse.calibration import witness
 from edgefuse.calibration.sync import SyncCalibration, measure_sync
 from edgefuse.calibration.witness import Witness, watch
 from edgefuse.runtime import Sample
@@ -125,6 +127,33 @@ def test_streams_are_watched_side_by_side_for_as_long_as_wanted():
     assert 20 <= witness.seconds <= 41
     assert told
     assert told[-1] <= 20
+
+
+class Silent:
+    """A live stream that gives what it has and then nothing more, until it is closed."""
+
+    live = True
+
+    def __init__(self, samples: list[Sample]) -> None:
+        self._samples = samples
+        self._closed = threading.Event()
+
+    def __iter__(self):
+        yield from self._samples
+        self._closed.wait()
+
+    def close(self) -> None:
+        self._closed.set()
+
+
+def test_a_device_that_falls_silent_does_not_hold_it_up(monkeypatch):
+    monkeypatch.setattr(witness, "_TO_START_S", 0.2)
+    samples = clip(Clocks(0), seed=4, seconds=10)
+    seen = [sample for sample in samples if sample.modality == "image"][:90]
+    heard = [sample for sample in samples if sample.modality == "audio"]
+    watched = watch([Silent(seen), Silent(heard)], 5.0, lambda seconds: None)
+    assert watched.seconds < 5
+    assert len(watched.seen().times_s) == 90
 
 
 def test_a_stream_that_breaks_off_is_told():

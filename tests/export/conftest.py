@@ -58,6 +58,7 @@ def few_examples() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(examples, "VERIFICATION_PER_CLASS", FEW_PER_CLASS)
         patch.setattr(examples, "CALIBRATION_EXAMPLES", 70)
+        patch.setattr(examples, "CONFIDENCE_PER_CLASS", 2)
         yield
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -40,10 +40,13 @@ class Ros:
     def start(self, node: str, *options: str, name: str | None = None, **parameters: object) -> str:
         """Start a node and wait until it answers; its name. A dot in a parameter: camera__clip."""
         short = name or node.removesuffix("_node")
-        arguments = ["--ros-args", "-r", f"__node:={short}", *options]
-        for key, value in parameters.items():
-            arguments += ["-p", f"{key.replace('__', '.')}:={value}"]
-        return self.run([str(executable(node)), *arguments], short)
+        return self.run(_command(node, short, options, parameters), short)
+
+    def start_and_end(self, node: str, *options: str) -> int:
+        """Start a node that should end by itself, and wait for that; its exit code."""
+        name = node.removesuffix("_node")
+        self._processes[name] = self._popen(_command(node, name, options, {}), name)
+        return self._processes.pop(name).wait(timeout=30)
 
     def run(self, command: list[str], name: str) -> str:
         """Start a program that is the node `name`, and wait until it answers."""
@@ -160,6 +163,13 @@ class Ros:
 
     def _said(self) -> str:
         return "\n".join(f"{path.name}:\n{path.read_text()[-3000:]}" for path in sorted(self._logs.glob("*.log")))
+
+
+def _command(node: str, name: str, options: Iterable[str], parameters: Mapping[str, object]) -> list[str]:
+    arguments = ["--ros-args", "-r", f"__node:={name}", *options]
+    for key, value in parameters.items():
+        arguments += ["-p", f"{key.replace('__', '.')}:={value}"]
+    return [str(executable(node)), *arguments]
 
 
 def executable(node: str) -> Path:

@@ -27,7 +27,7 @@ def test_the_default_bundle_opens_and_holds_no_pickle():
     assert set(bundle.manifest.graphs) == {"image", "audio", "text", "fusion"}
     listed = {"manifest.json", *bundle.manifest.files}
     assert {path.name for path in DEFAULT_BUNDLE.iterdir()} == listed
-    assert all(Path(file).suffix in {".onnx", ".json"} for file in listed)
+    assert all(Path(file).suffix in {".onnx", ".json", ".npz", ".html"} for file in listed)
 
 
 def test_a_directory_that_is_not_there(tmp_path):

@@ -8,16 +8,23 @@ from edgefuse.runtime import DEFAULT_BUNDLE, Bundle, Perceiver
 from edgefuse.runtime.bundle import sha256_of
 from edgefuse.runtime.corrections import Corrections, read_corrections
 from edgefuse.runtime.manifest import MANIFEST_FILE, Manifest
-from edgefuse.runtime.perceiver import FuseOn
+from edgefuse.runtime.perceiver import FuseOn, chosen_confidence
 from edgefuse_ros.settings import PerceptionSettings
 
 
 def open_perceiver(settings: PerceptionSettings, now_ns: Callable[[], int]) -> Perceiver:
-    """Load the bundle and name its classes; raises BundleError, EngineError or PromptError."""
+    """Load the bundle and name its classes; raises BundleError, EngineError, PromptError, CalibrationError."""
     bundle = Bundle.open(settings.bundle or DEFAULT_BUNDLE)
     offsets_ms = {sense.name: getattr(settings.offset_ms, sense.kind) for sense in bundle.manifest.modalities}
     perceiver = Perceiver(
-        bundle, settings.prompts, settings.senses, fuse_on(settings), offsets_ms, now_ns, settings.backend
+        bundle,
+        settings.prompts,
+        settings.senses,
+        fuse_on(settings),
+        offsets_ms,
+        now_ns,
+        settings.backend,
+        confidence=chosen_confidence(settings.confidence, bundle.manifest),
     )
     perceiver.set_max_age_ms(max_age_ms(settings, bundle.manifest))
     return perceiver

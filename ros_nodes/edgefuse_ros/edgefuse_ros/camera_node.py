@@ -15,7 +15,7 @@ from edgefuse_ros.spin import spin
 
 
 class CameraNode(DeviceNode[CameraNodeSettings]):
-    """Publishes `image`, bgr8, stamped when it was grabbed; with `camera_info_url` also `camera_info`, of one stamp."""
+    """Publishes `image`, rgb8, stamped when it was grabbed; with `camera_info_url` also `camera_info`, of one stamp."""
 
     def __init__(self) -> None:
         super().__init__("camera", CameraNodeSettings)

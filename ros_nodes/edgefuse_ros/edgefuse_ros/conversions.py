@@ -105,6 +105,7 @@ def percept_from_percept(
     message.agreement = _nan_if_none(percept.agreement)
     message.trace = trace_from_trace(percept.trace)
     message.bundle_name, message.bundle_id = bundle_name, bundle_id
+    message.calibrated, message.certain = percept.certain is not None, percept.certain is True
     return message
 
 

@@ -36,9 +36,9 @@ class Diagnosis:
         """The fusion, then each sense; for a node that is active."""
         bundle = perception.perceiver.bundle.manifest.name
         yield self._fusion(perception, limits, f"{bundle} {bundle_id}", withheld)
-        drops, silent_s = perception.perceiver.drops(), perception.silent_s()
+        drops, silent_s, drift = perception.perceiver.drops(), perception.silent_s(), perception.perceiver.drift()
         for sense in perception.perceiver.senses:
-            yield self._sense(sense, perception, limits, drops.get(sense, {}), silent_s[sense])
+            yield self._sense(sense, perception, limits, drops.get(sense, {}), silent_s[sense], drift.get(sense))
 
     def of_state(self, label: str) -> DiagnosticStatus:
         """A node that is not active."""
@@ -91,9 +91,17 @@ class Diagnosis:
         return self._status("perception", level, message, values)
 
     def _sense(
-        self, sense: str, perception: Perception, limits: Limits, drops: dict[str, int], silent_s: float
+        self,
+        sense: str,
+        perception: Perception,
+        limits: Limits,
+        drops: dict[str, int],
+        silent_s: float,
+        drift: float | None,
     ) -> DiagnosticStatus:
         level, message = OK, "heard" if sense in perception.heard_s else "nothing so far"
+        if drift is not None and drift > limits.drift_warn:
+            level, message = WARN, f"unlike what the bundle was made for: drift {drift:.1f}"
         if sense in limits.expected and silent_s > limits.silent_warn_s:
             level = ERROR if silent_s > limits.silent_error_s else WARN
             message = f"silent for {silent_s:.1f} s"
@@ -101,6 +109,7 @@ class Diagnosis:
         values: dict[str, Any] = {"silent for [s]": f"{silent_s:.2f}"}
         values["age at the last percept [ms]"] = _shown(None if latest is None else latest.age_ms)
         values["valid at the last percept"] = latest is not None and latest.valid
+        values["drift [sd]"] = _shown(drift)
         values |= {f"dropped: {reason}": count for reason, count in drops.items()}
         values |= {f"refused: {reason}": count for reason, count in self._faults.of(sense).items()}
         return self._status(sense, level, message, values)

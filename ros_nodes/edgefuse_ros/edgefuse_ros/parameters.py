@@ -10,6 +10,7 @@ from annotated_types import Ge, Le
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
@@ -63,11 +64,15 @@ class Parameters(Generic[M]):
     """A node's parameters of one model."""
 
     def __init__(self, node: Node, model: type[M]) -> None:
+        """Raises ParameterError for a value, given at the start, that ROS itself refuses."""
         self._node = node
         self._model = model
         self._entries = {entry.name: entry for entry in entries(model)}
-        for entry in self._entries.values():
-            node.declare_parameter(entry.name, entry.default, entry.descriptor)
+        try:
+            for entry in self._entries.values():
+                node.declare_parameter(entry.name, entry.default, entry.descriptor)
+        except ParameterException as error:  # of another type, or out of its range
+            raise ParameterError(str(error)) from error
 
     def read(self) -> M:
         """As they are now; raises ParameterError."""

@@ -202,7 +202,7 @@ class PerceiverNode(LifecycleNode):
         self.settings = settings
 
     def _adopt_running(self, settings: PerceptionSettings, changes: Collection[str], perceiver: Perceiver) -> None:
-        if {"bundle", "backend"} & set(changes):
+        if {"bundle", "backend", "confidence"} & set(changes):
             self.swap_perceiver(settings)
             return
         if "prompts" in changes:

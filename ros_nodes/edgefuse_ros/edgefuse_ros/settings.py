@@ -46,6 +46,7 @@ class Limits(Settings):
     silent_error_s: float = _live(3.0, "ERROR when it has been silent for so long [s]", ge=0.0, le=3600.0)
     latency_warn_ms: float = _live(150.0, "WARN when the latency's p99 is above [ms]", ge=0.0, le=60_000.0)
     latency_error_ms: float = _live(500.0, "ERROR when the latency's p99 is above [ms]", ge=0.0, le=60_000.0)
+    drift_warn: float = _live(3.0, "WARN when a sense is so unlike what the bundle was made for [sd]", ge=0.0, le=1e6)
     rate_warn_hz: float = _live(1.0, "WARN when percepts come less often [Hz]", ge=0.0, le=1000.0)
     temperature_warn_c: float = _live(85.0, "WARN when the CPU is hotter [degrees Celsius]", ge=0.0, le=150.0)
 
@@ -77,6 +78,7 @@ class PerceptionSettings(Settings):
         "audio_common_msgs/msg/AudioInfo on SENSE_info",
     )
     undistort: str = Field("", description="camera_info (path or file://) that frames are straightened by; empty: none")
+    confidence: str = _live("", "file of `edgefuse calibrate confidence`; empty: the bundle's own")
     sync: str = Field("", description="sync.json that stamps are set right by, beside offset_ms; empty: none")
     autostart: bool = Field(False, description="configure and activate at the start, without being told")
     max_age_ms: MaxAge = MaxAge()

@@ -35,9 +35,9 @@ def test_json_lines_hold_what_is_documented(percepts, tmp_path):
     assert [line["stamp_ns"] for line in lines] == [percept.stamp_ns for percept in percepts]
     last = lines[-1]
     assert set(last) == {
-        "stamp_ns", "label", "confidence", "scores", "senses", "agreement", "contradiction", "trace",
+        "stamp_ns", "label", "confidence", "certain", "scores", "senses", "agreement", "contradiction", "trace",
     }  # fmt: skip
-    assert last["scores"][last["label"]] == last["confidence"] == max(last["scores"].values())
+    assert last["scores"][last["label"]] == max(last["scores"].values())
     assert set(last["senses"]["audio"]) == {"weight", "age_ms", "valid", "label"}
     assert sum(last["trace"]["stages_ms"].values()) == pytest.approx(last["trace"]["latency_ms"], abs=0.01)
 

@@ -53,7 +53,7 @@ class MjpegServer:
 
     def number(self, image: np.ndarray) -> int:
         """The number that was painted into a frame (0..63), the index into `made_ns`."""
-        return round(float(image[..., 0].mean()) / 4)
+        return round(float(image[..., 2].mean()) / 4)
 
     def _accept(self, listener: socket.socket) -> None:
         while True:

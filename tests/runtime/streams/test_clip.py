@@ -52,8 +52,8 @@ def test_all_of_both_files_in_the_order_of_time(video, audio):
 
 def test_the_colours_are_what_was_filmed(video):
     first = next(iter(Clip(video, None, live=False)))
-    assert first.encoding == "bgr8"
-    blue, _, red = first.image.reshape(-1, 3).mean(axis=0)
+    assert first.encoding == "rgb8"
+    red, _, blue = first.image.reshape(-1, 3).mean(axis=0)
     assert red > 200
     assert blue < 60
 

@@ -1,0 +1,60 @@
+"""What is to be measured, and how thoroughly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgefuse.bench.engines import Effort
+from edgefuse.bench.peers import Peer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """How much is measured; times in seconds."""
+
+    engines: Effort
+    rounds: int
+    round_s: float
+    overhead_s: float
+    search_s: float
+    search_steps: int
+    overload_rounds: int
+    idle_s: float
+    starts: int
+
+
+THOROUGH = Extent(
+    engines=Effort(calls=1000, seconds=60.0),
+    rounds=5,
+    round_s=6.0,
+    overhead_s=20.0,
+    search_s=3.0,
+    search_steps=7,
+    overload_rounds=3,
+    idle_s=10.0,
+    starts=5,
+)
+QUICK = Extent(
+    engines=Effort(calls=100, seconds=1.0),
+    rounds=3,
+    round_s=1.0,
+    overhead_s=2.0,
+    search_s=0.4,
+    search_steps=3,
+    overload_rounds=1,
+    idle_s=1.0,
+    starts=1,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be measured: the peers of the first variant's network need its `checkpoint`."""
+
+    source: Path
+    rate_hz: float
+    extent: Extent = THOROUGH
+    peers: Sequence[Peer] = ()
+    checkpoint: str | None = None

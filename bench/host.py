@@ -1,0 +1,60 @@
+"""The machine and the software that figures were taken on."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from edgefuse.bench.result import Host
+
+_GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+_PACKAGES = ("numpy", "onnxruntime", "onnxruntime-gpu", "opencv-python-headless", "torch", "openvino", "tensorrt")
+
+
+def host(load_before: float) -> Host:
+    """As it is now."""
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return Host(
+        cpu=processor(),
+        cores=len(os.sched_getaffinity(0)),
+        memory_mb=pages // 1_000_000,
+        governor=_first_line(_GOVERNOR),
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        load=(round(load_before, 2), round(load(), 2)),
+    )
+
+
+def load() -> float:
+    """The 1-minute load average."""
+    return os.getloadavg()[0]
+
+
+def versions(packages: Sequence[str] = _PACKAGES) -> dict[str, str]:
+    """Of Python, of edgefuse, and of those packages that are installed."""
+    found = {"python": platform.python_version()}
+    for package in ("edgefuse", *packages):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def processor() -> str:
+    """Its name as Linux knows it; else what Python does."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    named = [line.split(":", 1)[1].strip() for line in lines if line.lower().startswith(("model name", "hardware"))]
+    return named[0] if named else platform.processor() or platform.machine()
+
+
+def _first_line(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError:
+        return None

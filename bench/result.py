@@ -1,0 +1,216 @@
+"""What bench measured, as its JSON file holds it. Times are in ms unless a name says otherwise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import Field, ValidationError
+
+from edgefuse.bench.errors import BenchError
+from edgefuse.runtime.verification import Strict
+
+SCHEMA_VERSION: Final = 1
+
+
+class Figure(Strict):
+    """One quantity: its percentiles over all samples, and its median in each round, which shows how steady it was.
+
+    `curve` are the 0th, 1st, ... 100th percentiles.
+    """
+
+    samples: int
+    mean: float
+    p50: float
+    p90: float
+    p95: float
+    p99: float
+    p999: float
+    curve: tuple[float, ...] = Field(min_length=101, max_length=101)
+    rounds: tuple[float, ...] = Field(min_length=1)
+
+
+class Ratio(Strict):
+    """One quantity over another, measured by turns; `low` to `high` holds it with 95 %."""
+
+    value: float
+    low: float
+    high: float
+    rounds: int
+
+
+class Host(Strict):
+    """The machine, as far as it decides the figures. `load` is the 1-minute average before and after."""
+
+    cpu: str
+    cores: int
+    memory_mb: int
+    governor: str | None
+    system: str
+    load: tuple[float, float]
+
+
+class Measured(Strict):
+    """A bundle as it was measured: `sha256` is of its manifest, which holds the checksums of all its files."""
+
+    variant: str
+    bundle: str
+    sha256: str
+    size_mb: float
+    backends: dict[str, str]
+    precisions: dict[str, str]
+
+
+class Configuration(Strict):
+    """What was asked for."""
+
+    source: str
+    rate_hz: float
+    quick: bool
+    rounds: int
+    round_s: float
+    backends: tuple[str, ...]
+    peers: tuple[str, ...]
+
+
+class EngineResult(Strict):
+    """One graph called over and over. `ratio` is its time over that of the first variant, by turns."""
+
+    variant: str
+    graph: str
+    backend: str
+    latency_ms: Figure
+    throughput_hz: float
+    ratio: Ratio | None
+
+
+class Overhead(Strict):
+    """A percept's latency over the bare engine calls that it needs, both paced at `rate_hz` and by turns.
+
+    `cpu` is the CPU time of the whole pipeline over that of the encoder and fusion calls that were due.
+    """
+
+    rate_hz: float
+    percept_ms: Figure
+    bare_ms: Figure
+    p50: Ratio
+    p95: Ratio
+    cpu: float | None
+
+
+class Overload(Strict):
+    """Latency at four times the rate that the machine holds, and at half of it."""
+
+    half_ms: Figure
+    four_ms: Figure
+    ratio_p50: float
+    ratio_p95: float
+
+
+class Span(Strict):
+    """When a graph ran within the second that the timeline shows [ms]."""
+
+    what: str
+    start_ms: float
+    end_ms: float
+
+
+class Start(Strict):
+    """From starting the process `edgefuse run` to its first percept [s], each time anew; the process's peak memory."""
+
+    seconds: tuple[float, ...]
+    p50_s: float
+    peak_mb: float | None
+
+
+class Energy(Strict):
+    """Of the whole machine or of what `meter` covers, while percepts were made."""
+
+    meter: str
+    watts: float
+    millijoules_per_percept: float
+
+
+class PipelineResult(Strict):
+    """Samples to percepts at a stated rate."""
+
+    variant: str
+    rate_hz: float
+    percepts_hz: float
+    latency_ms: Figure
+    stages_ms: dict[str, Figure]
+    ages_ms: dict[str, Figure]
+    offered: dict[str, int]
+    overtaken: dict[str, int]
+    cpu_per_percept_ms: Figure
+    cpu_share: float = Field(description="of one core")
+    held_hz: float | None
+    overhead: Overhead | None
+    overload: Overload | None
+    idle_s: float
+    after_idle_ms: float
+    start: Start | None
+    energy: Energy | None
+    timeline: tuple[Span, ...]
+
+
+class Row(Strict):
+    """One way to run the network beside the first; ratios above 1 say how many times more it costs than the first.
+
+    `news_ms` is from the newest of `news_of` being sensed to the first percept that heeds it.
+    """
+
+    variant: str
+    latency_ms: Figure
+    cpu_per_percept_ms: Figure
+    percepts_hz: float
+    news_of: str | None
+    news_ms: Figure | None
+    latency_ratio: Ratio
+    cpu_ratio: Ratio
+    news_ratio: Ratio | None
+
+
+class Table(Strict):
+    """Variants measured by turns, and when each of them made a percept."""
+
+    fused: Literal["lead", "any"]
+    rows: tuple[Row, ...]
+
+
+class Result(Strict):
+    """The whole file."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    host: Host
+    versions: dict[str, str]
+    configuration: Configuration
+    bundles: tuple[Measured, ...]
+    engines: tuple[EngineResult, ...]
+    pipelines: tuple[PipelineResult, ...]
+    variants: Table | None
+    peers: Table | None
+    power: str = Field(description="what measured it, or why nothing did")
+    notes: tuple[str, ...] = ()
+
+
+def read_result(path: Path) -> Result:
+    """What write_result wrote; raises BenchError for anything else."""
+    try:
+        return Result.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise BenchError(f"{path} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "content"
+        raise BenchError(f"{path} is no result of `edgefuse bench --json`: {where}: {first['msg']}") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Beside the file first, so that it is whole or not there; raises BenchError."""
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(path)
+    except OSError as error:
+        raise BenchError(f"{path} cannot be written: {error.strerror}") from error

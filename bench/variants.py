@@ -1,0 +1,61 @@
+"""Variants: bundles on backends, each with a name of its own and what it is fed with."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+from edgefuse.bench.errors import BenchError
+from edgefuse.bench.workload import Workload, workload_from
+from edgefuse.runtime.bundle import Bundle
+from edgefuse.runtime.engine import Backend
+from edgefuse.runtime.manifest import Modality
+from edgefuse.runtime.perceiver import Perceiver
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One bundle on one backend."""
+
+    name: str
+    bundle: Bundle
+    backend: Backend
+    workload: Workload
+
+    @property
+    def lead(self) -> Modality:
+        """The sense whose evidence calls for percepts."""
+        return self.bundle.manifest.modalities[0]
+
+
+def backends_from(names: Sequence[str]) -> tuple[Backend, ...]:
+    """Raises BenchError for a name that is none."""
+    known: dict[str, Backend] = {backend: backend for backend in get_args(Backend)}
+    for name in names:
+        if name not in known:
+            raise BenchError(f"--backend {name}: expected {', '.join(known)}")
+    return tuple(dict.fromkeys(known[name] for name in names))
+
+
+def open_variants(directories: Sequence[Path], backends: Sequence[Backend], source: Path) -> list[Variant]:
+    """Every bundle on every backend, self-tested; raises BundleError, EngineError or StreamError."""
+    variants: list[Variant] = []
+    seen: Counter[str] = Counter()
+    for directory in directories:
+        bundle = Bundle.open(directory)
+        workload = workload_from(bundle.manifest, source)
+        for backend in backends:
+            Perceiver(bundle, backend=backend)
+            plain = _plain_name(directory, backend, backends)
+            seen[plain] += 1
+            name = plain if seen[plain] == 1 else f"{plain} #{seen[plain]}"
+            variants.append(Variant(name, bundle, backend, workload))
+    return variants
+
+
+def _plain_name(directory: Path, backend: Backend, backends: Sequence[Backend]) -> str:
+    name = directory.resolve().name
+    return f"{name} on {backend}" if len(backends) > 1 else name

@@ -1,0 +1,64 @@
+"""Percepts that were written as JSON lines, to which a person added what was really there."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgefuse.calibration.confidence import FEWEST_EXAMPLES, Scored
+from edgefuse.runtime.errors import CalibrationError
+from edgefuse.runtime.measured import read_text
+
+TRUTH = "truth"
+
+
+def read_percepts(path: Path, labels: Sequence[str]) -> dict[tuple[str, ...], Scored]:
+    """By subset of valid senses; each line of `edgefuse run --jsonl` with its true label added as "truth".
+
+    Lines without one are passed over, and so is a subset of too few. `labels` are the bundle's. Raises
+    CalibrationError.
+    """
+    rows: defaultdict[tuple[str, ...], list[tuple[list[float], int]]] = defaultdict(list)
+    for number, line in _lines(path):
+        senses = tuple(name for name, sense in line["senses"].items() if sense["valid"])
+        rows[senses].append(_row(line, labels, f"{path}, line {number}"))
+    found = {senses: Scored(*map(np.array, zip(*some, strict=True))) for senses, some in rows.items()}
+    enough = {senses: scored for senses, scored in found.items() if senses and len(scored.labels) >= FEWEST_EXAMPLES}
+    if not enough:
+        counts = ", ".join(f"{len(some)} with {' + '.join(senses) or 'no sense'}" for senses, some in rows.items())
+        raise CalibrationError(
+            f"{path}: fewer than {FEWEST_EXAMPLES} percepts of the same senses have a {TRUTH!r}: {counts or 'none'}"
+        )
+    return enough
+
+
+def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, text in enumerate(read_text(path).splitlines(), start=1):
+        try:
+            line = json.loads(text)
+            if line.get(TRUTH) is None:
+                continue
+            _check(line)
+        except (json.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
+            raise CalibrationError(f"{path}, line {number} is no percept of `edgefuse run --jsonl`") from error
+        if line["certain"] is not None:
+            raise CalibrationError(f"{path}, line {number} is calibrated already: write it with `--confidence none`")
+        yield number, line
+
+
+def _check(line: dict[str, Any]) -> None:
+    """Raises KeyError, TypeError or AttributeError."""
+    line["certain"], line["scores"].values(), [sense["valid"] for sense in line["senses"].values()]
+
+
+def _row(line: dict[str, Any], labels: Sequence[str], where: str) -> tuple[list[float], int]:
+    if list(line["scores"]) != list(labels):
+        raise CalibrationError(f"{where}: its labels are not the bundle's; write percepts without --prompt")
+    if line[TRUTH] not in labels:
+        raise CalibrationError(f"{where}: {line[TRUTH]!r} is none of the bundle's labels")
+    return [float(score) for score in line["scores"].values()], list(labels).index(line[TRUTH])

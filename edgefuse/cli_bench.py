@@ -1,0 +1,97 @@
+"""`edgefuse bench`: what a bundle costs on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP
+from edgefuse.runtime.errors import EdgefuseError
+from edgefuse.terminal import open_console, progress_bar
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from edgefuse.bench.result import Result
+
+_USUAL_RATE_HZ = 30.0
+
+
+def bench(
+    bundle: Annotated[list[Path] | None, typer.Argument(help="made by `edgefuse export`; several are compared")] = None,
+    backend: Annotated[
+        list[str] | None, typer.Option(help="auto, cpu, cuda or tensorrt; repeated: each bundle on each")
+    ] = None,
+    source: Annotated[Path, typer.Option(help="video with its sound beside it, or MCAP")] = DEFAULT_CLIP,
+    rate: Annotated[float | None, typer.Option(help="frames per second; the source's own")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="seconds instead of minutes, with a wider spread")] = False,
+    vs: Annotated[str | None, typer.Option(help="peers: torch,torch-compile,ort,openvino; need --checkpoint")] = None,
+    checkpoint: Annotated[str | None, typer.Option(help="what the bundle was made from, as `export` takes it")] = None,
+    tune: Annotated[bool, typer.Option("--tune", help="plan each graph's threads for this machine, and stop")] = False,
+    json: Annotated[Path | None, typer.Option(help="write the result into this file")] = None,
+    compare: Annotated[Path | None, typer.Option(help="an older result; exit code 1 if something is slower")] = None,
+    html: Annotated[Path | None, typer.Option(help="draw the result into this page")] = None,
+) -> None:
+    """Measure what percepts cost: each graph alone, the way from samples to percepts, variants and peers by turns."""
+    from edgefuse.bench import measurement
+    from edgefuse.bench.extent import QUICK, THOROUGH, Wish
+    from edgefuse.bench.peers import peers_from
+    from edgefuse.bench.report import tables
+    from edgefuse.bench.result import read_result, write_text
+    from edgefuse.bench.variants import backends_from, open_variants
+    from edgefuse.bench.workload import check_rate, frame_rate_hz
+
+    peers = peers_from(vs or "")
+    if peers and checkpoint is None:
+        raise EdgefuseError("--vs runs the network that the bundle was made from: give its --checkpoint")
+    for file in (json, html):
+        if file is not None and not file.absolute().parent.is_dir():
+            raise EdgefuseError(f"{file} cannot be written: there is no directory {file.parent}")
+    old = read_result(compare) if compare is not None else None
+    if rate is not None:
+        check_rate(rate)
+    console = open_console()
+    if tune:
+        _tune(console, bundle or [DEFAULT_BUNDLE], source)
+        return
+    with progress_bar(console) as progress:
+        variants = open_variants(bundle or [DEFAULT_BUNDLE], backends_from(backend or ["auto"]), source)
+        rate_hz = rate or frame_rate_hz(source, variants[0].bundle.manifest) or _USUAL_RATE_HZ
+        wish = Wish(source, round(rate_hz, 3), QUICK if quick else THOROUGH, peers, checkpoint)
+        result = measurement.measure(variants, wish, progress)
+    for table in tables(result):
+        console.print(table)
+    if json is not None:
+        write_text(json, result.model_dump_json(indent=1) + "\n")
+    if html is not None:
+        from edgefuse.bench.page import page_from_result
+
+        write_text(html, page_from_result(result))
+    if old is not None:
+        raise typer.Exit(_compared(console, result, old))
+
+
+def _tune(console: Console, bundles: list[Path], source: Path) -> None:
+    """Measure the threads of every graph, plan the best, and say where."""
+    from edgefuse.bench.tune import plan_from, trials_from, tune_table
+    from edgefuse.bench.variants import open_variants
+    from edgefuse.runtime.plan import write_plan
+
+    with progress_bar(console) as progress:
+        trials = [trial for v in open_variants(bundles, ("cpu",), source) for trial in trials_from(v, progress)]
+    console.print(tune_table(trials))
+    console.print(f"planned for this machine in {write_plan(plan_from(trials))}; delete the file to undo it")
+
+
+def _compared(console: Console, new: Result, old: Result) -> int:
+    """Say what changed; 1 if something is slower."""
+    from edgefuse.bench.compare import compare, differences
+    from edgefuse.bench.report import change_table
+
+    changes = compare(new, old)
+    console.print(change_table(changes))
+    for line in differences(new, old):
+        console.print(f"careful: {line}")
+    return 1 if any(change.verdict == "slower" for change in changes) else 0

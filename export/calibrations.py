@@ -1,0 +1,134 @@
+"""What a bundle says of itself besides its graphs: how sure its percepts are, and what its senses usually meet."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from edgefuse.calibration.collection import Collection, choose
+from edgefuse.calibration.confidence import FEWEST_EXAMPLES, ConfidenceCalibration, Scored, calibrate_confidence
+from edgefuse.calibration.familiar import familiar_from
+from edgefuse.export.bundle_predictor import BundlePredictor
+from edgefuse.export.errors import ExportError
+from edgefuse.export.examples import subsets
+from edgefuse.export.progress import Progress, unseen
+from edgefuse.export.spec import Examples, FusionSpec
+from edgefuse.export.spec_predictor import Arrays
+from edgefuse.export.verify import check_comparable
+from edgefuse.runtime.bundle import Bundle
+from edgefuse.runtime.confidence import CONFIDENCE_FILE, write_confidence
+from edgefuse.runtime.drift import FAMILIAR_FILE, write_familiar
+from edgefuse.runtime.manifest import Manifest
+
+MOST_FAMILIAR = 512
+"""Samples that are encoded to say what is usual."""
+
+
+def write_calibrations(bundle: Bundle, spec: FusionSpec, progress: Progress) -> dict[str, str | None]:
+    """Write confidence.json and familiar.json into the bundle's directory; the manifest's fields that name them.
+
+    None where there is nothing to measure them on: no labels, too few samples, no sense that is encoded.
+    """
+    predictor = BundlePredictor(bundle)
+    return {
+        "confidence": _write_confidence(bundle, predictor, spec, progress),
+        "familiar": _write_familiar(bundle, predictor, spec.calibration),
+    }
+
+
+def confidence_of(
+    bundle: Bundle, spec: FusionSpec, precision: float, progress: Progress = unseen
+) -> ConfidenceCalibration:
+    """How sure the bundle's percepts are on labelled samples of its network's spec that are not its training data.
+
+    Raises ExportError where the spec has none, CalibrationError where they are too few.
+    """
+    check_comparable(bundle.manifest, spec)
+    examples, how = _labelled(spec)
+    if examples is None or examples.labels is None:
+        raise ExportError(f"{spec.name} has no labelled samples to measure confidence on")
+    scored = subset_scores(BundlePredictor(bundle), bundle.manifest, examples, progress)
+    return calibrate_confidence(scored, bundle.manifest, how, precision)
+
+
+def with_collection(spec: FusionSpec, collection: Collection) -> FusionSpec:
+    """The spec with collected samples instead of its own to measure ranges on; raises ExportError for other senses."""
+    senses = [modality.name for modality in spec.modalities]
+    if sorted(collection.samples) != sorted(senses):
+        raise ExportError(f"the set is of {', '.join(collection.samples)}, the network has {', '.join(senses)}")
+    for modality in spec.modalities:
+        found, own = collection.samples[modality.name], spec.calibration.samples[modality.name]
+        free = 2 if modality.described.kind == "image" else 0  # a picture may be of any size
+        if found.dtype != own.dtype or found.shape[1 + free :] != own.shape[1 + free :]:
+            raise ExportError(
+                f"the set's {modality.name} is {found.dtype} {list(found.shape)}, "
+                f"the network takes {own.dtype} {list(own.shape)}; collect it again"
+            )
+    return replace(spec, calibration=Examples({sense: collection.samples[sense] for sense in senses}))
+
+
+def collect_examples(bundle: Bundle, spec: FusionSpec, count: int) -> Collection:
+    """`count` of the samples that the spec has for measuring ranges, chosen to cover what there is."""
+    check_comparable(bundle.manifest, spec)
+    encoded = _encoded(BundlePredictor(bundle), bundle.manifest, spec.calibration)
+    vectors = {sense: outputs["embedding"] for sense, outputs in encoded.items() if "embedding" in outputs}
+    how = f"{len(spec.calibration)} calibration samples of {spec.name}"
+    return choose(spec.calibration.samples, vectors, count, bundle.manifest.name, how)
+
+
+def subset_scores(
+    predictor: BundlePredictor, manifest: Manifest, examples: Examples, progress: Progress = unseen
+) -> dict[tuple[str, ...], Scored]:
+    """What the bundle says of labelled examples, by subset of the senses that its network can do with."""
+    assert examples.labels is not None, "examples whose truth is not known"
+    senses = tuple(modality.name for modality in manifest.modalities)
+    chosen = [manifest.needed] if manifest.needed else subsets(senses)
+    steps, sensed = len(senses) + len(chosen), Arrays()
+    for done, sense in enumerate(senses):
+        progress("confidence", done, steps)
+        sensed |= predictor.sensed(sense, examples.samples[sense])
+    prompts, scored = predictor.labels_prompts(), {}
+    for done, subset in enumerate(chosen, start=len(senses)):
+        progress("confidence", done, steps)
+        scored[subset] = Scored(predictor.fused(sensed, subset, prompts)["scores"], examples.labels)
+    progress("confidence", steps, steps)
+    return scored
+
+
+def _labelled(spec: FusionSpec) -> tuple[Examples | None, str]:
+    if spec.validation is not None:
+        examples = spec.validation()
+        return examples, f"{len(examples)} samples of {spec.name} that neither training nor test holds"
+    return spec.holdout, f"{len(spec.holdout)} hold-out samples of {spec.name}"
+
+
+def _write_confidence(bundle: Bundle, predictor: BundlePredictor, spec: FusionSpec, progress: Progress) -> str | None:
+    examples, how = _labelled(spec)
+    if examples is None or examples.labels is None or len(examples) < FEWEST_EXAMPLES:
+        return None
+    scored = subset_scores(predictor, bundle.manifest, examples, progress)
+    calibration = calibrate_confidence(scored, bundle.manifest, how)
+    write_confidence(bundle.directory / CONFIDENCE_FILE, calibration.confidence)
+    return CONFIDENCE_FILE
+
+
+def _write_familiar(bundle: Bundle, predictor: BundlePredictor, calibration: Examples) -> str | None:
+    rows = np.linspace(0, len(calibration) - 1, min(len(calibration), MOST_FAMILIAR)).astype(int)
+    some = Examples({sense: array[rows] for sense, array in calibration.samples.items()})
+    encoded = _encoded(predictor, bundle.manifest, some)
+    familiar = familiar_from(encoded, f"{len(rows)} samples that the graphs' ranges were measured on")
+    if familiar is None:
+        return None
+    write_familiar(bundle.directory / FAMILIAR_FILE, familiar)
+    return FAMILIAR_FILE
+
+
+def _encoded(predictor: BundlePredictor, manifest: Manifest, examples: Examples) -> dict[str, Arrays]:
+    """The encoders' outputs by name, by sense that has one."""
+    senses = [modality.name for modality in manifest.modalities if modality.graph is not None]
+    sensed = {sense: predictor.sensed(sense, examples.samples[sense]) for sense in senses}
+    return {
+        sense: {name.removeprefix(f"{sense}_"): array for name, array in outputs.items()}
+        for sense, outputs in sensed.items()
+    }

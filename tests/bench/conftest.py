@@ -1,0 +1,35 @@
+"""One short measurement of the default bundle against itself, which most tests look at."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from edgefuse.bench.engines import Effort
+from edgefuse.bench.extent import Extent, Wish
+from edgefuse.bench.measurement import measure
+from edgefuse.bench.result import Result
+from edgefuse.bench.variants import open_variants
+from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP
+
+SHORT = Extent(
+    engines=Effort(calls=200, seconds=1.0),
+    rounds=4,
+    round_s=0.5,
+    overhead_s=0.7,
+    search_s=0.3,
+    search_steps=1,
+    overload_rounds=1,
+    idle_s=0.2,
+    starts=1,
+)
+
+
+@pytest.fixture(scope="session")
+def twice(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """The same bundle as two variants."""
+    bundle = Path(shutil.copytree(DEFAULT_BUNDLE, tmp_path_factory.mktemp("bench") / "tabletop"))
+    variants = open_variants([bundle, bundle], ["auto"], DEFAULT_CLIP)
+    return measure(variants, Wish(DEFAULT_CLIP, 30.0, SHORT), lambda stage, done, total: None)

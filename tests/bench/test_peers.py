@@ -1,0 +1,81 @@
+"""Peers run the very network that the bundle was made from."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgefuse.bench.errors import BenchError
+from edgefuse.bench.feeds import evidence_from, feeds_from, prompts_from
+from edgefuse.bench.paced import run_paced
+from edgefuse.bench.peers import Peer, Peers
+from edgefuse.bench.runners import WholeRunner, whole_network
+from edgefuse.bench.variants import Variant, open_variants
+from edgefuse.export import examples
+from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP
+from edgefuse.runtime.wiring import PROMPTS
+
+CHECKPOINT = str(Path(__file__).parent.parent.parent / "fusion" / "tabletop.safetensors")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_examples() -> Iterator[None]:
+    """A checkpoint is opened with examples that are spoken first."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(examples, "VERIFICATION_PER_CLASS", 1)
+        patch.setattr(examples, "CALIBRATION_EXAMPLES", 8)
+        patch.setattr(examples, "CONFIDENCE_PER_CLASS", 1, raising=False)
+        yield
+
+
+@pytest.fixture(scope="module")
+def variant() -> Variant:
+    return open_variants([DEFAULT_BUNDLE], ["cpu"], DEFAULT_CLIP)[0]
+
+
+@pytest.fixture(scope="module")
+def peers(variant: Variant, tmp_path_factory: pytest.TempPathFactory) -> Peers:
+    return Peers(CHECKPOINT, variant.bundle, tmp_path_factory.mktemp("graphs"))
+
+
+@pytest.mark.parametrize("peer", ["torch", "ort", "openvino"])
+def test_a_peer_perceives_what_the_bundle_perceives(peers: Peers, variant: Variant, peer: Peer):
+    if peer == "openvino":
+        pytest.importorskip("openvino")
+    bundle = variant.bundle
+    ours = {graph: bundle.engine(graph, "cpu") for graph in bundle.manifest.graphs}
+    theirs = peers.open(peer, feeds_from(bundle, ours, variant.workload))
+    prompts = prompts_from(bundle, ours)
+    assert prompts is not None
+    sensed = {sense: arrays[0] for sense, arrays in evidence_from(bundle, variant.workload).items()}
+    feed = feeds_from(bundle, ours, variant.workload)["fusion"][0]
+    expected = ours["fusion"].run(feed)["scores"]
+    found = whole_network(bundle.manifest, theirs, sensed, {PROMPTS: prompts})["scores"]
+    assert np.abs(found - expected).max() < 0.1
+    assert found.argmax() == expected.argmax()
+
+
+def test_a_whole_network_hears_of_every_frame_and_hop(peers: Peers, variant: Variant):
+    bundle = variant.bundle
+    ours = {graph: bundle.engine(graph, "cpu") for graph in bundle.manifest.graphs}
+    runner = WholeRunner(bundle, peers.open("ort", {}), prompts_from(bundle, ours), None)
+    run = run_paced(runner, variant.workload, rate_hz=20, seconds=1.2)
+    assert {"image", "audio"} <= set(run.moments[-1].evidence_ns)
+    assert len(run.moments) > 0.5 * run.offered["image"]
+    assert len(run.news_ms("audio")) >= 3
+    assert (run.news_ms("audio") > 0).all()
+
+
+def test_another_checkpoint_is_refused(variant: Variant, tmp_path):
+    copy = Path(shutil.copytree(DEFAULT_BUNDLE, tmp_path / "copy"))
+    manifest = json.loads((copy / "manifest.json").read_text())
+    manifest["made"]["checkpoint_sha256"] = "0" * 64
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    (other,) = open_variants([copy], ["cpu"], DEFAULT_CLIP)
+    with pytest.raises(BenchError, match="was not made from"):
+        Peers(CHECKPOINT, other.bundle, tmp_path)
