@@ -10,7 +10,7 @@ import numpy as np
 from edgefuse.bench.runners import Runs, fusion_inputs
 from edgefuse.bench.workload import PacedStream, Workload
 from edgefuse.runtime.bundle import Bundle
-from edgefuse.runtime.engine import Engine
+from edgefuse.runtime.engines.engine import Engine
 from edgefuse.runtime.inlets import Inlet, open_inlet
 from edgefuse.runtime.manifest import AudioModality, Manifest, SignalModality
 from edgefuse.runtime.prompts import name_classes, open_tokenizer

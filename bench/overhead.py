@@ -16,8 +16,8 @@ from edgefuse.bench.result import Overhead
 from edgefuse.bench.runners import OurRunner
 from edgefuse.bench.variants import Variant
 from edgefuse.runtime.bundle import Bundle
-from edgefuse.runtime.engine import Engine
-from edgefuse.runtime.plan import planned_threads
+from edgefuse.runtime.engines.engine import Engine
+from edgefuse.runtime.engines.plan import planned_threads
 
 _OTHERS_EVERY = 6
 """Frames, about the hop of a sound: how often the other senses' graphs are called bare."""

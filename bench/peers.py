@@ -15,12 +15,12 @@ from edgefuse.bench.errors import BenchError
 from edgefuse.bench.feeds import Feed
 from edgefuse.bench.runners import Runs
 from edgefuse.runtime.bundle import Bundle
-from edgefuse.runtime.engine_onnxruntime import session_options
+from edgefuse.runtime.engines.engine_onnxruntime import session_options
 
 if TYPE_CHECKING:
     import torch
 
-    from edgefuse.export.graphs import GraphSource
+    from edgefuse.export.tracing.graphs import GraphSource
 
 Peer = Literal["torch", "torch-compile", "ort", "openvino"]
 TITLES: Mapping[Peer, str] = {
@@ -52,9 +52,9 @@ class Peers:
     """
 
     def __init__(self, checkpoint: str, bundle: Bundle, directory: Path) -> None:
-        from edgefuse.export.graphs import graph_sources
-        from edgefuse.export.inspection import inspect
         from edgefuse.export.source import spec_from_source
+        from edgefuse.export.tracing.graphs import graph_sources
+        from edgefuse.export.tracing.inspection import inspect
 
         spec = spec_from_source(checkpoint)
         inspect(spec)
@@ -114,7 +114,7 @@ class Peers:
         """The graph in float32, exported once."""
         import onnx
 
-        from edgefuse.export.onnx_export import onnx_from_source
+        from edgefuse.export.tracing.onnx_export import onnx_from_source
 
         path = self._directory / f"{graph}.onnx"
         if not path.exists():

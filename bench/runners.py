@@ -12,7 +12,7 @@ import numpy as np
 
 from edgefuse.runtime.aligner import Aligner
 from edgefuse.runtime.bundle import Bundle
-from edgefuse.runtime.engine import Backend
+from edgefuse.runtime.engines.engine import Backend
 from edgefuse.runtime.evidence import Tokens
 from edgefuse.runtime.inlets import open_inlet
 from edgefuse.runtime.manifest import ImageModality, Manifest, Modality

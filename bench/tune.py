@@ -14,8 +14,8 @@ from rich.table import Table
 from edgefuse.bench.feeds import Feed, feeds_from
 from edgefuse.bench.runners import Runs
 from edgefuse.bench.variants import Variant
-from edgefuse.runtime.engine_onnxruntime import OnnxRuntimeEngine, session_options
-from edgefuse.runtime.plan import Threads
+from edgefuse.runtime.engines.engine_onnxruntime import OnnxRuntimeEngine, session_options
+from edgefuse.runtime.engines.plan import Threads
 
 MOST_CPU = 1.3
 """Times the CPU time of one thread that more may take: the cores are the rest of the robot's as well."""

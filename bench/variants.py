@@ -11,7 +11,7 @@ from typing import get_args
 from edgefuse.bench.errors import BenchError
 from edgefuse.bench.workload import Workload, workload_from
 from edgefuse.runtime.bundle import Bundle
-from edgefuse.runtime.engine import Backend
+from edgefuse.runtime.engines.engine import Backend
 from edgefuse.runtime.manifest import Modality
 from edgefuse.runtime.perceiver import Perceiver
 

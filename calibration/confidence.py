@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 import numpy as np
 
 from edgefuse import __version__
-from edgefuse.runtime.confidence import Confidence, SubsetConfidence, follow, network_sha256, temper
+from edgefuse.runtime.calibrated.confidence import Confidence, SubsetConfidence, follow, network_sha256, temper
+from edgefuse.runtime.calibrated.measured import Measured
 from edgefuse.runtime.errors import CalibrationError
 from edgefuse.runtime.manifest import Manifest
-from edgefuse.runtime.measured import Measured
 
 FEWEST_EXAMPLES = 100
 WANTED_PRECISION = 0.95

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from edgefuse.calibration.confidence import FEWEST_EXAMPLES, Scored
+from edgefuse.runtime.calibrated.measured import read_text
 from edgefuse.runtime.errors import CalibrationError
-from edgefuse.runtime.measured import read_text
 
 TRUTH = "truth"
 

@@ -16,8 +16,8 @@ from rich.table import Table
 from edgefuse.cli_bench import bench
 from edgefuse.cli_calibrate import app as calibrate_app
 from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP, Bundle, EdgefuseError, Perceiver
-from edgefuse.runtime.corrections import read_corrections
-from edgefuse.runtime.engine import Backend
+from edgefuse.runtime.calibrated.corrections import read_corrections
+from edgefuse.runtime.engines.engine import Backend
 from edgefuse.runtime.manifest import Manifest
 from edgefuse.runtime.perceiver import chosen_confidence
 from edgefuse.runtime.sinks import Observer, Sink, deliver
@@ -220,8 +220,8 @@ def export(
     from edgefuse.calibration.collection import read_collection
     from edgefuse.export.calibrations import with_collection
     from edgefuse.export.exporter import export_bundle
-    from edgefuse.export.report import precision_table, verification_table
-    from edgefuse.export.report_files import PAGE_FILE, read_report
+    from edgefuse.export.report.files import PAGE_FILE, read_report
+    from edgefuse.export.report.tables import precision_table, verification_table
     from edgefuse.export.source import spec_from_source
     from edgefuse.export.tensorrt import EngineRequest, sizes_from
 
@@ -253,7 +253,7 @@ def verify(
 ) -> None:
     """Compare a bundle with its network: each graph, and the task's accuracy; exit code 1 if a bound is broken."""
     from edgefuse.export.bundle_predictor import BundlePredictor
-    from edgefuse.export.report import verification_table
+    from edgefuse.export.report.tables import verification_table
     from edgefuse.export.tensorrt import check_engines, check_numbers, engine_table
     from edgefuse.export.verify import verify_bundle
     from edgefuse.fusion.evaluation import evaluate

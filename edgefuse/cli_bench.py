@@ -77,7 +77,7 @@ def _tune(console: Console, bundles: list[Path], source: Path) -> None:
     """Measure the threads of every graph, plan the best, and say where."""
     from edgefuse.bench.tune import plan_from, trials_from, tune_table
     from edgefuse.bench.variants import open_variants
-    from edgefuse.runtime.plan import write_plan
+    from edgefuse.runtime.engines.plan import write_plan
 
     with progress_bar(console) as progress:
         trials = [trial for v in open_variants(bundles, ("cpu",), source) for trial in trials_from(v, progress)]

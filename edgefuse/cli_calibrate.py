@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from edgefuse.calibration.collection import Collection
     from edgefuse.calibration.confidence import ConfidenceCalibration
     from edgefuse.calibration.views import View, ViewCollector
-    from edgefuse.runtime.confidence import Confidence
+    from edgefuse.runtime.calibrated.confidence import Confidence
 
 _DOTS_PER_MM = 300 / 25.4
 _MARKER_SHARE = 0.75
@@ -85,7 +85,7 @@ def camera(
     """Measure a lens with a board: hold it all over the picture, near and far, tilted to every side; Ctrl-C ends."""
     from edgefuse.calibration.camera import calibrate_camera
     from edgefuse.calibration.pictures import check_drawable, check_writable
-    from edgefuse.runtime.camera_info import write_camera_info
+    from edgefuse.runtime.calibrated.camera_info import write_camera_info
 
     check_drawable(picture)
     check_writable(output)
@@ -122,7 +122,7 @@ def sync(
     from edgefuse.calibration.pictures import check_drawable, check_writable
     from edgefuse.calibration.sync import measure_sync
     from edgefuse.calibration.witness import watch
-    from edgefuse.runtime.sync import write_sync
+    from edgefuse.runtime.calibrated.sync import write_sync
 
     check_drawable(picture)
     check_writable(output)
@@ -161,7 +161,7 @@ def confidence(
 ) -> None:
     """Measure how sure percepts really are, for every subset of senses, and from where on they are certain."""
     from edgefuse.calibration.pictures import check_drawable, check_writable
-    from edgefuse.runtime.confidence import write_confidence
+    from edgefuse.runtime.calibrated.confidence import write_confidence
 
     check_drawable(picture)
     check_writable(output)

@@ -17,8 +17,8 @@ from edgefuse.export.spec import Examples, FusionSpec
 from edgefuse.export.spec_predictor import Arrays
 from edgefuse.export.verify import check_comparable
 from edgefuse.runtime.bundle import Bundle
-from edgefuse.runtime.confidence import CONFIDENCE_FILE, write_confidence
-from edgefuse.runtime.drift import FAMILIAR_FILE, write_familiar
+from edgefuse.runtime.calibrated.confidence import CONFIDENCE_FILE, write_confidence
+from edgefuse.runtime.calibrated.drift import FAMILIAR_FILE, write_familiar
 from edgefuse.runtime.manifest import Manifest
 
 MOST_FAMILIAR = 512

@@ -11,20 +11,20 @@ import onnx
 from edgefuse.export.bundle_writer import bundle_written_beside
 from edgefuse.export.calibrations import write_calibrations
 from edgefuse.export.description import TOKENIZER_FILE, checksums, described, provenance
-from edgefuse.export.equality import check_equal
 from edgefuse.export.errors import ExportError
 from edgefuse.export.golden import write_golden
-from edgefuse.export.graphs import GraphSource, graph_sources, with_fixed_frames
-from edgefuse.export.inspection import inspect
-from edgefuse.export.onnx_export import onnx_from_source, save_checked, tensor_specs
-from edgefuse.export.precision import Choice, Scheme, Wanted, choose, wider
+from edgefuse.export.precision.choose import Choice, Scheme, Wanted, choose, wider
 from edgefuse.export.progress import Progress, unseen
 from edgefuse.export.reference import Reference, all_sensed, feeds, reference
-from edgefuse.export.report_files import REPORT_FILE, export_report, write_report
+from edgefuse.export.report.files import REPORT_FILE, export_report, write_report
 from edgefuse.export.source import spec_from_source
 from edgefuse.export.spec import FusionSpec
 from edgefuse.export.spec_predictor import SpecPredictor
 from edgefuse.export.tensorrt import EngineRequest, build_engines, check_request
+from edgefuse.export.tracing.equality import check_equal
+from edgefuse.export.tracing.graphs import GraphSource, graph_sources, with_fixed_frames
+from edgefuse.export.tracing.inspection import inspect
+from edgefuse.export.tracing.onnx_export import onnx_from_source, save_checked, tensor_specs
 from edgefuse.export.verify import verification
 from edgefuse.runtime.bundle import Bundle
 from edgefuse.runtime.manifest import GraphSpec, Manifest, Provenance, TextModality, read_manifest

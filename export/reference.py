@@ -11,10 +11,10 @@ import onnx
 from edgefuse.export.errors import ExportError
 from edgefuse.export.examples import subsets
 from edgefuse.export.feeds import Feed
-from edgefuse.export.graphs import GraphSource
 from edgefuse.export.progress import Progress
 from edgefuse.export.spec import Examples, FusionSpec
 from edgefuse.export.spec_predictor import Arrays, SpecPredictor
+from edgefuse.export.tracing.graphs import GraphSource
 
 Subset = tuple[str, ...]
 

@@ -13,7 +13,7 @@ from types import ModuleType
 from edgefuse.export.checkpoint import spec_from_checkpoint, spec_from_preset
 from edgefuse.export.errors import ExportError
 from edgefuse.export.spec import FusionSpec
-from edgefuse.export.trial import reason
+from edgefuse.export.tracing.trial import reason
 from edgefuse.runtime.errors import EdgefuseError
 
 PRESET = "base"

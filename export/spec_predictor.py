@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from edgefuse.export.graphs import GraphSource, prompt_embeddings
 from edgefuse.export.spec import FusionSpec
+from edgefuse.export.tracing.graphs import GraphSource, prompt_embeddings
 
 BATCH = 32
 

@@ -10,14 +10,14 @@ import numpy as np
 
 from edgefuse.export.bundle_predictor import BundlePredictor
 from edgefuse.export.errors import ExportError
-from edgefuse.export.graphs import graph_sources
-from edgefuse.export.inspection import inspect
 from edgefuse.export.parity import END_TO_END, FUSED, accuracy_check, alignment_check, graph_checks
 from edgefuse.export.progress import Progress, unseen
 from edgefuse.export.reference import Reference, Subset, reference
 from edgefuse.export.source import spec_from_source
 from edgefuse.export.spec import FusionSpec
 from edgefuse.export.spec_predictor import Arrays
+from edgefuse.export.tracing.graphs import graph_sources
+from edgefuse.export.tracing.inspection import inspect
 from edgefuse.runtime.bundle import Bundle
 from edgefuse.runtime.manifest import Manifest
 from edgefuse.runtime.verification import (

@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgefuse.runtime.backends import open_engine
-from edgefuse.runtime.engine import Backend, Engine
+from edgefuse.runtime.engines.backends import open_engine
+from edgefuse.runtime.engines.engine import Backend, Engine
 from edgefuse.runtime.errors import BundleError
 from edgefuse.runtime.manifest import Manifest, read_manifest
 

@@ -71,8 +71,8 @@ def _engine() -> Finding:
 
 def _backends() -> list[Finding]:
     """What besides the CPU runs graphs here. CUDA is tried out; TensorRT would build an engine first."""
-    from edgefuse.runtime.engine_file import check_installed
-    from edgefuse.runtime.engine_onnxruntime_gpu import TENSORRT, check_provider
+    from edgefuse.runtime.engines.engine_file import check_installed
+    from edgefuse.runtime.engines.engine_onnxruntime_gpu import TENSORRT, check_provider
 
     return [
         _usable("cuda", _cuda),
@@ -91,7 +91,7 @@ def _usable(subject: str, detail: Callable[[], str]) -> Finding:
 
 def _cuda() -> str:
     from edgefuse.runtime import DEFAULT_BUNDLE
-    from edgefuse.runtime.engine_onnxruntime_gpu import CUDA, check_provider, open_on_cuda
+    from edgefuse.runtime.engines.engine_onnxruntime_gpu import CUDA, check_provider, open_on_cuda
 
     gpu = check_provider(CUDA)
     open_on_cuda(DEFAULT_BUNDLE / "text.onnx")
@@ -99,7 +99,7 @@ def _cuda() -> str:
 
 
 def _graph_cache() -> Finding:
-    from edgefuse.runtime.graph_cache import GraphCache, default_directory
+    from edgefuse.runtime.engines.graph_cache import GraphCache, default_directory
 
     directory = default_directory()
     if directory is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from edgefuse.runtime.engine import Engine
+from edgefuse.runtime.engines.engine import Engine
 from edgefuse.runtime.evidence import Evidence, Tokens
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgefuse.runtime.confidence import Confidence, SubsetConfidence, judge
-from edgefuse.runtime.drift import Drift
-from edgefuse.runtime.engine import Engine
+from edgefuse.runtime.calibrated.confidence import Confidence, SubsetConfidence, judge
+from edgefuse.runtime.calibrated.drift import Drift
+from edgefuse.runtime.engines.engine import Engine
 from edgefuse.runtime.manifest import Manifest, TensorSpec
 from edgefuse.runtime.percept import Percept, Sense, Trace
 from edgefuse.runtime.prompts import Prompts

@@ -162,8 +162,8 @@ class Manifest(Strict):
     background: str | None = Field(default=None, description="the label that means: nothing is perceived")
     golden: Golden | None = None
     report: str | None = Field(default=None, description="what export measured to choose each graph's precision")
-    confidence: str | None = Field(default=None, description="how sure percepts really are, see runtime/confidence.py")
-    familiar: str | None = Field(default=None, description="what the senses usually meet, see runtime/drift.py")
+    confidence: str | None = Field(default=None, description="how sure percepts really are")
+    familiar: str | None = Field(default=None, description="what the senses usually meet")
     files: dict[str, Sha256]
     made: Provenance
     verified: Verification | None = None

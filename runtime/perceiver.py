@@ -14,10 +14,10 @@ from typing import Literal, TypeAlias
 
 from edgefuse.runtime.aligner import Aligner
 from edgefuse.runtime.bundle import Bundle
-from edgefuse.runtime.confidence import Confidence, read_confidence
-from edgefuse.runtime.drift import open_drift
+from edgefuse.runtime.calibrated.confidence import Confidence, read_confidence
+from edgefuse.runtime.calibrated.drift import open_drift
 from edgefuse.runtime.encoder import Encoder, GraphEncoder, RawEncoder
-from edgefuse.runtime.engine import Backend, Engine
+from edgefuse.runtime.engines.engine import Backend, Engine
 from edgefuse.runtime.errors import BundleError, StreamError
 from edgefuse.runtime.evidence import Tokens
 from edgefuse.runtime.fusion import Fusion

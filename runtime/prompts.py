@@ -9,7 +9,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from edgefuse.runtime.bundle import Bundle
-from edgefuse.runtime.engine import Engine
+from edgefuse.runtime.engines.engine import Engine
 from edgefuse.runtime.errors import BundleError, PromptError
 from edgefuse.runtime.manifest import Manifest, TextModality
 

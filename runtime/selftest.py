@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.npyio import NpzFile
 
 from edgefuse.runtime.bundle import Bundle
-from edgefuse.runtime.engine import Engine
+from edgefuse.runtime.engines.engine import Engine
 from edgefuse.runtime.errors import BundleError
 from edgefuse.runtime.manifest import GoldenBound, GraphSpec, TensorSpec
 from edgefuse.runtime.wiring import PROMPTS, fits

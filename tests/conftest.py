@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgefuse.runtime import EngineError
-from edgefuse.runtime.gpu import Gpu, find_gpu
+from edgefuse.runtime.engines.gpu import Gpu, find_gpu
 
 sys.path.insert(0, str(Path(__file__).parent))
 

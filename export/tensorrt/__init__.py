@@ -5,7 +5,7 @@ from edgefuse.export.tensorrt.check import EngineCheck, check_engines
 from edgefuse.export.tensorrt.numbers import NumbersCheck, check_numbers
 from edgefuse.export.tensorrt.profile import Sizes, sizes_from
 from edgefuse.export.tensorrt.table import engine_table
-from edgefuse.runtime.tensorrt_package import EngineTarget
+from edgefuse.runtime.engines.tensorrt_package import EngineTarget
 
 __all__ = [
     "EngineCheck",

@@ -17,8 +17,8 @@ from edgefuse.export.tensorrt.plan import FLAGS, plan_of
 from edgefuse.export.tensorrt.profile import Sizes, profile_of
 from edgefuse.export.tensorrt.storage import engine_file, former_engine, write_whole
 from edgefuse.runtime.bundle import sha256_of
+from edgefuse.runtime.engines.tensorrt_package import EngineTarget
 from edgefuse.runtime.manifest import EngineSpec, GraphSpec, Manifest
-from edgefuse.runtime.tensorrt_package import EngineTarget
 
 STAGE = "build engines"
 _SHARES = 100

@@ -13,8 +13,8 @@ from edgefuse.export.errors import ExportError
 from edgefuse.export.tensorrt.package import Package
 from edgefuse.export.tensorrt.refusal import refusal
 from edgefuse.export.tensorrt.rewrite import bytes_cast_first
+from edgefuse.runtime.engines.tensorrt_package import ErrorLog, error_log
 from edgefuse.runtime.manifest import Dtype, TensorSpec
-from edgefuse.runtime.tensorrt_package import ErrorLog, error_log
 
 _DTYPES: dict[str, Dtype] = {
     "UINT8": "uint8",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgefuse.runtime.bundle import Bundle
+from edgefuse.runtime.engines.gpu import find_gpu
 from edgefuse.runtime.errors import BundleError, EngineError
-from edgefuse.runtime.gpu import find_gpu
 from edgefuse.runtime.selftest import replay
 
 

@@ -8,10 +8,10 @@ from types import ModuleType
 from typing import Any
 
 from edgefuse.export.errors import ExportError
-from edgefuse.runtime import tensorrt_package
+from edgefuse.runtime.engines import tensorrt_package
+from edgefuse.runtime.engines.gpu import find_gpu
+from edgefuse.runtime.engines.tensorrt_package import MODULES, EngineTarget
 from edgefuse.runtime.errors import EngineError
-from edgefuse.runtime.gpu import find_gpu
-from edgefuse.runtime.tensorrt_package import MODULES, EngineTarget
 
 EXTRAS: dict[EngineTarget, str] = {"tensorrt": "tensorrt", "tensorrt-rtx": "rtx"}
 

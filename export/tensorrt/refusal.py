@@ -8,7 +8,7 @@ from typing import Any
 import onnx
 
 from edgefuse.export.errors import ExportError
-from edgefuse.export.onnx_export import module_of
+from edgefuse.export.tracing.onnx_export import module_of
 
 OTHER_INT8 = "its int8 is the kind for ONNX Runtime, so export it again with --target tensorrt or tensorrt-rtx"
 ADVICE = (

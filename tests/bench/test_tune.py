@@ -8,7 +8,7 @@ from edgefuse.bench import tune
 from edgefuse.bench.tune import Trial, choose, plan_from
 from edgefuse.cli import app
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle
-from edgefuse.runtime.plan import Threads, planned_threads
+from edgefuse.runtime.engines.plan import Threads, planned_threads
 
 
 def trial(threads: int, latency_ms: float, cpu_ms: float, spinning: bool = False) -> Trial:

@@ -17,7 +17,7 @@ from edgefuse.export.labelled_folder import folder_scores
 from edgefuse.export.progress import unseen
 from edgefuse.export.spec import Examples, FusionSpec
 from edgefuse.runtime import Bundle, Perceiver
-from edgefuse.runtime.confidence import read_confidence
+from edgefuse.runtime.calibrated.confidence import read_confidence
 from edgefuse.runtime.errors import CalibrationError
 
 

@@ -21,7 +21,7 @@ from edgefuse.export import parity
 from edgefuse.export.errors import ExportError
 from edgefuse.export.exporter import export_bundle
 from edgefuse.runtime.bundle import Bundle, sha256_of
-from edgefuse.runtime.engine import Engine
+from edgefuse.runtime.engines.engine import Engine
 from edgefuse.runtime.errors import BundleError
 from edgefuse.runtime.selftest import replay
 

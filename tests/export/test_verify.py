@@ -11,7 +11,7 @@ from rich.console import Console
 
 from edgefuse.export.errors import ExportError
 from edgefuse.export.parity import accuracy_check, alignment_check, cosine_similarities, graph_check, rank_agreement
-from edgefuse.export.report import verification_table
+from edgefuse.export.report.tables import verification_table
 from edgefuse.export.verify import verify_bundle
 from edgefuse.fusion.checkpoint import Checkpoint, save_checkpoint
 from edgefuse.runtime.bundle import sha256_of

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edgefuse.runtime import DEFAULT_CLIP
-from edgefuse.runtime.camera_info import CameraInfo, Matrix, write_camera_info
+from edgefuse.runtime.calibrated.camera_info import CameraInfo, Matrix, write_camera_info
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from calibrated import bundle_with, confidence, familiar_frames
 from ros_domain import statuses
 
 from edgefuse.runtime import DEFAULT_CLIP
-from edgefuse.runtime.confidence import write_confidence
+from edgefuse.runtime.calibrated.confidence import write_confidence
 
 
 def test_percepts_say_whether_they_are_certain(ros, tmp_path):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle, Perceiver
 from edgefuse.runtime.bundle import sha256_of
-from edgefuse.runtime.corrections import Corrections, read_corrections
+from edgefuse.runtime.calibrated.corrections import Corrections, read_corrections
 from edgefuse.runtime.manifest import MANIFEST_FILE, Manifest
 from edgefuse.runtime.perceiver import FuseOn, chosen_confidence
 from edgefuse_ros.settings import PerceptionSettings

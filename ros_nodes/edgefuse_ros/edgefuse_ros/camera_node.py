@@ -6,7 +6,7 @@ from sensor_msgs.msg import CameraInfo as CameraInfoMessage
 from sensor_msgs.msg import Image
 
 from edgefuse.runtime import Frame, Sample
-from edgefuse.runtime.camera_info import read_camera_info
+from edgefuse.runtime.calibrated.camera_info import read_camera_info
 from edgefuse_ros import profiles, sources
 from edgefuse_ros.conversions import camera_info_from_camera_info, image_from_frame
 from edgefuse_ros.device_node import DeviceNode

@@ -11,7 +11,7 @@ from time import monotonic
 import numpy as np
 
 from edgefuse.runtime import Perceiver, Percept, Sample
-from edgefuse.runtime.corrections import Corrections
+from edgefuse.runtime.calibrated.corrections import Corrections
 from edgefuse_ros.faults import Faults
 
 _JOIN_TIMEOUT_S = 5.0

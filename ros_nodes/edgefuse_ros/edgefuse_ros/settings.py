@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from edgefuse.runtime.engine import Backend
+from edgefuse.runtime.engines.engine import Backend
 
 
 def _live(default: Any, description: str, **limits: Any) -> Any:

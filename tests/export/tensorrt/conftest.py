@@ -11,8 +11,8 @@ import onnx.parser
 import pytest
 from tokenizers import Tokenizer, models
 
-from edgefuse.export.onnx_export import MODULE, tensor_specs
 from edgefuse.export.tensorrt import EngineRequest, build_engines
+from edgefuse.export.tracing.onnx_export import MODULE, tensor_specs
 from edgefuse.runtime.bundle import Bundle, sha256_of
 from edgefuse.runtime.manifest import GraphSpec, ImageModality, Manifest, Provenance, TextModality, read_manifest
 

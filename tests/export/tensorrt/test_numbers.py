@@ -11,7 +11,7 @@ import pytest
 from edgefuse.export.tensorrt import check_numbers, numbers
 from edgefuse.export.tensorrt.build import with_engines
 from edgefuse.runtime.bundle import Bundle, sha256_of
-from edgefuse.runtime.engine import Engine
+from edgefuse.runtime.engines.engine import Engine
 from edgefuse.runtime.manifest import Golden, GoldenBound, read_manifest
 
 IDS = np.array([[1, 1, 2, 2], [3, 3, 3, 3]])

@@ -1,0 +1,1 @@
+"""The type of each graph, decided by measurement."""

@@ -1,0 +1,85 @@
+"""What an export measured, as the two files of the bundle that say so: report.json to read, export.html to look at."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from edgefuse.export.precision.candidates import Blame, Candidate
+from edgefuse.export.precision.choose import Choice, Wanted
+from edgefuse.export.precision.quantize import Scheme
+from edgefuse.export.report.page import page_from_report
+from edgefuse.runtime.errors import BundleError
+from edgefuse.runtime.manifest import Provenance
+from edgefuse.runtime.verification import Strict, Verification
+
+REPORT_FILE = "report.json"
+PAGE_FILE = "export.html"
+
+
+class ExportReport(Strict):
+    """The whole of report.json: every candidate of every graph, and how the bundle compares with PyTorch."""
+
+    name: str
+    wanted: Wanted
+    scheme: Scheme
+    processor: str
+    candidates: tuple[Candidate, ...]
+    blamed: tuple[Blame, ...] = ()
+    verified: Verification | None = None
+    made: Provenance
+
+    @property
+    def graphs(self) -> dict[str, tuple[Candidate, ...]]:
+        """The candidates by graph, in the graphs' order."""
+        names = dict.fromkeys(candidate.graph for candidate in self.candidates)
+        return {name: tuple(one for one in self.candidates if one.graph == name) for name in names}
+
+
+def export_report(
+    name: str,
+    wanted: Wanted,
+    scheme: Scheme,
+    choices: Mapping[str, Choice],
+    verified: Verification | None,
+    made: Provenance,
+) -> ExportReport:
+    """All that was measured of the bundle `name`."""
+    return ExportReport(
+        name=name,
+        wanted=wanted,
+        scheme=scheme,
+        processor=f"{_processor()}, onnxruntime {version('onnxruntime')}, one thread",
+        candidates=tuple(candidate for choice in choices.values() for candidate in choice.candidates),
+        blamed=tuple(blame for choice in choices.values() for blame in choice.blamed),
+        verified=verified,
+        made=made,
+    )
+
+
+def read_report(path: Path) -> ExportReport:
+    """What write_report wrote; raises BundleError where the file is damaged."""
+    try:
+        return ExportReport.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise BundleError(f"{path} is no export report: {str(error).splitlines()[0]}") from error
+
+
+def write_report(report: ExportReport, directory: Path) -> None:
+    """Write report.json and export.html into `directory`."""
+    (directory / REPORT_FILE).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    (directory / PAGE_FILE).write_text(page_from_report(report), encoding="utf-8")
+
+
+def _processor() -> str:
+    """Its name as Linux knows it; else what Python does."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    named = [line.split(":", 1)[1].strip() for line in lines if line.lower().startswith(("model name", "hardware"))]
+    return named[0] if named else platform.processor() or platform.machine()

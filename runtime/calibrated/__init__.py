@@ -1,0 +1,1 @@
+"""Numbers that were measured once, as a robot reads and applies them."""

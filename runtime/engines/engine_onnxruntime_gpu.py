@@ -1,0 +1,158 @@
+"""The engine on ONNX Runtime's providers for NVIDIA GPUs: really active, or an error that says why not."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import json
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from functools import cache
+from importlib import metadata
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+
+from edgefuse.runtime.engines.engine import first_line
+from edgefuse.runtime.engines.engine_onnxruntime import OnnxRuntimeEngine, session_options
+from edgefuse.runtime.engines.gpu import Gpu, find_gpu
+from edgefuse.runtime.engines.graph_cache import default_directory, mark_used, prune
+from edgefuse.runtime.errors import EngineError
+from edgefuse.runtime.verification import Precision
+
+CUDA, TENSORRT = "CUDAExecutionProvider", "TensorrtExecutionProvider"
+
+_CPU = "CPUExecutionProvider"
+_LIBRARIES = {CUDA: "libonnxruntime_providers_cuda.so", TENSORRT: "libonnxruntime_providers_tensorrt.so"}
+_INSTALL = "pip uninstall onnxruntime, then pip install onnxruntime-gpu; on a Jetson the build for its JetPack"
+_FATAL, _WARNING = 4, 2
+_RECORD = "session.record_ep_graph_assignment_info"
+_log = logging.getLogger(__name__)
+
+Provider = str | tuple[str, dict[str, Any]]
+
+
+def open_on_cuda(path: Path) -> OnnxRuntimeEngine:
+    """The graph at `path` on the CUDA provider; raises EngineError where that is not really active."""
+    check_provider(CUDA)
+    return OnnxRuntimeEngine(path, active_session(path, [CUDA]), "onnxruntime-cuda")
+
+
+def open_on_tensorrt(path: Path, sha256: str, precision: Precision) -> OnnxRuntimeEngine:
+    """Likewise on the TensorRT provider, which builds engines when it first sees a shape, and keeps them.
+
+    What TensorRT does not take of the graph, CUDA runs.
+    """
+    gpu = check_provider(TENSORRT)
+    options = {"trt_fp16_enable": precision == "fp16", "trt_int8_enable": precision == "int8"}
+    options |= _engine_cache(sha256, precision, gpu)
+    return OnnxRuntimeEngine(path, active_session(path, [(TENSORRT, options), CUDA]), "onnxruntime-tensorrt")
+
+
+def check_provider(provider: str) -> Gpu:
+    """The GPU that it would run on; raises EngineError where there is none, or the provider is not built in."""
+    gpu = find_gpu()
+    check_built_in(provider)
+    return gpu
+
+
+def check_built_in(provider: str) -> None:
+    """Raises EngineError where the installed onnxruntime lacks it."""
+    if not is_built_in(provider):
+        available = ", ".join(onnxruntime.get_available_providers())
+        raise EngineError(f"the installed onnxruntime has no {provider}, only {available}: {_INSTALL}")
+
+
+def is_built_in(provider: str) -> bool:
+    """Whether the installed package has it, which does not mean that it works."""
+    return provider in onnxruntime.get_available_providers()
+
+
+def active_session(path: Path, providers: Sequence[Provider]) -> onnxruntime.InferenceSession:
+    """A session in which the first of `providers` runs at least a part of the graph.
+
+    ONNX Runtime goes on with the next provider where one fails, when it loads and when it runs; here that raises
+    EngineError. Shapes and what has no kernel on the GPU still run on the CPU, as its providers decide.
+    """
+    first = providers[0] if isinstance(providers[0], str) else providers[0][0]
+    _load_libraries()
+    options = session_options()
+    options.add_session_config_entry(_RECORD, "1")
+    onnxruntime.set_default_logger_severity(_FATAL)  # of a provider that fails we say why ourselves
+    try:
+        session = onnxruntime.InferenceSession(path, options, providers=[*providers, _CPU], enable_fallback=0)
+    except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
+        why = _missing_library(first) or first_line(error)
+        raise EngineError(f"{path}: ONNX Runtime's {first} cannot load this graph: {why}") from error
+    finally:
+        onnxruntime.set_default_logger_severity(_WARNING)
+    if first not in session.get_providers():
+        why = _missing_library(first) or "it did not start; is the driver new enough for the CUDA it was built for?"
+        raise EngineError(f"{path}: ONNX Runtime's {first} is not active: {why}")
+    if not _operators(path, session, first):
+        raise EngineError(f"{path}: ONNX Runtime's {first} takes no operator of this graph; choose another --backend")
+    return session
+
+
+@cache
+def _load_libraries() -> None:
+    """CUDA and cuDNN from Python packages, as `pip install onnxruntime-gpu[cuda,cudnn]` brings them."""
+    if hasattr(onnxruntime, "preload_dlls"):
+        with redirect_stdout(StringIO()):  # what is missing then is said by `_missing_library`, if it was needed
+            onnxruntime.preload_dlls()
+
+
+def _operators(path: Path, session: onnxruntime.InferenceSession, provider: str) -> int:
+    """How many of the graph's operators the provider runs; 1 where ONNX Runtime does not tell."""
+    if not hasattr(session, "get_provider_graph_assignment_info"):
+        return 1
+    counts: Counter[str] = Counter()
+    for part in session.get_provider_graph_assignment_info():
+        counts[part.ep_name] += len(part.get_nodes())
+    _log.info("%s: %s runs %d of %d operators", path, provider, counts[provider], counts.total())
+    return counts[provider]
+
+
+def _missing_library(provider: str) -> str:
+    """The library that the provider lacks; empty if that is not why it failed. To be asked only after it failed.
+
+    Then ONNX Runtime has tried to load the provider, and loading it again fails the same way.
+    """
+    library = Path(onnxruntime.__file__).parent / "capi" / _LIBRARIES[provider]
+    try:
+        ctypes.CDLL(str(library))
+    except OSError as error:
+        return f"{error}; install the CUDA, cuDNN and TensorRT that onnxruntime {onnxruntime.__version__} was built for"
+    return ""
+
+
+def _engine_cache(sha256: str, precision: Precision, gpu: Gpu) -> dict[str, Any]:
+    """The provider's own cache, in a directory for this graph, these versions and this GPU alone."""
+    home = default_directory()
+    if home is None:
+        return {}
+    parts = [sha256, precision, onnxruntime.__version__, onnxruntime.get_build_info(), _tensorrt_version(), str(gpu)]
+    place = home.with_name("tensorrt") / hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+    try:
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mark_used(place)
+        prune(place.parent, place)
+    except OSError as error:
+        raise EngineError(f"{place}: TensorRT's engines cannot be kept here: {error.strerror}") from error
+    return {
+        "trt_engine_cache_enable": True,
+        "trt_engine_cache_path": str(place),
+        "trt_timing_cache_enable": True,
+        "trt_timing_cache_path": str(place),
+    }
+
+
+def _tensorrt_version() -> str:
+    try:
+        return metadata.version("tensorrt")
+    except metadata.PackageNotFoundError:
+        return "of the system"

@@ -1,0 +1,97 @@
+"""On how many threads each graph runs on this machine, as `edgefuse bench --tune` measured it: the file plan.json."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edgefuse.runtime.engines.graph_cache import this_cpu
+from edgefuse.runtime.errors import EngineError
+from edgefuse.runtime.manifest import Sha256
+
+SCHEMA_VERSION: Final = 1
+_FILE = Path("edgefuse", "plan.json")
+
+
+class Threads(BaseModel):
+    """How ONNX Runtime runs one graph on the CPU.
+
+    By default on the caller's thread alone: the senses run side by side in threads of their own, and the robot's other
+    processes keep their cores.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    intra_op: int = Field(1, ge=1, description="threads that share one operator's work")
+    spinning: bool = Field(False, description="whether they wait for work busily: sooner there, and a core is taken")
+
+
+class Plan(BaseModel):
+    """The whole of plan.json: by machine (see `this_machine`), then by the graph's checksum."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    machines: dict[str, dict[Sha256, Threads]] = {}
+
+
+def this_machine() -> str:
+    """16 hexadecimal digits that change with the processor and with the number of cores that may be used."""
+    said = f"{this_cpu()}\n{len(os.sched_getaffinity(0))}"
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def plan_file() -> Path | None:
+    """Where the plan is, by the XDG base directory specification; None for a user who has no home."""
+    chosen = Path(os.environ.get("XDG_CONFIG_HOME", ""))
+    try:
+        return (chosen if chosen.is_absolute() else Path.home() / ".config") / _FILE
+    except RuntimeError:
+        return None
+
+
+def planned_threads(graph_sha256: str) -> Threads:
+    """As planned for this graph on this machine, else the default; raises EngineError for a plan that is damaged."""
+    path = plan_file()
+    if path is None or not path.is_file():
+        return Threads()
+    return _read(path).machines.get(this_machine(), {}).get(graph_sha256, Threads())
+
+
+def write_plan(threads: Mapping[str, Threads]) -> Path:
+    """Plan these graphs, by checksum, on this machine from now on; what is planned for others stays.
+
+    Raises EngineError where the plan that is there is damaged, or none can be written.
+    """
+    path = plan_file()
+    if path is None:
+        raise EngineError("there is nowhere to keep a plan: set XDG_CONFIG_HOME")
+    machines = _read(path).machines if path.is_file() else {}
+    machine = machines.get(this_machine(), {}) | dict(threads)
+    text = Plan(machines=machines | {this_machine(): machine}).model_dump_json(indent=2)
+    beside = path.with_name(f".{path.name}.writing")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(text + "\n", encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        raise EngineError(f"{path} cannot be written: {error.strerror}") from error
+    return path
+
+
+def _read(path: Path) -> Plan:
+    try:
+        return Plan.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise EngineError(f"{path} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "content"
+        raise EngineError(
+            f"{path}: {where}: {first['msg']}; delete it, or measure again with `edgefuse bench --tune`"
+        ) from error
