@@ -202,7 +202,7 @@ class Perceiver:
             trigger = self._schedule.trigger(self._tokens)
             if trigger is None:
                 return None
-            aligned = self._tokens.align(trigger.stamp_ns, self._needed)
+            aligned = self._tokens.align(self._tokens.sensed_ns(trigger), self._needed)
             if aligned is None:
                 return None
             fused = self._fusion.fuse(aligned)

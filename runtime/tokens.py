@@ -67,6 +67,10 @@ class TokenStore:
         held = self._held[sense]
         return held[-1] if held else None
 
+    def sensed_ns(self, tokens: Tokens) -> int:
+        """When they were sensed, without what their sense's stamps are late by."""
+        return tokens.stamp_ns - self._offsets_ns[tokens.modality]
+
     def align(self, stamp_ns: int, needed: Collection[str] = ()) -> dict[str, Aligned] | None:
         """What each sense has to say of `stamp_ns`, for those that sensed anything before it. All news is used up.
 

@@ -15,7 +15,7 @@ README = (Path(__file__).parent.parent / "README.md").read_text()
 EDGEFUSE = str(Path(sys.executable).with_name("edgefuse"))
 SHELL = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
 COMMANDS = [shlex.split(line, comments=True) for line in SHELL if line.startswith("edgefuse ")]
-TOO_LONG = {"train", "export", "verify", "bench", "--camera"}  # or without the devices that are needed
+TOO_LONG = {"train", "export", "verify", "bench", "confidence", "--camera"}  # or without the devices that are needed
 
 
 def too_long() -> list:

@@ -106,6 +106,20 @@ def test_a_stale_sense_is_masked_and_the_percept_says_so(perceiver):
     assert alone.scores == pytest.approx(fresh.step().scores, abs=1e-5), "old sound must not leak in"
 
 
+@pytest.mark.parametrize(
+    ("late", "age_ms"), [({}, 30), ({"audio": 20}, 50), ({"image": 20}, 10), ({"image": 40}, None)]
+)
+def test_a_sense_whose_stamps_are_late_is_matched_as_if_they_were_not(late, age_ms):
+    perceiver = Perceiver.open(DEFAULT_BUNDLE, offsets_ms=late)
+    stamp_ns = now_ns()
+    hear(perceiver, until_ns=stamp_ns - 30 * MS)
+    perceiver.encode("audio")
+    perceiver.push(Frame(stamp_ns, picture()))
+    percept = perceiver.step()
+    assert percept.senses["image"].age_ms == 0
+    assert percept.senses["audio"].age_ms == age_ms
+
+
 def test_colour_order_does_not_matter_if_it_is_said(perceiver):
     image, stamp_ns = picture(), now_ns(before_ms=100)
     perceiver.push(Frame(stamp_ns, image, "rgb8"))
