@@ -61,7 +61,7 @@ def measure_ranges(
     constant: Mapping[str, np.ndarray],
 ) -> Ranges:
     """The ranges of float32 `tensors` of `model`, on `arrays` (samples, ...) with `constant` beside every batch."""
-    collector = HistogramCollector("entropy", False, BINS, LEVELS, PERCENTILE, "same")
+    collector = empty_histograms()
     with TemporaryDirectory(prefix="edgefuse-") as directory:
         path = Path(directory) / "shown.onnx"
         onnx.save(_showing(model, tensors), path)
@@ -71,6 +71,11 @@ def measure_ranges(
         for values in _values(session, tensors, reader):
             collector.collect_value(values)
     return Ranges(collector, len(rows))
+
+
+def empty_histograms() -> HistogramCollector:
+    """Counts values into BINS bins a tensor, and more where later batches go beyond the first."""
+    return HistogramCollector("entropy", False, BINS, LEVELS, PERCENTILE, "same")
 
 
 def measure_peaks(

@@ -33,7 +33,8 @@ from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 from onnxruntime.quantization.quant_utils import load_model_with_shape_infer
 
 from edgefuse.calibration.quantization import check_samples
-from edgefuse.calibration.ranges import Limits, Ranges, measure_ranges
+from edgefuse.calibration.range_cache import ranges_once
+from edgefuse.calibration.ranges import Limits, Ranges
 from edgefuse.export.errors import ExportError
 from edgefuse.export.feeds import Feed
 from edgefuse.export.precision.embedding_tables import tables_to_int8
@@ -49,7 +50,7 @@ LINEAR = "MatMul"
 
 
 def ranges_of(model: onnx.ModelProto, feed: Feed, fixed: Collection[str]) -> Ranges:
-    """What int8 has to hold in `model`, measured on the samples of `feed`.
+    """What int8 has to hold in `model`, measured on the samples of `feed`, once for the same ones.
 
     Raises CalibrationError where they do not fit the graph, ExportError where nothing in it can be quantized.
     """
@@ -60,7 +61,7 @@ def ranges_of(model: onnx.ModelProto, feed: Feed, fixed: Collection[str]) -> Ran
     weights = {tensor.name for tensor in model.graph.initializer}
     touched = [name for node in model.graph.node if node.name in nodes for name in (*node.input, *node.output)]
     tensors = [name for name in dict.fromkeys(touched) if name and name not in weights]
-    return measure_ranges(model, tensors, feed.arrays, feed.constant)
+    return ranges_once(model, tensors, feed.arrays, feed.constant)
 
 
 def int8_from_float(

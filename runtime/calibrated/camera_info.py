@@ -111,7 +111,7 @@ class CameraInfo(Measurement):
 
 def read_camera_info(path: str | Path) -> CameraInfo:
     """Read ROS's YAML from a path or a file:// URL; raises CalibrationError in one line."""
-    file = _local_path(str(path))
+    file = local_path(path)
     try:
         content = yaml.safe_load(read_text(file))
     except yaml.YAMLError as error:
@@ -128,10 +128,11 @@ def write_camera_info(path: Path, info: CameraInfo) -> None:
     write_whole(path, _HEADING + text)
 
 
-def _local_path(url: str) -> Path:
-    if not url.startswith("file:"):
+def local_path(url: str | Path) -> Path:
+    """The file of a path or a file:// URL."""
+    if not str(url).startswith("file:"):
         return Path(url)
-    return Path(unquote(urlparse(url).path))
+    return Path(unquote(urlparse(str(url)).path))
 
 
 def _first_line(error: yaml.YAMLError) -> str:

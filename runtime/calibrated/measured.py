@@ -28,17 +28,17 @@ class Measured(Measurement):
 M = TypeVar("M", bound=Measurement)
 
 
-def validated(model: type[M], values: Any, path: Path, remedy: str) -> M:
-    """The file's content as its model; raises CalibrationError that names the file, the field and the `remedy`."""
+def validated(model: type[M], values: Any, path: Path | str, remedy: str) -> M:
+    """The content of a file, or of what `path` names, as its model; raises CalibrationError: where, what, `remedy`."""
     if not isinstance(values, dict):
         raise CalibrationError(f"{path} is no calibration file: it holds no named values; {remedy}")
     try:
         return model.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        got = "" if first["type"] == "missing" else f", got {repr(first['input'])[:60]}"
-        raise CalibrationError(f"{path}: {field}: {first['msg']}{got}; {remedy}") from error
+        place = ": ".join(filter(None, (str(path), ".".join(str(part) for part in first["loc"]))))
+        got = "" if first["type"] in ("missing", "value_error") else f", got {repr(first['input'])[:60]}"
+        raise CalibrationError(f"{place}: {first['msg'].removeprefix('Value error, ')}{got}; {remedy}") from error
 
 
 def read_text(path: Path) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edgefuse.runtime import DEFAULT_CLIP
-from edgefuse.runtime.calibrated.camera_info import CameraInfo, Matrix, write_camera_info
+from edgefuse.runtime.calibrated.camera_info import CameraInfo, Matrix, read_camera_info, write_camera_info
 
 
 @pytest.fixture
@@ -47,6 +47,73 @@ def test_camera_info_goes_with_every_image(ros, lens):
     assert info.header.frame_id == "camera"
     stamps = {(one.header.stamp.sec, one.header.stamp.nanosec) for one in infos}
     assert len(stamps & {(one.header.stamp.sec, one.header.stamp.nanosec) for one in images}) > 3
+
+
+def test_a_calibration_that_is_set_is_kept_and_published(ros, tmp_path):
+    from sensor_msgs.msg import CameraInfo as CameraInfoMessage
+
+    file = tmp_path / "new.yaml"
+    infos = ros.hear(CameraInfoMessage, "camera_info")
+    _start_camera(ros, camera_info_url=file.as_uri())
+    assert "not there yet" in ros.log("camera")
+    assert not infos
+    answer = _set_camera_info(ros)
+    assert answer.success, answer.status_message
+    ros.until(lambda: infos, "camera_info from the next image on")
+    assert (infos[0].k[0], list(infos[0].d)) == (310.0, [-0.1, 0.02, 0, 0, 0])
+    kept = read_camera_info(file)
+    assert (kept.size, kept.camera_name) == ((320, 240), "camera")
+    assert kept.camera_matrix.array.ravel().tolist() == list(infos[0].k)
+    assert kept.projection_matrix.array.ravel().tolist() == list(infos[0].p)
+
+
+def test_a_calibration_of_no_use_is_refused_and_the_old_one_stays(ros, lens):
+    before = lens.read_bytes()
+    _start_camera(ros, camera_info_url=lens)
+    wrong = {
+        "calibrated at 640 x 480 but gives 320 x 240": {"width": 640, "height": 480},
+        "distortion_model": {"distortion_model": "thin_prism"},
+        "finite number": {"k": [float("nan"), 0.0, 160.0, 0.0, 310.0, 120.0, 0.0, 0.0, 1.0]},
+        "has 3 coefficients, expected 5; calibrate": {"d": [0.1, 0.0, 0.0]},
+    }
+    for reason, fields in wrong.items():
+        answer = _set_camera_info(ros, **fields)
+        assert not answer.success
+        assert reason in answer.status_message
+        assert "\n" not in answer.status_message
+    assert lens.read_bytes() == before
+
+
+@pytest.mark.parametrize(("folder", "reason"), [(None, "camera_info_url"), ("nowhere", "cannot be written")])
+def test_a_calibration_that_cannot_be_kept_is_refused(ros, tmp_path, folder, reason):
+    _start_camera(ros, **({"camera_info_url": tmp_path / folder / "new.yaml"} if folder else {}))
+    answer = _set_camera_info(ros)
+    assert not answer.success
+    assert reason in answer.status_message
+
+
+def _start_camera(ros, **parameters):
+    """A camera node that has given an image."""
+    from sensor_msgs.msg import Image
+
+    from edgefuse_ros import profiles
+
+    images = []
+    ros.node.create_subscription(Image, "image", images.append, profiles.IMAGE)
+    ros.start("camera_node", clip=DEFAULT_CLIP, **parameters)
+    ros.until(lambda: images, "an image")
+
+
+def _set_camera_info(ros, **fields):
+    """The answer to a calibration for the default clip's frames, but for some fields."""
+    from sensor_msgs.msg import CameraInfo as CameraInfoMessage
+    from sensor_msgs.srv import SetCameraInfo
+
+    k = [310.0, 0.0, 160.0, 0.0, 310.0, 120.0, 0.0, 0.0, 1.0]
+    p = [310.0, 0.0, 160.0, 0.0, 0.0, 310.0, 120.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+    whole = {"width": 320, "height": 240, "distortion_model": "plumb_bob", "d": [-0.1, 0.02, 0.0, 0.0, 0.0]}
+    info = CameraInfoMessage(**whole | {"k": k, "r": np.eye(3).ravel().tolist(), "p": p} | fields)
+    return ros.call(SetCameraInfo, "set_camera_info", SetCameraInfo.Request(camera_info=info))
 
 
 def test_perception_sees_straightened_frames(ros, lens):

@@ -39,7 +39,7 @@ def test_nothing_is_kept_of_past_percepts():
 
     tracemalloc.start()
     try:
-        settled = traced_after(200)
+        settled = traced_after(1000)
         grown = traced_after(600) - settled
     finally:
         tracemalloc.stop()

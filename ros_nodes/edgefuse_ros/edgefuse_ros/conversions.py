@@ -19,6 +19,7 @@ from sensor_msgs.msg import Image
 
 from edgefuse.runtime import AudioChunk, Frame, Percept, SampleError, Sense, Signal, Trace
 from edgefuse.runtime.calibrated.camera_info import CameraInfo
+from edgefuse.runtime.calibrated.measured import validated
 from edgefuse.runtime.samples import NS_PER_S
 from edgefuse_msgs.msg import AudioChunk as AudioChunkMessage
 from edgefuse_msgs.msg import Percept as PerceptMessage
@@ -61,6 +62,24 @@ def camera_info_from_camera_info(info: CameraInfo, image: Image) -> CameraInfoMe
         r=info.rectification_matrix.data,
         p=info.projection_matrix.data,
     )
+
+
+def camera_info_from_message(message: CameraInfoMessage, camera_name: str) -> CameraInfo:
+    """What a sensor_msgs/CameraInfo says of the lens; binning and roi have no place in ROS's file.
+
+    Raises CalibrationError for another distortion model, a number that is not finite, or a camera without focal length.
+    """
+    values = {
+        "image_width": message.width,
+        "image_height": message.height,
+        "camera_name": camera_name,
+        "camera_matrix": _matrix(3, message.k),
+        "distortion_model": message.distortion_model,
+        "distortion_coefficients": _matrix(1, message.d),
+        "rectification_matrix": _matrix(3, message.r),
+        "projection_matrix": _matrix(3, message.p),
+    }
+    return validated(CameraInfo, values, "camera_info", "calibrate the camera again")
 
 
 def audio_chunk_from_chunk(chunk: AudioChunk, ros_ns: int, gap: int, frame_id: str) -> AudioChunkMessage:
@@ -138,6 +157,10 @@ def _bytes(content: np.ndarray) -> array.array[int]:
     data = array.array("B")
     data.frombytes(np.ascontiguousarray(content).data.cast("B"))
     return data
+
+
+def _matrix(rows: int, values: Sequence[float]) -> dict[str, Any]:
+    return {"rows": rows, "cols": len(values) // rows, "data": [float(value) for value in values]}
 
 
 def _field(message: Any, path: str) -> Any:

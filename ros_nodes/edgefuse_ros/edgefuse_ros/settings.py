@@ -109,7 +109,9 @@ class CameraSettings(ClipSettings):
 class CameraNodeSettings(CameraSettings):
     """A camera whose frames are published."""
 
-    camera_info_url: str = Field("", description="file of the lens (path or file://), published; empty: nothing is")
+    camera_info_url: str = Field(
+        "", description="file of the lens (path or file://), published; set_camera_info writes it; empty: neither"
+    )
 
 
 class MicrophoneSettings(ClipSettings):

@@ -1,0 +1,148 @@
+"""Measured ranges, kept on disk by what they were measured on, so that a second export need not measure again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Collection, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnx
+import onnxruntime
+
+from edgefuse.calibration import ranges
+from edgefuse.calibration.ranges import Ranges, empty_histograms, measure_ranges
+from edgefuse.runtime.engines.graph_cache import default_directory, mark_used, this_cpu
+
+MAX_ENTRIES: Final = 64
+
+_LAYOUT = 1
+_UNFINISHED = ".new-"
+_ABANDONED_S = 3600.0
+_log = logging.getLogger(__name__)
+
+
+def ranges_once(
+    model: onnx.ModelProto,
+    tensors: Collection[str],
+    arrays: Mapping[str, np.ndarray],
+    constant: Mapping[str, np.ndarray],
+) -> Ranges:
+    """What `measure_ranges` says, measured once: from `edgefuse/ranges` in the user's cache directory if it is there.
+
+    The MAX_ENTRIES files used last are kept. A file that is damaged or another's is replaced; where files cannot be
+    written, that is logged once and the ranges are measured every time.
+    """
+    graphs = default_directory()
+    if graphs is None:
+        return measure_ranges(model, tensors, arrays, constant)
+    key = range_key(model, tensors, arrays, constant)
+    path = graphs.with_name("ranges") / f"{key}.npz"
+    kept = _read(path, key, tensors)
+    if kept is not None:
+        mark_used(path)
+        return kept
+    measured = measure_ranges(model, tensors, arrays, constant)
+    try:
+        _write(path, key, measured)
+        _prune(path)
+    except OSError as error:
+        _complain(path.parent, error.strerror or type(error).__name__)
+    return measured
+
+
+def range_key(
+    model: onnx.ModelProto,
+    tensors: Collection[str],
+    arrays: Mapping[str, np.ndarray],
+    constant: Mapping[str, np.ndarray],
+) -> str:
+    """The name of everything that decides the ranges: graph, samples, and what they are computed and counted with."""
+    parts = [
+        _LAYOUT,
+        hashlib.sha256(model.SerializeToString(deterministic=True)).hexdigest(),
+        list(tensors),
+        _contents(arrays),
+        _contents(constant),
+        [ranges.BINS, ranges.MOST_VALUES, ranges.FEWEST_SAMPLES, ranges.MOST_BATCH_VALUES],
+        [np.__version__, onnxruntime.__version__, onnxruntime.get_build_info(), this_cpu()],
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def _contents(arrays: Mapping[str, np.ndarray]) -> list[tuple[str, str, tuple[int, ...], str]]:
+    return [
+        (name, array.dtype.str, array.shape, hashlib.sha256(np.ascontiguousarray(array).data).hexdigest())
+        for name, array in sorted(arrays.items())
+    ]
+
+
+def _read(path: Path, key: str, tensors: Collection[str]) -> Ranges | None:
+    """What the file holds; None if it is not there, damaged, or not of these tensors."""
+    try:
+        if not path.is_file():
+            return None
+        with np.load(path, allow_pickle=False) as file:
+            if file.zip.testzip():  # numpy may stop reading before a checksum is compared
+                raise ValueError("its checksums are wrong")
+            histograms = empty_histograms()
+            for place, name in enumerate(file["tensors"].tolist()):
+                counts, edges, extremes = (file[f"{part}{place}"] for part in ("counts", "edges", "extremes"))
+                _check(counts, edges, extremes)
+                histograms.histogram_dict[name] = (counts, edges, *extremes)
+            if file["key"].item() != key or set(histograms.histogram_dict) != set(tensors):
+                raise ValueError("it holds other ranges")
+            return Ranges(histograms, int(file["samples"]))
+    except Exception as error:  # zipfile, zlib and numpy answer damage with exceptions that share no base class
+        _log.info("%s is measured anew: %s", path, error)
+        return None
+
+
+def _check(counts: np.ndarray, edges: np.ndarray, extremes: np.ndarray) -> None:
+    """Raises ValueError unless the arrays are a histogram."""
+    if counts.ndim != 1 or edges.shape != (len(counts) + 1,) or extremes.shape != (3,):
+        raise ValueError("it holds no histograms")
+
+
+def _write(path: Path, key: str, measured: Ranges) -> None:
+    """Beside and renamed; an OSError leaves nothing behind."""
+    kept = measured.histograms.get_histogram_dict()
+    parts = {"key": np.array(key), "samples": np.array(measured.samples), "tensors": np.array(list(kept))}
+    for place, (counts, edges, *extremes) in enumerate(kept.values()):
+        parts |= {f"counts{place}": counts, f"edges{place}": edges, f"extremes{place}": np.array(extremes)}
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=_UNFINISHED, dir=path.parent)
+    beside = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **parts)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _prune(newest: Path) -> None:
+    """Remove the files used longest ago but `newest`, and what processes that died have left behind."""
+    now_s, directory = _used_s(newest), newest.parent
+    entries = sorted(directory.glob("*.npz"), key=lambda path: (path != newest, -_used_s(path)))
+    abandoned = [path for path in directory.glob(f"{_UNFINISHED}*") if now_s - _used_s(path) > _ABANDONED_S]
+    for path in (*entries[MAX_ENTRIES:], *abandoned):
+        path.unlink(missing_ok=True)
+
+
+def _used_s(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # removed by another process
+        return 0.0
+
+
+@cache
+def _complain(directory: Path, reason: str) -> None:
+    _log.warning("ranges are measured on every export, since %s cannot keep them: %s", directory, reason)
