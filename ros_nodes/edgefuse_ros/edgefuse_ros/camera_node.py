@@ -40,8 +40,8 @@ class CameraNode(DeviceNode[CameraNodeSettings]):
         if not isinstance(sample, Frame):
             return
         image = image_from_frame(sample, self.clock.ros_ns(), self.settings.frame_id)
-        self._images.publish(image)
         self._size = image.width, image.height
+        self._images.publish(image)
         info = self._info  # the service may set another meanwhile
         if info is not None:
             info.check_size(image.width, image.height)
