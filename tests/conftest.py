@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from edgefuse.runtime import EngineError
 from edgefuse.runtime.engines.gpu import Gpu, find_gpu
 
 sys.path.insert(0, str(Path(__file__).parent))
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell takes from what it starts with &
 
 
 @pytest.fixture(scope="session", autouse=True)
