@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from edgefuse.bench.result import Host
+from edgefuse.runtime.engines.processor import processor_name
 
 _GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 _PACKAGES = ("numpy", "onnxruntime", "onnxruntime-gpu", "opencv-python-headless", "torch", "openvino", "tensorrt")
@@ -18,7 +19,7 @@ def host(load_before: float) -> Host:
     """As it is now."""
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return Host(
-        cpu=processor(),
+        cpu=processor_name(),
         cores=len(os.sched_getaffinity(0)),
         memory_mb=pages // 1_000_000,
         governor=_first_line(_GOVERNOR),
@@ -41,16 +42,6 @@ def versions(packages: Sequence[str] = _PACKAGES) -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def processor() -> str:
-    """Its name as Linux knows it; else what Python does."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    named = [line.split(":", 1)[1].strip() for line in lines if line.lower().startswith(("model name", "hardware"))]
-    return named[0] if named else platform.processor() or platform.machine()
 
 
 def _first_line(path: Path) -> str | None:

@@ -6,9 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from edgefuse.bench.result import Figure, Result, Span
+from edgefuse.export.report.page import page_environment
 
 _WIDTH, _HEIGHT = 1000.0, 180.0
 _COARSE, _FINE = (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8)
@@ -41,13 +40,7 @@ class Scale:
 
 def page_from_result(result: Result) -> str:
     """The HTML, with every number in it; dark or light as the reader's system is."""
-    environment = Environment(
-        loader=PackageLoader("edgefuse.bench", "pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment("edgefuse.bench")
     environment.globals |= {"scale_of": scale_of, "density": density, "lanes": lanes}
     environment.filters |= {"ms": milliseconds}
     return environment.get_template("bench.html.j2").render(result=result, width=_WIDTH, height=_HEIGHT)

@@ -18,7 +18,9 @@ import onnxruntime
 
 from edgefuse.calibration import ranges
 from edgefuse.calibration.ranges import Ranges, empty_histograms, measure_ranges
-from edgefuse.runtime.engines.graph_cache import default_directory, mark_used, this_cpu
+from edgefuse.runtime.cache_folder import cache_folder
+from edgefuse.runtime.engines.graph_cache import mark_used
+from edgefuse.runtime.engines.processor import this_cpu
 
 MAX_ENTRIES: Final = 64
 
@@ -39,11 +41,11 @@ def ranges_once(
     The MAX_ENTRIES files used last are kept. A file that is damaged or another's is replaced; where files cannot be
     written, that is logged once and the ranges are measured every time.
     """
-    graphs = default_directory()
-    if graphs is None:
+    folder = cache_folder()
+    if folder is None:
         return measure_ranges(model, tensors, arrays, constant)
     key = range_key(model, tensors, arrays, constant)
-    path = graphs.with_name("ranges") / f"{key}.npz"
+    path = folder / "ranges" / f"{key}.npz"
     kept = _read(path, key, tensors)
     if kept is not None:
         mark_used(path)

@@ -32,7 +32,9 @@ from edgefuse.terminal import open_console, progress_bar
 _SHORT_SPIN = "20000"  # of torch's threads between two operators: longer starves others, none costs a third
 _INTERRUPTED = 130  # as a shell says of a program ended by Ctrl-C
 _EXTRAS = {
-    **dict.fromkeys(("torch", "onnx", "onnxscript", "safetensors", "sklearn", "tensorboard", "jinja2"), "export"),
+    **dict.fromkeys(
+        ("torch", "onnx", "onnxscript", "safetensors", "sklearn", "scipy", "tensorboard", "jinja2"), "export"
+    ),
     "openvino": "openvino",
     "matplotlib": "timeline",
     "rerun": "viz",

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 import cv2
 import numpy as np
 
-from edgefuse.export.parity import cosine_similarities
 from edgefuse.export.reference import Reference
 from edgefuse.export.spec_predictor import Arrays
 from edgefuse.export.tracing.graphs import GraphSource
 from edgefuse.runtime.bundle import Bundle
 from edgefuse.runtime.engines.engine import Engine
 from edgefuse.runtime.manifest import Golden, GoldenBound, TensorSpec
+from edgefuse.runtime.selftest import cosine_similarities
 
 GOLDEN_FILE = "golden.npz"
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from scipy.stats import rankdata
 
+from edgefuse.runtime.selftest import cosine_similarities
 from edgefuse.runtime.verification import AccuracyCheck, AlignmentCheck, GraphCheck, Precision
 
 END_TO_END = "end to end"
@@ -61,14 +62,6 @@ def graph_check(graph: str, output: str, precision: Precision, reference: np.nda
         cosine_bound=None if cosines is None else COSINE_BOUNDS[precision].get(output),
         difference_bound=difference_bound,
     )
-
-
-def cosine_similarities(reference: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """Per sample, over all its values: (samples, ...) twice -> float64 (samples,); 1 where both are zero."""
-    left, right = (array.reshape(len(array), -1).astype(np.float64) for array in (reference, found))
-    norms = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
-    alike_zero = ~left.any(axis=1) & ~right.any(axis=1)
-    return np.where(alike_zero, 1.0, (left * right).sum(axis=1) / np.maximum(norms, 1e-30))
 
 
 def accuracy_check(

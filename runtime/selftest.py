@@ -98,8 +98,7 @@ def _wrong(bound: GoldenBound, expected: np.ndarray, found: np.ndarray) -> str |
         return f"its shape is {list(found.shape)}, expected {list(expected.shape)}"
     if not np.isfinite(found).all():
         return "it holds NaN or infinity"
-    left, right = (array.reshape(len(array), -1).astype(np.float64) for array in (expected, found))
-    cosine, difference = _cosines(left, right).min(), np.abs(left - right).max()
+    cosine, difference = cosine_similarities(expected, found).min(), np.abs(expected.astype(np.float64) - found).max()
     if bound.cosine is not None and not cosine >= bound.cosine:
         return f"its cosine similarity with PyTorch's is {cosine:.4f}, expected {bound.cosine} or more"
     if bound.difference is not None and not difference <= bound.difference:
@@ -107,8 +106,9 @@ def _wrong(bound: GoldenBound, expected: np.ndarray, found: np.ndarray) -> str |
     return None
 
 
-def _cosines(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Of each pair of rows; 1 where both are zero."""
+def cosine_similarities(reference: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Per sample, over all its values: (samples, ...) twice -> float64 (samples,); 1 where both are zero."""
+    left, right = (array.reshape(len(array), -1).astype(np.float64) for array in (reference, found))
     norms = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
-    both_zero = ~left.any(axis=1) & ~right.any(axis=1)
-    return np.where(both_zero, 1.0, (left * right).sum(axis=1) / np.maximum(norms, 1e-30))
+    alike_zero = ~left.any(axis=1) & ~right.any(axis=1)
+    return np.where(alike_zero, 1.0, (left * right).sum(axis=1) / np.maximum(norms, 1e-30))

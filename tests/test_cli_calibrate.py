@@ -1,8 +1,6 @@
 """`edgefuse calibrate` as a user types it, and `edgefuse run` with what it measured."""
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 import yaml
+from command_line import edgefuse, refused
 
 sys.path.insert(0, str(Path(__file__).parent / "calibration"))
 
@@ -19,23 +18,9 @@ from rendering import LENSES, Scene, photograph
 
 from edgefuse.calibration.boards import Board
 
-EDGEFUSE = Path(sys.executable).with_name("edgefuse")
 BOARD = Board("charuco", 9, 6, 0.028, 0.021)
 LATE_S = 0.18
 FRAME_MS = 1e3 / 30  # the video counts a frame's stamp from its beginning, the truth from its end
-
-
-def edgefuse(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [str(EDGEFUSE), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=os.environ | {"COLUMNS": "200"})
-
-
-def refused(*arguments: object) -> str:
-    """The one line that bad input gets."""
-    result = edgefuse(*arguments)
-    assert result.returncode == 2, result.stderr
-    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
-    return result.stderr
 
 
 @pytest.fixture(scope="module")

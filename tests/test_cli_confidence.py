@@ -1,31 +1,15 @@
 """`edgefuse calibrate confidence` and `quantization` as a user types them, and what a run makes of the first."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import edgefuse, refused
 
 from edgefuse.runtime import DEFAULT_CLIP
 
 CHECKPOINT = Path(__file__).parent.parent / "fusion" / "tabletop.safetensors"
-EDGEFUSE = Path(sys.executable).with_name("edgefuse")
-
-
-def edgefuse(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [str(EDGEFUSE), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=os.environ | {"COLUMNS": "200"})
-
-
-def refused(*arguments: object) -> str:
-    """The one line that bad input gets."""
-    result = edgefuse(*arguments)
-    assert result.returncode == 2, result.stderr
-    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
-    return result.stderr
 
 
 def percepts(*arguments: object) -> list[dict]:

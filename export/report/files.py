@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +12,7 @@ from edgefuse.export.precision.candidates import Blame, Candidate
 from edgefuse.export.precision.choose import Choice, Wanted
 from edgefuse.export.precision.quantize import Scheme
 from edgefuse.export.report.page import page_from_report
+from edgefuse.runtime.engines.processor import processor_name
 from edgefuse.runtime.errors import BundleError
 from edgefuse.runtime.manifest import Provenance
 from edgefuse.runtime.verification import Strict, Verification
@@ -53,7 +53,7 @@ def export_report(
         name=name,
         wanted=wanted,
         scheme=scheme,
-        processor=f"{_processor()}, onnxruntime {version('onnxruntime')}, one thread",
+        processor=f"{processor_name()}, onnxruntime {version('onnxruntime')}, one thread",
         candidates=tuple(candidate for choice in choices.values() for candidate in choice.candidates),
         blamed=tuple(blame for choice in choices.values() for blame in choice.blamed),
         verified=verified,
@@ -73,13 +73,3 @@ def write_report(report: ExportReport, directory: Path) -> None:
     """Write report.json and export.html into `directory`."""
     (directory / REPORT_FILE).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
     (directory / PAGE_FILE).write_text(page_from_report(report), encoding="utf-8")
-
-
-def _processor() -> str:
-    """Its name as Linux knows it; else what Python does."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    named = [line.split(":", 1)[1].strip() for line in lines if line.lower().startswith(("model name", "hardware"))]
-    return named[0] if named else platform.processor() or platform.machine()

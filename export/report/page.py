@@ -18,17 +18,22 @@ SMALLEST_STRAIN, LARGEST_STRAIN = 1e-4, 10.0
 
 def page_from_report(report: ExportReport) -> str:
     """The HTML, with every number in it; dark or light as the reader's system is."""
-    environment = Environment(
-        loader=PackageLoader("edgefuse.export.report", "pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment("edgefuse.export.report")
     environment.filters |= {"size": size_in_words, "place": place_on_log_scale}
     environment.globals["strain_of"] = strain_of
     return environment.get_template("export.html.j2").render(
         report=report, bound_place=place_on_log_scale(1.0), totals=_totals(report)
+    )
+
+
+def page_environment(package: str) -> Environment:
+    """For the templates in `pages` of a package: what is put in is escaped, and what is missing is an error."""
+    return Environment(
+        loader=PackageLoader(package, "pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
 
 

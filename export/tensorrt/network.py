@@ -13,16 +13,8 @@ from edgefuse.export.errors import ExportError
 from edgefuse.export.tensorrt.package import Package
 from edgefuse.export.tensorrt.refusal import refusal
 from edgefuse.export.tensorrt.rewrite import bytes_cast_first
-from edgefuse.runtime.engines.tensorrt_package import ErrorLog, error_log
-from edgefuse.runtime.manifest import Dtype, TensorSpec
-
-_DTYPES: dict[str, Dtype] = {
-    "UINT8": "uint8",
-    "INT64": "int64",
-    "BOOL": "bool",
-    "HALF": "float16",
-    "FLOAT": "float32",
-}
+from edgefuse.runtime.engines.tensorrt_package import DTYPES, ErrorLog, error_log
+from edgefuse.runtime.manifest import TensorSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +74,8 @@ def _typed(trt: Any) -> int:
 
 def _tensor(tensor: Any) -> TensorSpec:
     dtype = tensor.dtype.name
-    if dtype not in _DTYPES:
+    if dtype not in DTYPES:
         raise ExportError(f"{tensor.name} is of type {dtype}, which no modality uses")
     named = (tensor.get_dimension_name(axis) or "varying" for axis in range(len(tensor.shape)))
     shape = tuple(name if size < 0 else int(size) for size, name in zip(tensor.shape, named, strict=True))
-    return TensorSpec(name=tensor.name, dtype=_DTYPES[dtype], shape=shape)
+    return TensorSpec(name=tensor.name, dtype=DTYPES[dtype], shape=shape)

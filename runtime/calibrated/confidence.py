@@ -17,7 +17,7 @@ from typing import Annotated, Final, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from edgefuse.runtime.calibrated.measured import Measured, Measurement, read_text, validated, write_whole
+from edgefuse.runtime.calibrated.measured import Measured, Measurement, read_json, write_whole
 from edgefuse.runtime.errors import CalibrationError
 from edgefuse.runtime.manifest import Manifest, Sha256
 
@@ -122,11 +122,7 @@ def network_sha256(manifest: Manifest) -> str:
 def read_confidence(path: str | Path, manifest: Manifest) -> Confidence:
     """Raises CalibrationError in one line for a file that is missing, damaged, or of another bundle."""
     file = Path(path)
-    try:
-        values = json.loads(read_text(file))
-    except json.JSONDecodeError as error:
-        raise CalibrationError(f"{file} is no JSON: {error}; {_REMEDY}") from error
-    confidence = validated(Confidence, values, file, _REMEDY)
+    confidence = read_json(Confidence, file, _REMEDY)
     if confidence.network_sha256 != network_sha256(manifest):
         raise CalibrationError(f"{file} is of another bundle ({confidence.bundle}), or of an older export; {_REMEDY}")
     return confidence

@@ -6,7 +6,6 @@ object watched for long is near its centre, so that it is no drift; dirt on a le
 
 from __future__ import annotations
 
-import json
 import math
 import threading
 from collections.abc import Collection, Mapping, Sequence
@@ -17,7 +16,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from edgefuse.runtime.bundle import Bundle
-from edgefuse.runtime.calibrated.measured import Measured, Measurement, read_text, validated, write_whole
+from edgefuse.runtime.calibrated.measured import Measured, Measurement, read_json, write_whole
 from edgefuse.runtime.errors import CalibrationError
 from edgefuse.runtime.evidence import Tokens
 
@@ -107,7 +106,7 @@ class Drift:
 
 
 class _Scale:
-    """`strangeness` of one encoding at a time, which is due for every frame: a tenth of the time."""
+    """Strangeness of one encoding: `nearest` of its `direction`, as is due for every frame, in a tenth of the time."""
 
     def __init__(self, usual: Centres) -> None:
         self._centres = np.array(usual.centres, np.float32)
@@ -136,11 +135,6 @@ def nearest(vectors: np.ndarray, centres: np.ndarray) -> np.ndarray:
     return np.asarray(np.sqrt(np.maximum(squared, 0)).min(axis=1))
 
 
-def strangeness(vectors: np.ndarray, centres: np.ndarray, distance: float, distance_sd: float) -> np.ndarray:
-    """How many standard deviations farther from the set's centres than the set itself, by vector (samples,)."""
-    return np.asarray((nearest(vectors, centres) - distance) / distance_sd)
-
-
 def open_drift(bundle: Bundle) -> Drift | None:
     """By the bundle's own set; None if it has none. Raises CalibrationError for a file that does not fit it."""
     if bundle.manifest.familiar is None:
@@ -152,11 +146,7 @@ def open_drift(bundle: Bundle) -> Drift | None:
 
 def read_familiar(path: Path) -> Familiar:
     """Raises CalibrationError in one line for a file that is missing or damaged."""
-    try:
-        values = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise CalibrationError(f"{path} is no JSON: {error}; {_REMEDY}") from error
-    return validated(Familiar, values, path, _REMEDY)
+    return read_json(Familiar, path, _REMEDY)
 
 
 def write_familiar(path: Path, familiar: Familiar) -> None:

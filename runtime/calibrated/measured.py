@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any, TypeVar
@@ -39,6 +40,15 @@ def validated(model: type[M], values: Any, path: Path | str, remedy: str) -> M:
         place = ": ".join(filter(None, (str(path), ".".join(str(part) for part in first["loc"]))))
         got = "" if first["type"] in ("missing", "value_error") else f", got {repr(first['input'])[:60]}"
         raise CalibrationError(f"{place}: {first['msg'].removeprefix('Value error, ')}{got}; {remedy}") from error
+
+
+def read_json(model: type[M], path: Path, remedy: str) -> M:
+    """A calibration in a JSON file; raises CalibrationError in one line for one that is missing, damaged or another."""
+    try:
+        values = json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise CalibrationError(f"{path} is no JSON: {error}; {remedy}") from error
+    return validated(model, values, path, remedy)
 
 
 def read_text(path: Path) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Final, Literal
 
 from pydantic import Field
 
-from edgefuse.runtime.calibrated.measured import Measured, Measurement, read_text, validated, write_whole
-from edgefuse.runtime.errors import CalibrationError
+from edgefuse.runtime.calibrated.measured import Measured, Measurement, read_json, write_whole
 from edgefuse.runtime.samples import NS_PER_S
 
 SCHEMA_VERSION: Final = 1
@@ -56,12 +54,7 @@ class Sync(Measurement):
 
 def read_sync(path: str | Path) -> Sync:
     """Raises CalibrationError in one line for a file that is missing, damaged or of another kind or schema."""
-    file = Path(path)
-    try:
-        values = json.loads(read_text(file))
-    except json.JSONDecodeError as error:
-        raise CalibrationError(f"{file} is no JSON: {error}; {_REMEDY}") from error
-    return validated(Sync, values, file, _REMEDY)
+    return read_json(Sync, Path(path), _REMEDY)
 
 
 def write_sync(path: Path, sync: Sync) -> None:

@@ -17,10 +17,11 @@ from typing import Any
 
 import onnxruntime
 
+from edgefuse.runtime.cache_folder import cache_folder
 from edgefuse.runtime.engines.engine import first_line
 from edgefuse.runtime.engines.engine_onnxruntime import OnnxRuntimeEngine, session_options
 from edgefuse.runtime.engines.gpu import Gpu, find_gpu
-from edgefuse.runtime.engines.graph_cache import default_directory, mark_used, prune
+from edgefuse.runtime.engines.graph_cache import mark_used, prune
 from edgefuse.runtime.errors import EngineError
 from edgefuse.runtime.verification import Precision
 
@@ -132,11 +133,11 @@ def _missing_library(provider: str) -> str:
 
 def _engine_cache(sha256: str, precision: Precision, gpu: Gpu) -> dict[str, Any]:
     """The provider's own cache, in a directory for this graph, these versions and this GPU alone."""
-    home = default_directory()
-    if home is None:
+    folder = cache_folder()
+    if folder is None:
         return {}
     parts = [sha256, precision, onnxruntime.__version__, onnxruntime.get_build_info(), _tensorrt_version(), str(gpu)]
-    place = home.with_name("tensorrt") / hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+    place = folder / "tensorrt" / hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         mark_used(place)

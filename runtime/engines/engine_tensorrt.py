@@ -14,22 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgefuse.runtime.engines.engine import first_line, mismatch
-from edgefuse.runtime.engines.tensorrt_package import error_log, load_package
+from edgefuse.runtime.engines.tensorrt_package import DTYPES, error_log, load_package
 from edgefuse.runtime.errors import EngineError
-from edgefuse.runtime.manifest import Dtype, EngineSpec, TensorSpec
+from edgefuse.runtime.manifest import EngineSpec, TensorSpec
 
 if TYPE_CHECKING:
     from edgefuse.runtime.engines.cuda import Buffer, Stream
 
 Shapes = dict[str, tuple[int, ...]]
 
-_DTYPES: dict[str, Dtype] = {
-    "UINT8": "uint8",
-    "INT64": "int64",
-    "BOOL": "bool",
-    "HALF": "float16",
-    "FLOAT": "float32",
-}
 _OF_TENSORRT = (RuntimeError, TypeError)  # what its bindings raise
 _log = logging.getLogger(__name__)
 
@@ -201,10 +194,10 @@ def _tensors(package: Any, engine: Any, mode: Any) -> tuple[TensorSpec, ...]:
 
 def _tensor(package: Any, engine: Any, name: str) -> TensorSpec:
     kind = engine.get_tensor_dtype(name).name
-    if kind not in _DTYPES or engine.get_tensor_location(name) != package.TensorLocation.DEVICE:
+    if kind not in DTYPES or engine.get_tensor_location(name) != package.TensorLocation.DEVICE:
         raise EngineError(f"{name} is a {kind} at {engine.get_tensor_location(name).name}, which no modality uses")
     shape = tuple(size if size >= 0 else f"{name}_{axis}" for axis, size in enumerate(engine.get_tensor_shape(name)))
-    return TensorSpec(name=name, dtype=_DTYPES[kind], shape=shape)
+    return TensorSpec(name=name, dtype=DTYPES[kind], shape=shape)
 
 
 def _context(package: Any, engine: Any) -> tuple[Any, bool]:

@@ -6,17 +6,17 @@ import hashlib
 import json
 import logging
 import os
-import platform
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Final, TypeAlias
 
 import onnxruntime
 
+from edgefuse.runtime.cache_folder import cache_folder
 from edgefuse.runtime.engines.engine import first_line
+from edgefuse.runtime.engines.processor import this_cpu
 
 MAX_ENTRIES: Final = 64
 MAX_BYTES: Final = 2 << 30
@@ -34,7 +34,6 @@ _SAVING = {
     "session.optimized_model_external_initializers_min_size_in_bytes": "1024",
     "session.save_external_prepacked_constant_initializers": "1",
 }
-_CPU_LINES = ("vendor_id", "model name", "flags", "CPU implementer", "CPU part", "Features")
 _log = logging.getLogger(__name__)
 _complained: set[Path] = set()
 
@@ -89,13 +88,9 @@ class GraphCache:
 
 
 def default_directory() -> Path | None:
-    """Where graphs are cached, by the XDG base directory specification; None for a user who has no home."""
-    chosen = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    try:
-        home = chosen if chosen.is_absolute() else Path.home() / ".cache"
-    except RuntimeError:
-        return None
-    return home / "edgefuse" / "graphs"
+    """Where graphs are cached; None for a user who has no home."""
+    folder = cache_folder()
+    return None if folder is None else folder / "graphs"
 
 
 def _session(path: Path, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
@@ -190,16 +185,6 @@ def _bytes(entry: Path) -> int:
 def _key(sha256: str, said: Mapping[str, str]) -> str:
     parts = [_LAYOUT, sha256, onnxruntime.__version__, onnxruntime.get_build_info(), this_cpu(), sorted(said.items())]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
-
-
-@cache
-def this_cpu() -> str:
-    """What decides which kernels and layouts ONNX Runtime chooses: the model and its features."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    return "\n".join([platform.machine(), *sorted({line for line in lines if line.startswith(_CPU_LINES)})])
 
 
 def _complain(directory: Path, reason: str) -> None:

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from edgefuse.runtime.engines.graph_cache import this_cpu
+from edgefuse.runtime.engines.processor import this_cpu
 from edgefuse.runtime.errors import EngineError
 from edgefuse.runtime.manifest import Sha256
 

@@ -9,10 +9,20 @@ from types import ModuleType
 from typing import Any, Final, Literal
 
 from edgefuse.runtime.errors import EngineError
+from edgefuse.runtime.manifest import Dtype
 
 EngineTarget = Literal["tensorrt", "tensorrt-rtx"]
 
 MODULES: Final[dict[EngineTarget, str]] = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx"}
+
+DTYPES: Final[dict[str, Dtype]] = {
+    "UINT8": "uint8",
+    "INT64": "int64",
+    "BOOL": "bool",
+    "HALF": "float16",
+    "FLOAT": "float32",
+}
+"""The manifest's names of TensorRT's types, those that a modality uses."""
 
 _KEPT = 8
 

@@ -10,13 +10,14 @@ import pytest
 from rich.console import Console
 
 from edgefuse.export.errors import ExportError
-from edgefuse.export.parity import accuracy_check, alignment_check, cosine_similarities, graph_check, rank_agreement
+from edgefuse.export.parity import accuracy_check, alignment_check, graph_check, rank_agreement
 from edgefuse.export.report.tables import verification_table
 from edgefuse.export.verify import verify_bundle
 from edgefuse.fusion.checkpoint import Checkpoint, save_checkpoint
 from edgefuse.runtime.bundle import sha256_of
 from edgefuse.runtime.errors import BundleError
 from edgefuse.runtime.manifest import Manifest, read_manifest
+from edgefuse.runtime.selftest import cosine_similarities
 
 
 def shown(verification: object) -> str:

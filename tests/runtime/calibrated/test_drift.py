@@ -14,8 +14,8 @@ from edgefuse.runtime.calibrated.drift import (
     Drift,
     Familiar,
     direction,
+    nearest,
     read_familiar,
-    strangeness,
     write_familiar,
 )
 from edgefuse.runtime.errors import CalibrationError
@@ -118,7 +118,7 @@ def test_one_encoding_at_a_time_is_as_strange_as_among_many(bundle: Path) -> Non
     (usual,) = read_familiar(bundle / "familiar.json").outputs
     tokens = np.random.default_rng(0).normal(0, 1, (3, 12, 128)).astype(np.float32)
     centres = np.array(usual.centres, np.float32)
-    together = strangeness(direction(tokens), centres, usual.distance, usual.distance_sd)
+    together = (nearest(direction(tokens), centres) - usual.distance) / usual.distance_sd
     drift = Drift(read_familiar(bundle / "familiar.json"))
     for one in range(3):
         for _ in range(2000):
