@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgefuse.calibration.familiar import familiar_from
-from edgefuse.runtime.calibrated.drift import direction, strangeness
+from edgefuse.runtime.calibrated.drift import direction, nearest
 
 
 def encodings(samples: int, seed: int, shift: float = 0.0) -> np.ndarray:
@@ -24,7 +24,7 @@ def mean_strangeness(tokens: np.ndarray) -> float:
     assert familiar is not None
     (usual,) = familiar.outputs
     centres = np.array(usual.centres, np.float32)
-    return float(strangeness(direction(tokens), centres, usual.distance, usual.distance_sd).mean())
+    return float(((nearest(direction(tokens), centres) - usual.distance) / usual.distance_sd).mean())
 
 
 def test_more_of_the_same_is_no_drift() -> None:
