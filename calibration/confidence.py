@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from edgefuse import __version__
-from edgefuse.runtime.calibrated.confidence import Confidence, SubsetConfidence, follow, network_sha256, temper
+from edgefuse.runtime.calibrated.confidence import Confidence, SubsetConfidence, network_sha256
 from edgefuse.runtime.calibrated.measured import Measured
 from edgefuse.runtime.errors import CalibrationError
 from edgefuse.runtime.manifest import Manifest
@@ -159,6 +159,18 @@ def fit_temperature(scores: np.ndarray, labels: np.ndarray) -> float:
         left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
         low, high = (low, right) if loss(left) < loss(right) else (left, high)
     return round(float(np.exp((low + high) / 2)), 4)
+
+
+def temper(scores: np.ndarray, temperature: float) -> np.ndarray:
+    """softmax(log scores / temperature) over the last axis, in the dtype of `scores`; the order stays."""
+    powers = (scores / scores.max(axis=-1, keepdims=True)) ** (1 / temperature)
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True), scores.dtype)
+
+
+def follow(curve: Curve, best_scores: np.ndarray) -> np.ndarray:
+    """How often percepts of these best scores are right."""
+    scores, shares = zip(*curve, strict=True)
+    return np.asarray(np.interp(best_scores, scores, shares))
 
 
 def fit_curve(best: np.ndarray, right: np.ndarray) -> Curve:

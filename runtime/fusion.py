@@ -22,16 +22,18 @@ _FRAME_SIDE = 224
 
 @dataclass(frozen=True, slots=True)
 class Fused:
-    """The fusion graph's outputs for one moment, without the batch; all float32, None where it has no such output.
+    """The fusion graph's outputs for one moment, without the batch; None where it has no such output.
 
-    scores (classes,) probabilities; sense_scores (modalities, classes) each sense's own; embedding (dim,) of length 1;
-    weights (modalities,) sum 1 over the senses that took part; agreement in 0..1.
+    scores by class, probabilities; sense_scores by modality and class, each sense's own; embedding float32 (dim,) of
+    length 1; weights by modality, sum 1 over the senses that took part, `fit`; agreement in 0..1.
     """
 
-    scores: np.ndarray
-    sense_scores: np.ndarray | None
+    fit: tuple[str, ...]
+
+    scores: list[float]
+    sense_scores: list[list[float]] | None
     embedding: np.ndarray | None
-    weights: np.ndarray | None
+    weights: list[float] | None
     agreement: float | None
 
 
@@ -59,14 +61,14 @@ class Fusion:
     def fuse(self, aligned: Mapping[str, Aligned]) -> Fused:
         """What the senses that fit say together. Raises EngineError."""
         inputs = self._absent.copy()
-        for one in aligned.values():
-            if one.fit:
-                self._replace_absent(inputs, one.tokens.arrays)
+        fit = tuple([name for name, one in aligned.items() if one.fit])
+        for name in fit:
+            self._replace_absent(inputs, aligned[name].tokens.arrays)
         if self._masks:
-            inputs[PRESENT] = self._mask(_fit(aligned))
+            inputs[PRESENT] = self._mask(fit)
         if self.prompts.embeddings is not None:
             inputs[PROMPTS] = self.prompts.embeddings
-        return _fused(self._engine.run(inputs))
+        return _fused(fit, self._engine.run(inputs))
 
     def _replace_absent(self, inputs: dict[str, np.ndarray], sensed: Mapping[str, np.ndarray]) -> None:
         """By what was sensed, as far as the network takes it; from then on the sense is absent in that shape."""
@@ -85,18 +87,15 @@ class Fusion:
         self, fused: Fused, stamp_ns: int, aligned: Mapping[str, Aligned], trace: Callable[[], Trace]
     ) -> Percept:
         """The percept that says it; `trace` is called last, since it takes the time of publishing."""
-        labels = self.prompts.labels
-        best = int(fused.scores.argmax())
-        fit = _fit(aligned)
+        labels, fit = self.prompts.labels, fused.fit
         judged = judge(fused.scores, self._measured_for(fit))
-        senses = {name: self._sense(fused, index, aligned.get(name)) for index, name in enumerate(self._names)}
         return Percept(
             stamp_ns=stamp_ns,
-            label=labels[best],
+            label=labels[fused.scores.index(max(fused.scores))],
             confidence=judged.confidence,
-            scores=dict(zip(labels, judged.scores.tolist(), strict=True)),
+            scores=dict(zip(labels, judged.scores, strict=True)),
             embedding=fused.embedding,
-            senses=senses,
+            senses={name: self._sense(fused, index, aligned.get(name)) for index, name in enumerate(self._names)},
             agreement=fused.agreement if len(fit) > 1 else None,
             certain=judged.certain and not self._is_strange(fit),
             trace=trace(),
@@ -115,26 +114,24 @@ class Fusion:
     def _sense(self, fused: Fused, index: int, aligned: Aligned | None) -> Sense:
         age_ms = None if aligned is None else aligned.age_ns / 1e6
         valid = aligned is not None and aligned.fit
-        weight = None if fused.weights is None else fused.weights.item(index) if valid else 0.0
+        weight = None if fused.weights is None else fused.weights[index] if valid else 0.0
         if fused.sense_scores is None or not valid:
             return Sense(valid, weight, age_ms, label=None, confidence=None)
         scores = fused.sense_scores[index]
-        best = int(scores.argmax())
-        return Sense(valid, weight, age_ms, self.prompts.labels[best], scores.item(best))
+        best = max(scores)
+        return Sense(valid, weight, age_ms, self.prompts.labels[scores.index(best)], best)
 
 
-def _fit(aligned: Mapping[str, Aligned]) -> tuple[str, ...]:
-    return tuple([name for name, one in aligned.items() if one.fit])
-
-
-def _fused(outputs: Mapping[str, np.ndarray]) -> Fused:
-    arrays = {name: array[0].astype(np.float32, copy=False) for name, array in outputs.items()}
+def _fused(fit: tuple[str, ...], outputs: Mapping[str, np.ndarray]) -> Fused:
+    values = {name: array.tolist()[0] for name, array in outputs.items() if name != "embedding"}
+    embedding = outputs.get("embedding")
     return Fused(
-        arrays["scores"],
-        arrays.get("sense_scores"),
-        arrays.get("embedding"),
-        arrays.get("weights"),
-        float(arrays["agreement"]) if "agreement" in arrays else None,
+        fit,
+        values["scores"],
+        values.get("sense_scores"),
+        None if embedding is None else embedding[0].astype(np.float32, copy=False),
+        values.get("weights"),
+        values.get("agreement"),
     )
 
 

@@ -48,10 +48,12 @@ class TokenStore:
     def put(self, tokens: Tokens) -> None:
         """Keep these as their sense's newest; counted as stale if they come too late to be fused with the others."""
         with self._lock:
+            sense = tokens.modality
             self._newest_ns = max(self._newest_ns, tokens.stamp_ns)
-            self._stale[tokens.modality] += self._newest_ns - tokens.stamp_ns > self._max_age_ns[tokens.modality]
-            self._held[tokens.modality].append(tokens)
-            self._news[tokens.modality] = tokens
+            if self._newest_ns - tokens.stamp_ns > self._max_age_ns[sense]:
+                self._stale[sense] += 1
+            self._held[sense].append(tokens)
+            self._news[sense] = tokens
 
     def news(self) -> dict[str, Tokens]:
         """The newest tokens that came since the last `align`, by sense."""

@@ -20,7 +20,9 @@ class Window:
     def __init__(self, modality: AudioModality | SignalModality) -> None:
         channels = () if modality.kind == "audio" else (modality.channels,)
         self._modality = modality
-        self._values = np.zeros((modality.window_samples, *channels), np.float32)
+        self._size = modality.window_samples
+        self._ring = np.zeros((2 * self._size, *channels), np.float32)
+        self._end = self._size
         self._next_index: int | None = None
         self._fresh = 0
         self._until_ns = 0
@@ -47,13 +49,14 @@ class Window:
         """A copy of the window, float32 (1, window_samples[, channels]), stamped at its last sample."""
         hops, self._fresh = divmod(self._fresh, self._modality.hop_samples)
         self.overtaken += hops - 1
-        return Evidence(self._modality.name, self._until_ns, self._received_ns, self._values[None].copy())
+        window = self._ring[None, self._end - self._size : self._end]
+        return Evidence(self._modality.name, self._until_ns, self._received_ns, window.copy())
 
     def _check(self, values: np.ndarray, rate_hz: float) -> None:
         if rate_hz != self._modality.rate_hz:
             raise SampleError(f"should be at {self._modality.rate_hz} Hz, but is at {rate_hz} Hz")
-        channels = self._values.shape[1:]
-        if values.dtype != np.float32 or values.ndim != self._values.ndim or values.shape[1:] != channels:
+        channels = self._ring.shape[1:]
+        if values.dtype != np.float32 or values.ndim != self._ring.ndim or values.shape[1:] != channels:
             raise SampleError(f"should be float32 {('samples', *channels)}, but is {values.dtype} {values.shape}")
         if not np.isfinite(values).all():
             raise SampleError("holds NaN or infinity", "not_finite")
@@ -62,12 +65,17 @@ class Window:
         missing = 0 if self._next_index is None else index - self._next_index
         if missing < 0:
             raise SampleError(f"begins at sample {index}, but {self._next_index} are here already", "out_of_order")
-        self.gap_samples += missing
-        self._append(np.zeros((min(missing, len(self._values)), *self._values.shape[1:]), np.float32))
+        if missing:
+            self.gap_samples += missing
+            self._append(np.zeros((min(missing, self._size), *self._ring.shape[1:]), np.float32))
 
     def _append(self, values: np.ndarray) -> None:
-        newest = values[-len(self._values) :]
-        kept = len(self._values) - len(newest)
-        self._values[:kept] = self._values[len(self._values) - kept :]
-        self._values[kept:] = newest
+        """After the window, which moves to the front of the ring only where there is no room left."""
+        newest = values[-self._size :]
+        if self._end + len(newest) > len(self._ring):
+            kept = self._size - len(newest)
+            self._ring[:kept] = self._ring[self._end - kept : self._end]
+            self._end = kept
+        self._ring[self._end : self._end + len(newest)] = newest
+        self._end += len(newest)
         self._fresh += len(values)

@@ -19,6 +19,7 @@ from edgefuse.runtime.samples import NS_PER_S, AudioChunk, Frame, Sample
 
 _CHUNK_S = 0.02
 _TIMER_SLACK_NS = 1000
+_LAST_PART_NS = 5_000_000
 _SHORTER_THAN_ITS_HEADER_SAYS = "(should be"  # libsndfile's log; it reads on without an error
 _SOUND_SUFFIXES = (".wav", ".flac")
 
@@ -57,7 +58,7 @@ class Clip:
         sources: list[Iterator[Sample]] = [self._frames(start_ns), self._chunks(start_ns)]
         for sample in heapq.merge(*sources, key=lambda sample: sample.until_ns):
             if self.live:
-                self._closed.wait(max(0, sample.until_ns - time.monotonic_ns()) / NS_PER_S)
+                self._sleep_until(sample.until_ns)
             if self._closed.is_set():
                 break
             yield sample
@@ -66,6 +67,13 @@ class Clip:
     def close(self) -> None:
         """See Stream."""
         self._closed.set()
+
+    def _sleep_until(self, due_ns: int) -> None:
+        """In two parts: a thread that reads the clock just when others want its processor falls asleep too late."""
+        for moment_ns in (due_ns - _LAST_PART_NS, due_ns):
+            left_ns = moment_ns - time.monotonic_ns()
+            if left_ns > 0:
+                self._closed.wait(left_ns / NS_PER_S)
 
     def _release(self) -> None:
         if self._capture is not None:

@@ -12,13 +12,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from edgefuse.calibration.confidence import calibration_error
+from edgefuse.calibration.confidence import calibration_error, follow, temper
 from edgefuse.export.bundle_predictor import BundlePredictor
 from edgefuse.export.calibrations import subset_scores
 from edgefuse.export.spec import Examples
 from edgefuse.fusion.tabletop import SNR_DB, test_set
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle
-from edgefuse.runtime.calibrated.confidence import SubsetConfidence, follow, read_confidence, temper
+from edgefuse.runtime.calibrated.confidence import SubsetConfidence, read_confidence
 
 
 def row(subset: SubsetConfidence, scores: np.ndarray, labels: np.ndarray) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgefuse.runtime.calibrated.confidence import temper
+from edgefuse.calibration.confidence import temper
 
 
 def honest(examples: int, classes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

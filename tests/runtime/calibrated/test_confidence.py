@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from calibrated import CURVE, TEMPERATURE, bundle_with, confidence
 
+from edgefuse.calibration.confidence import follow, temper
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle, Frame, Perceiver, Percept
-from edgefuse.runtime.calibrated.confidence import Confidence, follow, judge, read_confidence, temper, write_confidence
+from edgefuse.runtime.calibrated.confidence import Confidence, Judged, judge, read_confidence, write_confidence
 from edgefuse.runtime.errors import CalibrationError, EdgefuseError
 
 MANIFEST = Bundle.open(DEFAULT_BUNDLE).manifest
@@ -69,12 +70,17 @@ def test_a_bundle_brings_its_own_and_a_file_takes_its_place(tmp_path: Path) -> N
 
 
 def test_scores_of_one_and_zero_are_tempered_without_trouble() -> None:
-    scores = np.array([1.0, 0.0, 0.0], np.float32)
-    judged = judge(scores, confidence("image").of(["image"]))
-    assert np.isfinite(judged.scores).all()
-    assert judged.scores.dtype == np.float32
-    assert temper(scores, 0.05).tolist() == [1, 0, 0]
-    assert follow(CURVE, np.array([0.25, 0.75])).tolist() == [0.125, 0.625]
+    judged = judge([1.0, 0.0, 0.0], confidence("image").of(["image"]))
+    assert judged == Judged([1.0, 0.0, 0.0], 1.0, True)
+
+
+@pytest.mark.parametrize("best", [0.0, 0.25, 0.5, 0.61, 0.75, 1.0])
+def test_a_percept_is_judged_as_the_examples_were_that_the_calibration_is_of(best: float) -> None:
+    scores = np.array([best, *(1 - best) * np.array([0.45, 0.35, 0.2])])
+    judged = judge(scores.tolist(), confidence("image").of(["image"]))
+    expected = temper(scores, TEMPERATURE)
+    assert judged.scores == pytest.approx(expected.tolist())
+    assert judged.confidence == pytest.approx(follow(CURVE, expected.max()))
 
 
 def test_the_order_of_senses_does_not_matter() -> None:

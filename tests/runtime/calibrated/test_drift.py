@@ -23,6 +23,9 @@ from edgefuse.runtime.evidence import Evidence, Tokens
 from edgefuse.runtime.sinks.console import summary
 from edgefuse.runtime.sinks.statistics import RunStatistics
 
+PERIOD_NS = 200_000_000
+"""Each encoding is looked at."""
+
 
 def frames(count: int, seed: int) -> np.ndarray:
     """Of tables under a steady light, a thing of some colour on each."""
@@ -45,10 +48,10 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def watched(bundle: Path, images: np.ndarray) -> tuple[Perceiver, list[Percept]]:
-    perceiver = Perceiver(Bundle.open(bundle), now_ns=lambda: 10**12)
+    perceiver = Perceiver(Bundle.open(bundle), now_ns=lambda: 10**15)
     percepts = []
     for number, image in enumerate(images):
-        perceiver.push(Frame(number * 10**7, image))
+        perceiver.push(Frame(number * PERIOD_NS, image))
         percepts.append(perceiver.step())
     return perceiver, [percept for percept in percepts if percept is not None]
 
@@ -80,6 +83,17 @@ def test_a_drift_that_is_over_is_forgotten(bundle: Path) -> None:
 
 def test_a_few_frames_say_nothing_yet(bundle: Path) -> None:
     assert watched(bundle, frames(19, seed=2) // 12)[0].drift() == {}
+
+
+def test_of_a_fast_camera_five_frames_a_second_are_looked_at(bundle: Path) -> None:
+    all_frames, looked_at = (Drift(read_familiar(bundle / "familiar.json")) for _ in range(2))
+    for stamp_ns in range(0, 6 * 10**9, 10**7):
+        array = np.ones((1, 12, 128), np.float32) * (-1 if stamp_ns % PERIOD_NS else 1)
+        tokens = Tokens(Evidence("image", stamp_ns, 0, array), {"image_tokens": array}, 0, 0)
+        all_frames.note(tokens)
+        if stamp_ns % PERIOD_NS == 0:
+            looked_at.note(tokens)
+    assert all_frames.drift() == looked_at.drift() != {}
 
 
 def test_a_bundle_that_does_not_know_says_nothing(tmp_path: Path) -> None:
@@ -121,6 +135,7 @@ def test_one_encoding_at_a_time_is_as_strange_as_among_many(bundle: Path) -> Non
     together = (nearest(direction(tokens), centres) - usual.distance) / usual.distance_sd
     drift = Drift(read_familiar(bundle / "familiar.json"))
     for one in range(3):
-        for _ in range(2000):
-            drift.note(Tokens(Evidence("image", 0, 0, tokens), {"image_tokens": tokens[one : one + 1]}, 0, 0))
+        for stamp_ns in range(0, 2000 * PERIOD_NS, PERIOD_NS):
+            evidence = Evidence("image", one * 2000 * PERIOD_NS + stamp_ns, 0, tokens)
+            drift.note(Tokens(evidence, {"image_tokens": tokens[one : one + 1]}, 0, 0))
         assert drift.drift()["image"] == pytest.approx(together[one], rel=1e-3)
