@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edgefuse.fusion.encoders import Encoded
-from edgefuse.fusion.transformer import AttentionPooling
+from edgefuse.fusion.transformer import AttentionPooling, unit
 
 
 class Alignment(nn.Module):
@@ -28,7 +28,7 @@ class Alignment(nn.Module):
     def forward(self, states: Tensor) -> Encoded:
         states = self.norm(states)
         pooled, _ = self.pooling(states)
-        embedding = functional.normalize(self.embedding(pooled.flatten(1)), dim=-1)
+        embedding = unit(self.embedding(pooled.flatten(1)))
         return Encoded(self.tokens(self.means @ states), embedding)
 
 

@@ -12,7 +12,6 @@ fuse, and the result is that sense's own posterior.
 """
 
 import math
-from itertools import combinations
 from typing import NamedTuple
 
 import torch
@@ -20,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edgefuse.fusion.config import NetworkConfig
-from edgefuse.fusion.transformer import MASKED, TransformerBlock
+from edgefuse.fusion.transformer import MASKED, TransformerBlock, unit
 
 MEANINGS = 64
 """Size of the learned vocabulary in which two senses are compared for agreement."""
@@ -54,14 +53,25 @@ class AttentionFusion(nn.Module):
     """`forward(tokens, embeddings, present, prompts)` -> `FusionOutput`.
 
     tokens: one (batch, n_m, dim) per modality; embeddings: one (batch, dim) per modality; present: bool (batch,
-    modalities); prompts: (classes, dim), length 1 each. What an absent sense's tensors hold (anything finite) has no
-    influence. At least one sense should be present; with none, scores are uniform but for the correction.
+    modalities); prompts: (classes, dim), length 1 each. What an absent sense's tensors hold (anything below 1e15) has
+    no influence. At least one sense should be present; with none, scores are uniform but for the correction.
+
+    The heads take vectors in rows, (batch x modalities, dim), and not (batch, modalities, dim): as layers over single
+    vectors they stay in float where layers over tokens turn int8.
     """
+
+    firsts: Tensor
+    seconds: Tensor
+    beside_fused: Tensor
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.senses = len(config.modalities)
-        pairs = self.senses * (self.senses - 1) // 2
+        firsts, seconds = torch.combinations(torch.arange(self.senses)).T
+        self.register_buffer("firsts", firsts.contiguous(), persistent=False)
+        self.register_buffer("seconds", seconds.contiguous(), persistent=False)
+        beside_fused = torch.tensor([[1 + sense, 0] for sense in range(self.senses)])
+        self.register_buffer("beside_fused", beside_fused.flatten(), persistent=False)
         self.log_scale = nn.Parameter(torch.full((self.senses,), math.log(10.0)))
         self.kind = nn.Parameter(torch.randn(self.senses, config.dim) * 0.02)
         self.query = nn.Parameter(torch.randn(1, 1, config.dim) * 0.02)
@@ -74,79 +84,77 @@ class AttentionFusion(nn.Module):
         self.gain = zero_linear(config.dim, 1)
         self.correction = zero_linear(config.dim, config.dim)
         self.meanings = nn.Linear(config.dim, MEANINGS)
-        features = config.dim + pairs * (config.dim + 3)
+        features = config.dim + len(firsts) * (config.dim + 3)
         self.agreement = nn.Sequential(nn.Linear(features, half), nn.GELU(), nn.Linear(half, 1))
 
     def forward(self, tokens: list[Tensor], embeddings: list[Tensor], present: Tensor, prompts: Tensor) -> FusionOutput:
         raw = self.logits(tokens, embeddings, present, prompts)
-        several = present.sum(dim=1) > 1
-        agreement = torch.where(several, torch.sigmoid(raw.agreement_logit), torch.ones_like(raw.agreement_logit))
+        agreement = torch.where(present.sum(dim=1) > 1, torch.sigmoid(raw.agreement_logit), 1.0)
         return FusionOutput(raw.logits.softmax(-1), raw.sense_logits.softmax(-1), raw.embedding, raw.weights, agreement)
 
     def logits(self, tokens: list[Tensor], embeddings: list[Tensor], present: Tensor, prompts: Tensor) -> FusionLogits:
         """As `forward`, before softmax and sigmoid: what the losses take."""
         here = present.unsqueeze(2)
-        stacked = torch.stack(embeddings, dim=1)
-        stacked = torch.where(here, stacked, torch.zeros_like(stacked))
-        fused, senses = self.contextual(tokens, stacked, present)
-        evidence = self.evidence(stacked)
+        stacked = torch.where(here, torch.stack(embeddings, dim=1), 0.0)
+        here = here.to(stacked.dtype)
+        absent = torch.where(present, 0.0, MASKED)
 
-        weights = self.weigh(fused, senses, present)
-        count = present.sum(dim=1, keepdim=True).to(stacked.dtype)
-        total = (weights.unsqueeze(2) * evidence).sum(dim=1)
+        states = self.contextual(tokens, embeddings, absent)
+        fused, evidence = states[:, 0], self.evidence(stacked)
+        weights = self.weigh(states, absent) * present.to(stacked.dtype)
+        count = here.sum(dim=1)
         several = (count > 1.5).to(stacked.dtype)
+        total = (weights.unsqueeze(2) * evidence).sum(dim=1)
         total = (self.gain(fused) * several).exp() * count * total + self.correction(fused) * several
         return FusionLogits(
             total @ prompts.T,
             evidence @ prompts.T,
-            functional.normalize(total, dim=-1),
+            unit(total),
             weights,
-            self.agreement(torch.cat([fused, self.comparison(stacked, evidence, present)], dim=1)).squeeze(1),
+            self.agreement(torch.cat([fused, self.comparison(stacked, evidence, here)], dim=1)).squeeze(1),
         )
 
     def evidence(self, stacked: Tensor) -> Tensor:
         """s_m e_m of each sense: embeddings (batch, modalities, dim), stacked -> the same shape."""
         return stacked * self.log_scale.exp().unsqueeze(1)
 
-    def contextual(self, tokens: list[Tensor], stacked: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
-        """What the transformer makes of all tokens: of the fusion token (batch, dim), of each sense (batch, m, dim)."""
-        states, hidden = [self.query.expand(present.shape[0], -1, -1)], [torch.zeros_like(stacked[:, :1, 0])]
-        sizes = [1]
-        for index in range(self.senses):
-            here = present[:, index].reshape(-1, 1, 1)
-            summary = self.embedding_tokens[index](stacked[:, index]).unsqueeze(1)
-            sense = torch.cat([summary, self.token_norms[index](tokens[index])], dim=1) + self.kind[index]
-            states.append(torch.where(here, sense, torch.zeros_like(sense)))
-            absent = (~present[:, index : index + 1]).to(stacked.dtype) * MASKED
-            hidden.append(absent.expand(-1, sense.shape[1]))
-            sizes.append(sense.shape[1])
-        sequence, bias = torch.cat(states, dim=1), torch.cat(hidden, dim=1).unsqueeze(1)
+    def contextual(self, tokens: list[Tensor], embeddings: list[Tensor], absent: Tensor) -> Tensor:
+        """What the transformer makes of all tokens: (batch, 1 + modalities, dim), of the fusion token, then of each
+        sense. absent (batch, modalities): `MASKED` where a sense is absent, so that nothing attends to it, else 0."""
+        parts = [self.query.expand(absent.shape[0], -1, -1)]
+        for index, kind in enumerate(self.kind):
+            parts.append(self.embedding_tokens[index](embeddings[index]).unsqueeze(1) + kind)
+            parts.append(self.token_norms[index](tokens[index]) + kind)
+        sequence = torch.cat(parts, dim=1)
+        members = membership([1, *(1 + one.shape[1] for one in tokens)], sequence)
+        bias = functional.pad(absent, (1, 0)).index_select(1, members.argmax(dim=0)).unsqueeze(1)
         for block in self.blocks:
             sequence = block(sequence, bias)
-        parts = self.final_norm(sequence).split(sizes, dim=1)
-        return parts[0].squeeze(1), torch.stack([part.mean(dim=1) for part in parts[1:]], dim=1)
+        return members @ self.final_norm(sequence) / members.sum(dim=1, keepdim=True)
 
-    def weigh(self, fused: Tensor, senses: Tensor, present: Tensor) -> Tensor:
-        """Softmax over the present senses: (batch, modalities), 0 for absent ones."""
-        both = torch.cat([senses, fused.unsqueeze(1).expand_as(senses)], dim=2)
-        bias = (~present).to(senses.dtype) * MASKED
-        return (self.trust(both).squeeze(2) + bias).softmax(dim=1) * present.to(senses.dtype)
+    def weigh(self, states: Tensor, absent: Tensor) -> Tensor:
+        """Softmax over the present senses: (batch, modalities)."""
+        beside_fused = states.index_select(1, self.beside_fused).reshape(-1, 2 * states.shape[2])
+        return (self.trust(beside_fused).reshape(absent.shape) + absent).softmax(dim=1)
 
-    def comparison(self, stacked: Tensor, evidence: Tensor, present: Tensor) -> Tensor:
+    def comparison(self, stacked: Tensor, evidence: Tensor, here: Tensor) -> Tensor:
         """What two senses have in common, (batch, features), all 0 for a pair of which one is absent.
 
         Per pair: the product of their embeddings, element by element, and its sum (the cosine); log sum_k q_i(k)
         q_j(k), where q is what a sense says in a learned vocabulary of meanings (of two independent witnesses, that is
         the evidence that they speak of the same thing); and whether both are present.
         """
-        meanings = self.meanings(evidence).softmax(dim=-1)
-        features = []
-        for i, j in combinations(range(self.senses), 2):
-            both = (present[:, i] & present[:, j]).to(stacked.dtype).unsqueeze(1)
-            product = stacked[:, i] * stacked[:, j]
-            overlap = torch.log((meanings[:, i] * meanings[:, j]).sum(dim=1, keepdim=True) * MEANINGS + 1e-4)
-            features += [product, product.sum(dim=1, keepdim=True), overlap * both, both]
-        return torch.cat(features, dim=1)
+        meanings = self.meanings(evidence.flatten(0, 1)).softmax(dim=-1).unflatten(0, (-1, self.senses))
+        held = torch.cat([stacked, meanings, here], dim=2)
+        products = held.index_select(1, self.firsts) * held.index_select(1, self.seconds)
+        product, meant, both = products.split([stacked.shape[2], MEANINGS, 1], dim=2)
+        overlap = torch.log(meant.sum(dim=2, keepdim=True) * MEANINGS + 1e-4) * both
+        return torch.cat([product, product.sum(dim=2, keepdim=True), overlap, both], dim=2).flatten(1)
+
+
+def membership(sizes: list[int], like: Tensor) -> Tensor:
+    """(parts, tokens): 1 where a token is of a part, the parts being `sizes` tokens long and following each other."""
+    return torch.block_diag(*(like.new_ones(1, size) for size in sizes))
 
 
 def zero_linear(size_in: int, size_out: int) -> nn.Linear:

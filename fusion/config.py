@@ -38,7 +38,7 @@ class NetworkConfig(BaseModel):
     audio_features: Literal["log_mel", "mfcc"] = "log_mel"
     sample_rate_hz: int = Field(16_000, description="of the PCM the audio encoder takes")
     window_samples: int = Field(25_600, description="length of the audio window: 1.6 s")
-    frame_samples: int = Field(400, description="length of one Hann-windowed frame: 25 ms")
+    frame_samples: int = Field(400, multiple_of=2, description="length of one Hann-windowed frame: 25 ms")
     hop_samples: int = Field(200, description="from frame to frame: 12.5 ms")
     mel_bands: int = Field(48, multiple_of=8)
     audio_channels: tuple[int, int, int] = Field((32, 48, 96), description="stem and the two stages")

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from edgefuse.fusion.config import PADDING_ID, NetworkConfig
 from edgefuse.fusion.features import AudioFeatures, ImageFeatures
-from edgefuse.fusion.transformer import MASKED, AttentionPooling, TransformerBlock
+from edgefuse.fusion.transformer import MASKED, AttentionPooling, TransformerBlock, unit
 
 SMALLEST = 1e-4
 """Length that a vector is at least divided by: far below any text's, and not 0 in 16-bit floats."""
@@ -85,7 +85,7 @@ class ImageEncoder(nn.Module):
         feature_map = self.stages(image)
         cells, looked_at = self.pooling(feature_map.flatten(2).transpose(1, 2))
         grid = functional.avg_pool2d(feature_map, 2).flatten(2).transpose(1, 2)
-        embedding = functional.normalize(self.embedding(cells.flatten(1)), dim=-1)
+        embedding = unit(self.embedding(cells.flatten(1)))
         return Encoded(self.tokens(grid), embedding), looked_at
 
 
@@ -125,7 +125,7 @@ class AudioEncoder(nn.Module):
         columns = self.column(feature_map.permute(0, 3, 1, 2).flatten(2))
         tokens = self.final_norm(self.block(columns + self.place))
         heard, _ = self.pooling(tokens)
-        return Encoded(tokens, functional.normalize(self.embedding(heard.flatten(1)), dim=-1))
+        return Encoded(tokens, unit(self.embedding(heard.flatten(1))))
 
 
 class TextEncoder(nn.Module):
@@ -168,7 +168,7 @@ class TextEncoder(nn.Module):
         words = self.word_block(pieces, (1 - same_word) * MASKED)
         states = self.final_norm(self.text_block(words + self.text_place[:length], hidden.unsqueeze(1)))
         gates = torch.sigmoid(self.gate(states)) * filled.unsqueeze(2)
-        embedding = functional.normalize((gates * self.value(words)).sum(dim=1), dim=-1, eps=SMALLEST)
+        embedding = unit((gates * self.value(words)).sum(dim=1), SMALLEST)
         return Encoded(self.pooling(states, hidden)[0], embedding)
 
 

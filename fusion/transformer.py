@@ -1,4 +1,4 @@
-"""The attention block and the attention pooling that encoders and fusion share."""
+"""What encoders and fusion share: the attention block, the attention pooling, vectors of length 1."""
 
 import math
 
@@ -7,6 +7,11 @@ from torch.nn import functional
 
 MASKED = -1e4
 """Added to an attention score to hide its key: finite (no NaN where all is hidden), and exp of it is 0 exactly."""
+
+
+def unit(x: Tensor, smallest: float = 1e-12) -> Tensor:
+    """`x` divided by its length along the last axis; a vector shorter than `smallest` is divided by that."""
+    return x / x.norm(dim=-1, keepdim=True).clamp(min=smallest)
 
 
 class TransformerBlock(nn.Module):
@@ -28,18 +33,19 @@ class TransformerBlock(nn.Module):
         self.narrow = nn.Linear(expansion * dim, dim)
 
     def forward(self, states: Tensor, bias: Tensor | None = None) -> Tensor:
+        states = states.transpose(0, 1)
         states = states + self.attend(self.attention_norm(states), bias)
-        return states + self.narrow(functional.gelu(self.widen(self.feed_norm(states))))
+        states = states + self.narrow(functional.gelu(self.widen(self.feed_norm(states))))
+        return states.transpose(0, 1)
 
     def attend(self, states: Tensor, bias: Tensor | None) -> Tensor:
-        query, key, value = (
-            part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for part in self.query_key_value(states).chunk(3, dim=-1)
-        )
+        """states (n, batch, dim): in this order ONNX Runtime multiplies the heads without copying them apart."""
+        heads = self.query_key_value(states).unflatten(-1, (3 * self.heads, -1)).permute(1, 2, 0, 3)
+        query, key, value = heads.chunk(3, dim=1)
         scores = query @ key.transpose(-1, -2) * self.scale
         if bias is not None:
             scores = scores + bias.unsqueeze(1)
-        return self.output((scores.softmax(dim=-1) @ value).transpose(1, 2).flatten(2))
+        return self.output((scores.softmax(dim=-1) @ value).permute(2, 0, 1, 3).flatten(2))
 
 
 class AttentionPooling(nn.Module):

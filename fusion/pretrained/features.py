@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edgefuse.fusion.encoder_choice import Means
+from edgefuse.fusion.features import resized
 
 SAMPLE_RATE_HZ = 16_000
 FRAME, HOP = 400, 160
@@ -23,7 +24,7 @@ class NormalizedImage(nn.Module):
     """Camera frame to a backbone's input.
 
     `forward(frame)`: uint8 (batch, H, W, 3) RGB, any H and W -> float32 (batch, 3, rows, columns), each channel minus
-    its mean over its deviation. The whole frame, squeezed to the size; low-passed as `features.ImageFeatures` does.
+    its mean over its deviation. The whole frame, squeezed to the size; low-passed as in `resized`.
     """
 
     factor: Tensor
@@ -31,15 +32,13 @@ class NormalizedImage(nn.Module):
 
     def __init__(self, size: tuple[int, int], mean: Means, deviation: Means) -> None:
         super().__init__()
-        self.doubled = (2 * size[0], 2 * size[1])
+        self.size = size
         means, deviations = torch.tensor(mean).reshape(3, 1, 1), torch.tensor(deviation).reshape(3, 1, 1)
         self.register_buffer("factor", 1 / (255 * deviations), persistent=False)
         self.register_buffer("shift", -means / deviations, persistent=False)
 
     def forward(self, frame: Tensor) -> Tensor:
-        image = frame.permute(0, 3, 1, 2).to(torch.float32)
-        image = functional.interpolate(image, size=self.doubled, mode="bilinear", align_corners=False)
-        return functional.avg_pool2d(image, 2) * self.factor + self.shift
+        return resized(frame, self.size) * self.factor + self.shift
 
 
 class Waveform(nn.Module):

@@ -1,11 +1,11 @@
 """What the fusion promises: it starts as late fusion, and an absent sense has no say."""
 
-from itertools import product
+from itertools import combinations, product
 
 import pytest
 import torch
 
-from edgefuse.fusion.attention import AttentionFusion, late_fusion
+from edgefuse.fusion.attention import MEANINGS, AttentionFusion, late_fusion
 from edgefuse.fusion.config import NetworkConfig
 
 SUBSETS = [subset for subset in product((False, True), repeat=3) if any(subset)]
@@ -76,3 +76,18 @@ def test_more_prompts_do_not_change_the_order_of_the_others(steered, encoded):
         all_of_them = steered(*encoded[:2], present_of((True, True, False)), encoded[2]).scores
         some = steered(*encoded[:2], present_of((True, True, False)), encoded[2][:4]).scores
     torch.testing.assert_close(all_of_them[:, :4] / all_of_them[:, :4].sum(1, keepdim=True), some)
+
+
+def test_two_senses_are_compared_in_the_order_that_checkpoints_know(steered, encoded):
+    stacked = torch.stack(encoded[1], dim=1)
+    here = torch.tensor([[1, 1, 1], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0]]).float().unsqueeze(2)
+    with torch.inference_mode():
+        evidence = steered.evidence(stacked * here)
+        compared = steered.comparison(stacked * here, evidence, here)
+        meanings = steered.meanings(evidence).softmax(dim=-1)
+    expected = []
+    for i, j in combinations(range(3), 2):
+        both, shared = here[:, i] * here[:, j], stacked[:, i] * stacked[:, j] * here[:, i] * here[:, j]
+        overlap = torch.log((meanings[:, i] * meanings[:, j]).sum(dim=1, keepdim=True) * MEANINGS + 1e-4)
+        expected += [shared, shared.sum(dim=1, keepdim=True), overlap * both, both]
+    torch.testing.assert_close(compared, torch.cat(expected, dim=1))

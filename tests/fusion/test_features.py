@@ -2,16 +2,18 @@
 
 import cv2
 import numpy as np
+import pytest
 import torch
 
 from edgefuse.fusion.features import AudioFeatures, ImageFeatures
 
 
-def reference_log_mel(pcm):
+def reference_log_mel(pcm, hop):
     """Framing, FFT and HTK mel filters, written out."""
-    padded = np.concatenate([np.zeros(100), pcm, np.zeros(100)])
+    silence = np.zeros((400 - hop) // 2)
+    padded = np.concatenate([silence, pcm, silence])
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(400) / 400)
-    frames = np.stack([padded[start : start + 400] * window for start in range(0, len(padded) - 399, 200)])
+    frames = np.stack([padded[start : start + 400] * window for start in range(0, len(padded) - 399, hop)])
     power = np.abs(np.fft.rfft(frames)) ** 2
     low, high = 2595 * np.log10(1 + np.array([60.0, 8000.0]) / 700)
     corners = 700 * (10 ** (np.linspace(low, high, 50) / 2595) - 1)
@@ -24,15 +26,16 @@ def reference_log_mel(pcm):
     return np.log(filters @ power.T + 1e-5)
 
 
-def test_log_mel_and_mfcc_equal_a_plain_numpy_computation():
+@pytest.mark.parametrize(("hop", "frames"), [(200, 128), (160, 160), (175, 146)])
+def test_log_mel_and_mfcc_equal_a_plain_numpy_computation(hop, frames):
     pcm = np.random.default_rng(0).normal(0, 0.2, 25_600).astype(np.float32)
-    expected = reference_log_mel(pcm.astype(np.float64))
+    expected = reference_log_mel(pcm.astype(np.float64), hop)
     n = np.arange(48)
     dct = np.sqrt(2 / 48) * np.cos(np.pi * n[:, None] * (2 * n[None, :] + 1) / 96)
     dct[0] /= np.sqrt(2)
     for kind, wanted in (("log_mel", expected), ("mfcc", dct @ expected)):
-        got = AudioFeatures(kind, 16_000, 400, 200, 48)(torch.from_numpy(pcm)[None])[0].numpy()
-        assert got.shape == (48, 128)
+        got = AudioFeatures(kind, 16_000, 400, hop, 48)(torch.from_numpy(pcm)[None])[0].numpy()
+        assert got.shape == (48, frames)
         np.testing.assert_allclose(got, wanted, atol=2e-3)
 
 
