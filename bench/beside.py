@@ -8,20 +8,19 @@ from typing import Literal
 import numpy as np
 
 from edgefuse.bench.figures import figure_from, ratio_from
-from edgefuse.bench.pipeline import Turn
 from edgefuse.bench.result import Figure, Row, Table
+from edgefuse.bench.runs import Run
 
 
-def table_from(fused: Literal["lead", "any"], turns: Mapping[str, Sequence[Turn]], news_of: str | None) -> Table:
+def table_from(fused: Literal["lead", "any"], runs: Mapping[str, Sequence[Run]], news_of: str | None) -> Table:
     """One row per variant; the first is what the others are compared with."""
     rows: list[Row] = []
-    for name, one in turns.items():
+    for name, one in runs.items():
         rows.append(_row(name, one, news_of, rows[0] if rows else None))
     return Table(fused=fused, rows=tuple(rows))
 
 
-def _row(name: str, turns: Sequence[Turn], news_of: str | None, first: Row | None) -> Row:
-    runs = [turn.run for turn in turns]
+def _row(name: str, runs: Sequence[Run], news_of: str | None, first: Row | None) -> Row:
     latency = figure_from([run.latencies_ms for run in runs])
     cpu = figure_from([[run.cpu_per_percept_ms] for run in runs])
     news = _news([run.news_ms(news_of) for run in runs] if news_of else [])

@@ -8,7 +8,7 @@ from typing import Literal
 
 from edgefuse.bench.errors import BenchError
 from edgefuse.bench.figures import change
-from edgefuse.bench.result import Result
+from edgefuse.bench.result import Flow, Result
 
 TOLERANCE = 0.05
 """A change smaller than this is none, however sure: two runs an hour apart differ by as much on a quiet machine."""
@@ -60,8 +60,10 @@ def differences(new: Result, old: Result) -> list[str]:
         lines.append(
             f"another machine: {old.host.cpu}, {old.host.cores} cores, is now {new.host.cpu}, {new.host.cores}"
         )
-    if new.configuration.rate_hz != old.configuration.rate_hz:
-        lines.append(f"another rate: {old.configuration.rate_hz:g} Hz is now {new.configuration.rate_hz:g} Hz")
+    rates_hz = [one.configuration.rate_hz for one in (old, new)]
+    if rates_hz[0] != rates_hz[1]:
+        was, now = ("the devices' own" if rate_hz is None else f"{rate_hz:g} Hz" for rate_hz in rates_hz)
+        lines.append(f"another rate: {was} is now {now}")
     if new.configuration.source != old.configuration.source:
         lines.append(f"another source: {old.configuration.source} is now {new.configuration.source}")
     if max(new.host.load[0], old.host.load[0]) > min(new.host.load[0], old.host.load[0]) + 1:
@@ -73,10 +75,19 @@ def _quantities(result: Result) -> Iterator[tuple[tuple[str, str], tuple[float, 
     for engine in result.engines:
         yield (engine.variant, f"graph {engine.graph}"), engine.latency_ms.rounds
     for pipeline in result.pipelines:
-        yield (pipeline.variant, "percept"), pipeline.latency_ms.rounds
-        yield (pipeline.variant, "CPU per percept"), pipeline.cpu_per_percept_ms.rounds
+        yield from _flow(pipeline.variant, pipeline.flow)
+    for live in result.live:
+        yield from _flow(f"{live.variant}, live", live.flow)
+    for stack in result.ros:
+        yield from _flow(stack.stack, stack.flow)
+    for pipeline in result.pipelines:
         if pipeline.start is not None:
             yield (pipeline.variant, "start to the first percept"), tuple(1e3 * s for s in pipeline.start.seconds)
+
+
+def _flow(variant: str, flow: Flow) -> Iterator[tuple[tuple[str, str], tuple[float, ...]]]:
+    yield (variant, "percept"), flow.latency_ms.rounds
+    yield (variant, "CPU per percept"), flow.cpu_per_percept_ms.rounds
 
 
 def _middle(rounds: tuple[float, ...]) -> float:

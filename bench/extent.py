@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from edgefuse.bench.engines import Effort
 from edgefuse.bench.peers import Peer
+
+Progress = Callable[[str, float, float | None], None]
+"""Told the stage, the steps done and the steps in all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +25,8 @@ class Extent:
     overload_rounds: int
     idle_s: float
     starts: int
+    ros_rounds: int
+    ros_s: float
 
 
 THOROUGH = Extent(
@@ -35,6 +39,8 @@ THOROUGH = Extent(
     overload_rounds=3,
     idle_s=10.0,
     starts=5,
+    ros_rounds=3,
+    ros_s=10.0,
 )
 QUICK = Extent(
     engines=Effort(calls=100, seconds=1.0),
@@ -46,15 +52,21 @@ QUICK = Extent(
     overload_rounds=1,
     idle_s=1.0,
     starts=1,
+    ros_rounds=1,
+    ros_s=3.0,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be measured: the peers of the first variant's network need its `checkpoint`."""
+    """What is to be measured: the peers of the first variant's network need its `checkpoint`.
 
-    source: Path
+    `source` is a file; `ros`: across ROS nodes as well.
+    """
+
+    source: str
     rate_hz: float
     extent: Extent = THOROUGH
     peers: Sequence[Peer] = ()
     checkpoint: str | None = None
+    ros: bool = False

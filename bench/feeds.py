@@ -7,8 +7,10 @@ from itertools import count, islice
 
 import numpy as np
 
-from edgefuse.bench.runners import Runs, fusion_inputs
-from edgefuse.bench.workload import PacedStream, Workload
+from edgefuse.bench.runners import Runs
+from edgefuse.bench.sensors import PacedStream
+from edgefuse.bench.whole import fusion_inputs
+from edgefuse.bench.workload import Workload
 from edgefuse.runtime.bundle import Bundle
 from edgefuse.runtime.engines.engine import Engine
 from edgefuse.runtime.inlets import Inlet, open_inlet

@@ -31,7 +31,7 @@ def figure_from(rounds: Sequence[Sequence[float] | np.ndarray]) -> Figure:
     )
 
 
-def ratio_from(rounds: Sequence[float], reference: Sequence[float]) -> Ratio:
+def ratio_from(rounds: Sequence[float] | np.ndarray, reference: Sequence[float] | np.ndarray) -> Ratio:
     """The median of the ratios of rounds that were measured side by side, with the range of 95 %."""
     ratios = np.log(np.asarray(rounds) / np.asarray(reference))
     low, high = np.exp(np.percentile(_medians(ratios), _INTERVAL))

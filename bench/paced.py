@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
-
-import numpy as np
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from edgefuse.bench.errors import BenchError
-from edgefuse.bench.runners import Call, Moment, Runner
-from edgefuse.bench.workload import PacedStream, Workload
+from edgefuse.bench.runners import Runner
+from edgefuse.bench.runs import Moment, Run
+from edgefuse.bench.sensors import PacedStream, samples_per_piece
+from edgefuse.bench.workload import Workload
 from edgefuse.runtime.manifest import AudioModality, SignalModality
 
 WARM_UP_S = 0.4
+_SENSORS_WARM_UP_S = 0.1
+
+SENSOR_LATE = "sensor late"
+"""The stage before all others: from when a sample was due until its made-up sensor handed it over."""
 
 
-@dataclass(frozen=True, slots=True)
-class PacedRun:
-    """What came after the warm-up: `seconds` of it, the CPU time of the whole process [s], counts by sense."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PacedRun(Run):
+    """A run whose samples were counted before they were handed over."""
 
-    moments: Sequence[Moment]
-    calls: Sequence[Call]
-    start_ns: int
-    seconds: float
-    cpu_s: float
-    offered: dict[str, int]
-    overtaken: dict[str, int]
-
-    @property
-    def latencies_ms(self) -> np.ndarray:
-        """Of each percept, sensed to published."""
-        return np.array([moment.latency_ms for moment in self.moments])
-
-    @property
-    def cpu_per_percept_ms(self) -> float:
-        """All CPU time of the run, shared out."""
-        return 1e3 * self.cpu_s / len(self.moments)
+    offered: Mapping[str, int]
 
     @property
     def overtaken_share(self) -> float:
@@ -45,14 +34,13 @@ class PacedRun:
         shares = [self.overtaken.get(sense, 0) / offered for sense, offered in self.offered.items() if offered]
         return max(shares, default=0.0)
 
-    def news_ms(self, sense: str) -> np.ndarray:
-        """From each new evidence of a sense to the first percept that heeds it."""
-        heeded = [(m.evidence_ns.get(sense, 0), m.published_ns) for m in self.moments]
-        return np.array([out - new for (old, _), (new, out) in pairwise(heeded) if new > old > 0]) / 1e6
 
-    def ages_ms(self, sense: str) -> np.ndarray:
-        """How old a sense's evidence was, in the percepts that it took part in."""
-        return np.array([m.stamp_ns - m.evidence_ns[sense] for m in self.moments if sense in m.evidence_ns]) / 1e6
+@dataclass(frozen=True, slots=True)
+class SensorRun:
+    """What the made-up sensors cost by themselves [s of CPU time], in so many seconds."""
+
+    seconds: float
+    cpu_s: float
 
 
 def run_paced(
@@ -60,7 +48,7 @@ def run_paced(
 ) -> PacedRun:
     """Run for the warm-up and then `seconds`; raises BenchError where no percept came."""
     streams = workload.streams(rate_hz, warm_up_s + seconds, warm_up_s)
-    counted_ns = streams[0].counted_ns
+    counted_ns = streams[0].pace.counted_ns
     moments: list[Moment] = []
     cpu_s, begin_ns, before = time.process_time(), time.monotonic_ns(), runner.overtaken()
     first_call = len(runner.calls)
@@ -76,7 +64,7 @@ def run_paced(
         raise BenchError(f"no percept came within {seconds:g} s at {rate_hz:g} Hz: this machine is too slow for it")
     after = runner.overtaken()
     return PacedRun(
-        moments=moments,
+        moments=[from_the_sensor(moment, streams) for moment in moments],
         calls=runner.calls[first_call:],
         start_ns=begin_ns,
         seconds=(end_ns - begin_ns) / 1e9,
@@ -86,9 +74,32 @@ def run_paced(
     )
 
 
+def run_sensors(workload: Workload, rate_hz: float, seconds: float) -> SensorRun:
+    """The same streams, whose samples nobody takes further."""
+    streams = workload.streams(rate_hz, _SENSORS_WARM_UP_S + seconds, _SENSORS_WARM_UP_S)
+    threads = [threading.Thread(target=deque[object](maxlen=0).extend, args=(stream,)) for stream in streams]
+    for thread in threads:
+        thread.start()
+    time.sleep((streams[0].pace.counted_ns - time.monotonic_ns()) / 1e9)
+    cpu_s, begin_ns = time.process_time(), time.monotonic_ns()
+    for thread in threads:
+        thread.join()
+    return SensorRun((time.monotonic_ns() - begin_ns) / 1e9, time.process_time() - cpu_s)
+
+
+def from_the_sensor(moment: Moment, streams: Sequence[PacedStream]) -> Moment:
+    """With how late the sensor was, of what called for the percept, as a stage of its own: the parts still add up."""
+    sensed = (s for s in streams if moment.evidence_ns.get(s.modality.name) == moment.stamp_ns)
+    handed_ns = next((ns for s in sensed if (ns := s.handed_ns(moment.stamp_ns)) is not None), moment.stamp_ns)
+    late_ms = (handed_ns - moment.stamp_ns) / 1e6
+    first = next(iter(moment.stages_ms))
+    rest = {**moment.stages_ms, first: moment.stages_ms[first] - late_ms}
+    return replace(moment, stages_ms={SENSOR_LATE: late_ms, **rest})
+
+
 def _units(stream: PacedStream) -> int:
     """What was offered, counted as overtaken is: frames, texts, or hops of a series."""
     modality = stream.modality
     if isinstance(modality, AudioModality | SignalModality):
-        return round(stream.offered * stream.chunk / modality.hop_samples)
+        return round(stream.offered * samples_per_piece(modality) / modality.hop_samples)
     return stream.offered

@@ -41,9 +41,29 @@ class Scale:
 def page_from_result(result: Result) -> str:
     """The HTML, with every number in it; dark or light as the reader's system is."""
     environment = page_environment("edgefuse.bench")
-    environment.globals |= {"scale_of": scale_of, "density": density, "lanes": lanes}
+    environment.globals |= {
+        "scale_of": scale_of,
+        "density": density,
+        "lanes": lanes,
+        "latencies": latencies,
+        "heard": heard,
+    }
     environment.filters |= {"ms": milliseconds}
     return environment.get_template("bench.html.j2").render(result=result, width=_WIDTH, height=_HEIGHT)
+
+
+def latencies(result: Result) -> dict[str, Figure]:
+    """What is drawn beside each other: peers if there are any, or variants."""
+    beside = result.peers or result.variants
+    rows = {row.variant: row.latency_ms for row in beside.rows} if beside else {}
+    paced = {one.variant: one.flow.latency_ms for one in result.pipelines}
+    live = {one.variant: one.flow.latency_ms for one in result.live}
+    return (rows or paced) | live
+
+
+def heard(result: Result) -> dict[str, Figure]:
+    """Of the stacks on ROS, sensed to heard."""
+    return {one.stack: one.heard_ms for one in result.ros}
 
 
 def scale_of(figures: Sequence[Figure]) -> Scale:

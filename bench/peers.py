@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -14,8 +13,11 @@ from edgefuse.bench.engines import Effort, Fed, measure_graph
 from edgefuse.bench.errors import BenchError
 from edgefuse.bench.feeds import Feed
 from edgefuse.bench.runners import Runs
-from edgefuse.runtime.bundle import Bundle
+from edgefuse.runtime.bundle import Bundle, sha256_of
 from edgefuse.runtime.engines.engine_onnxruntime import session_options
+from edgefuse.runtime.engines.engine_openvino import open_on_openvino
+from edgefuse.runtime.engines.plan import OpenVinoWay
+from edgefuse.runtime.manifest import GraphSpec
 
 if TYPE_CHECKING:
     import torch
@@ -30,7 +32,7 @@ TITLES: Mapping[Peer, str] = {
     "openvino": "OpenVINO, whole network",
 }
 _TRIAL = Effort(60, 4.0)
-_OPENVINO_TYPES = ("bf16", "f32")
+_OPENVINO_TYPES: tuple[Literal["bf16", "f32"], ...] = ("bf16", "f32")
 
 Engines = dict[str, Runs]
 
@@ -101,11 +103,11 @@ class Peers:
         """Of each graph the fastest: float32 weights run as bf16 or f32, or the bundle's own file."""
         return {graph: self._fastest(graph, feeds[graph]) for graph in self._sources}
 
-    def _fastest(self, graph: str, feed: Feed) -> OpenVinoEngine:
+    def _fastest(self, graph: str, feed: Feed) -> OpenVinoPeer:
         spec = self._bundle.manifest.graphs[graph]
-        engines = {kind: OpenVinoEngine(self._exported(graph), kind, kind) for kind in _OPENVINO_TYPES}
+        engines = {str(kind): OpenVinoPeer(self._exported(graph), spec, kind, kind) for kind in _OPENVINO_TYPES}
         if spec.precision == "int8":
-            engines["int8"] = OpenVinoEngine(self._bundle.directory / spec.file, "f32", "int8")
+            engines["int8"] = OpenVinoPeer(self._bundle.directory / spec.file, spec, "f32", "int8")
         fed = {name: Fed(engine, feed, name) for name, engine in engines.items()}
         results = measure_graph(graph, fed, _TRIAL)
         return engines[min(results, key=lambda result: result.latency_ms.p50).variant]
@@ -158,24 +160,18 @@ class OnnxEngine:
         return dict(zip(self._outputs, values, strict=True))
 
 
-class OpenVinoEngine:
-    """One graph in OpenVINO, on one thread, for the least latency; `kind` names the precision in tables."""
+class OpenVinoPeer:
+    """One graph in OpenVINO, as our own engine of it runs it; `kind` names the precision in tables."""
 
-    def __init__(self, path: Path, precision: str, kind: str) -> None:
-        import openvino
-
-        logging.getLogger("openvino").setLevel(logging.ERROR)
-        settings = {"INFERENCE_NUM_THREADS": 1, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
-        compiled = openvino.Core().compile_model(str(path), "CPU", settings)
+    def __init__(self, path: Path, spec: GraphSpec, arithmetic: Literal["bf16", "f32"], kind: str) -> None:
+        way = OpenVinoWay(arithmetic=arithmetic)
         self.backend = f"openvino, {kind}"
-        self._request = compiled.create_infer_request()
-        self._inputs = [port.any_name for port in compiled.inputs]
-        self._outputs = [port.any_name for port in compiled.outputs]
+        self._engine = open_on_openvino(path, spec, sha256_of(path), way)
+        self._inputs = [tensor.name for tensor in spec.inputs]
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """See Runs."""
-        outputs = self._request.infer({name: inputs[name] for name in self._inputs}, share_inputs=True)
-        return {name: outputs[index].copy() for index, name in enumerate(self._outputs)}
+        return self._engine.run({name: inputs[name] for name in self._inputs})
 
 
 def _line(error: Exception) -> str:

@@ -5,76 +5,121 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from edgefuse.bench.errors import BenchError
-from edgefuse.bench.figures import figure_from
-from edgefuse.bench.paced import PacedRun, run_paced
+from edgefuse.bench import limits
+from edgefuse.bench.extent import Extent, Progress, Wish
+from edgefuse.bench.overhead import measure_overhead
+from edgefuse.bench.paced import PacedRun, SensorRun, run_paced, run_sensors
 from edgefuse.bench.power import Meter
-from edgefuse.bench.result import Energy, Figure, Overload, Span
+from edgefuse.bench.result import Energy, EngineResult, Overhead, Overload, PipelineResult, Span, Start
 from edgefuse.bench.runners import OurRunner, Runner
+from edgefuse.bench.runs import Run, flow_from, totals
+from edgefuse.bench.start import measure_start
+from edgefuse.bench.turns import by_turns
 from edgefuse.bench.variants import Variant
 from edgefuse.bench.workload import Workload
 
-MOST_OVERTAKEN = 0.01
-"""Of what any sense was offered, at a rate that counts as held."""
-
 _TIMELINE_MS = 1000.0
-_FASTEST_HZ = 5000.0
+_FEWEST_FRAMES = 20
+"""In a run, however slow the network is."""
+
+_MOST_OF_A_PERIOD = 0.4
+"""That bare calls of all graphs may take, half a period after the percept that they are compared with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One paced run, and the power drawn meanwhile [W]; None without a meter."""
+    """One paced run, the sensors of it by themselves, and the power drawn in the run [W]; None without a meter."""
 
     run: PacedRun
+    sensors: SensorRun
     watts: float | None
 
 
-def by_turns(
-    runners: Mapping[str, tuple[Runner, Workload]],
-    rate_hz: float,
-    rounds: int,
-    round_s: float,
-    meter: Meter | None = None,
-) -> dict[str, list[Turn]]:
-    """So many rounds, in each of which every runner has its turn: A B, B A, and so on."""
-    turns: dict[str, list[Turn]] = {name: [] for name in runners}
-    order = list(runners)
-    for _ in range(rounds):
-        for name in order:
-            turns[name].append(_turn(*runners[name], rate_hz, round_s, meter))
-        order.reverse()
-    return turns
+def measure_rounds(variants: Sequence[Variant], wish: Wish, meter: Meter | None) -> dict[str, list[Turn]]:
+    """The variants by turns, each turn of one followed by that of its sensors."""
+    turns = {
+        v.name: partial(_turn, OurRunner(v.bundle, v.backend), v.workload, wish.rate_hz, wish.extent.round_s, meter)
+        for v in variants
+    }
+    return by_turns(turns, wish.extent.rounds)
 
 
 def _turn(runner: Runner, workload: Workload, rate_hz: float, seconds: float, meter: Meter | None) -> Turn:
-    if meter is None:
-        return Turn(run_paced(runner, workload, rate_hz, seconds), None)
-    joules, start = meter.joules(), time.monotonic()
+    joules, start = meter.joules() if meter else 0.0, time.monotonic()
     run = run_paced(runner, workload, rate_hz, seconds)
-    return Turn(run, (meter.joules() - joules) / (time.monotonic() - start))
+    watts = (meter.joules() - joules) / (time.monotonic() - start) if meter else None
+    return Turn(run, run_sensors(workload, rate_hz, seconds / 2), watts)
 
 
-def stages(runs: Sequence[PacedRun]) -> dict[str, Figure]:
-    """Where the latency went, by stage."""
-    names = runs[0].moments[0].stages_ms
-    return {name: figure_from([[moment.stages_ms[name] for moment in run.moments] for run in runs]) for name in names}
+def measure_pipeline(
+    variant: Variant,
+    wish: Wish,
+    engines: Sequence[EngineResult],
+    turns: Sequence[Turn],
+    meter: Meter | None,
+    progress: Progress,
+) -> PipelineResult:
+    """All there is to say of one variant, whose rounds and graphs have been measured."""
+    extent, runs = wish.extent, [turn.run for turn in turns]
+    own_ms = {one.graph: one.latency_ms.p50 for one in engines if one.variant == variant.name}
+    overhead = held_hz = overload = None
+    if variant.lead.kind == "image":
+        overhead = _overhead(variant, wish, own_ms, turns, progress)
+        held_hz, overload = _limits(variant, extent, own_ms.get(variant.lead.name, 0.0) + own_ms["fusion"], progress)
+    progress(f"{variant.name}: idle for {extent.idle_s:g} s", 0, None)
+    idle_ms = limits.after_idle_ms(variant, wish.rate_hz, extent.idle_s)
+    progress(f"{variant.name}: start", 0, None)
+    return PipelineResult(
+        variant=variant.name,
+        rate_hz=wish.rate_hz,
+        flow=flow_from(runs, [modality.name for modality in variant.bundle.manifest.modalities]),
+        offered=totals([run.offered for run in runs]),
+        held_hz=held_hz,
+        overhead=overhead,
+        overload=overload,
+        idle_s=extent.idle_s,
+        after_idle_ms=idle_ms,
+        start=_start(variant, extent.starts),
+        energy=_energy(turns, meter),
+        timeline=timeline(runs[-1]),
+    )
 
 
-def ages(runs: Sequence[PacedRun], senses: Sequence[str]) -> dict[str, Figure]:
-    """How old the evidence of each sense was when it was fused; senses that took part."""
-    found = {sense: [run.ages_ms(sense) for run in runs] for sense in senses}
-    return {sense: figure_from(rounds) for sense, rounds in found.items() if any(len(one) for one in rounds)}
+def _overhead(
+    variant: Variant, wish: Wish, own_ms: Mapping[str, float], turns: Sequence[Turn], progress: Progress
+) -> Overhead:
+    progress(f"{variant.name}: over the bare calls", 0, None)
+    rate_hz = min(wish.rate_hz, 1e3 * _MOST_OF_A_PERIOD / sum(own_ms.values()))
+    seconds = max(wish.extent.overhead_s, _FEWEST_FRAMES / rate_hz)
+    return measure_overhead(variant, rate_hz, seconds, [(turn.run, turn.sensors) for turn in turns])
 
 
-def totals(counts: Sequence[Mapping[str, int]]) -> dict[str, int]:
-    """By sense, over all runs."""
-    return {sense: sum(one.get(sense, 0) for one in counts) for sense in counts[0]}
+def _limits(
+    variant: Variant, extent: Extent, needed_ms: float, progress: Progress
+) -> tuple[float | None, Overload | None]:
+    progress(f"{variant.name}: the highest rate held", 0, None)
+    search_s = max(extent.search_s, _FEWEST_FRAMES * needed_ms / 1e3)
+    held_hz = limits.rate_held(variant, 1e3 / needed_ms, search_s, extent.search_steps)
+    if held_hz is None:
+        return None, None
+    progress(f"{variant.name}: overload", 0, None)
+    seconds = max(extent.search_s, _FEWEST_FRAMES / held_hz)
+    return held_hz, limits.overload(variant, held_hz, seconds, extent.overload_rounds)
 
 
-def energy(turns: Sequence[Turn], meter: Meter | None) -> Energy | None:
+def _start(variant: Variant, times: int) -> Start | None:
+    """None where `edgefuse run` cannot run the bundle on the source alone."""
+    needed = set(variant.bundle.manifest.needed)
+    if needed & set(variant.workload.generated) or variant.lead.name in variant.workload.generated:
+        return None
+    return measure_start(variant, times)
+
+
+def _energy(turns: Sequence[Turn], meter: Meter | None) -> Energy | None:
     """Per percept."""
     watts = [turn.watts for turn in turns if turn.watts is not None]
     if meter is None or not watts:
@@ -84,7 +129,7 @@ def energy(turns: Sequence[Turn], meter: Meter | None) -> Energy | None:
     return Energy(meter=meter.name, watts=mean, millijoules_per_percept=1e3 * mean / rate_hz)
 
 
-def timeline(run: PacedRun) -> tuple[Span, ...]:
+def timeline(run: Run) -> tuple[Span, ...]:
     """Which graph ran when, in the run's first second."""
     spans = []
     for call in run.calls:
@@ -92,47 +137,3 @@ def timeline(run: PacedRun) -> tuple[Span, ...]:
         if start_ms >= 0 and end_ms <= _TIMELINE_MS:
             spans.append(Span(what=call.graph, start_ms=round(start_ms, 4), end_ms=round(end_ms, 4)))
     return tuple(spans)
-
-
-def rate_held(variant: Variant, guess_hz: float, seconds: float, steps: int) -> float | None:
-    """The highest frame rate at which at most MOST_OVERTAKEN is lost, by bisection around a guess; None if none is."""
-    runner = OurRunner(variant.bundle, variant.backend)
-    low_hz, high_hz = guess_hz / 8, min(2 * guess_hz, _FASTEST_HZ)
-    held_hz = low_hz if _holds(runner, variant, low_hz, seconds) else None
-    if held_hz is None:
-        return None
-    for _ in range(steps):
-        rate_hz = (low_hz * high_hz) ** 0.5
-        if _holds(runner, variant, rate_hz, seconds):
-            low_hz = held_hz = rate_hz
-        else:
-            high_hz = rate_hz
-    return held_hz
-
-
-def _holds(runner: Runner, variant: Variant, rate_hz: float, seconds: float) -> bool:
-    try:
-        return run_paced(runner, variant.workload, rate_hz, seconds).overtaken_share <= MOST_OVERTAKEN
-    except BenchError:
-        return False
-
-
-def overload(variant: Variant, held_hz: float, seconds: float, rounds: int) -> Overload:
-    """At half of the rate held and at four times it, by turns."""
-    runner = OurRunner(variant.bundle, variant.backend)
-    half, four = [], []
-    for _ in range(rounds):
-        half.append(run_paced(runner, variant.workload, held_hz / 2, seconds).latencies_ms)
-        four.append(run_paced(runner, variant.workload, held_hz * 4, seconds).latencies_ms)
-    half_ms, four_ms = figure_from(half), figure_from(four)
-    return Overload(
-        half_ms=half_ms, four_ms=four_ms, ratio_p50=four_ms.p50 / half_ms.p50, ratio_p95=four_ms.p95 / half_ms.p95
-    )
-
-
-def after_idle_ms(variant: Variant, rate_hz: float, idle_s: float) -> float:
-    """The latency of the first percept after a perceiver had nothing to do for so long."""
-    runner = OurRunner(variant.bundle, variant.backend)
-    run_paced(runner, variant.workload, rate_hz, seconds=0.5)
-    time.sleep(idle_s)
-    return run_paced(runner, variant.workload, rate_hz, seconds=0.3, warm_up_s=0.0).moments[0].latency_ms

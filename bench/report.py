@@ -9,7 +9,7 @@ from rich.table import Table
 
 from edgefuse.bench import result as measured
 from edgefuse.bench.compare import Change
-from edgefuse.bench.result import Figure, PipelineResult, Ratio, Result
+from edgefuse.bench.result import Figure, Flow, LiveResult, PipelineResult, Ratio, Result, RosResult
 
 _COLOURS = {"faster": "green", "slower": "red", "same": "dim"}
 
@@ -18,13 +18,18 @@ def tables(result: Result) -> Iterator[RenderableType]:
     """All of them, in order; then what there is to say of the circumstances."""
     host = result.host
     yield f"{host.cpu}, {host.cores} cores, load {host.load[0]} before and {host.load[1]} after; {result.power}"
-    yield engine_table(result)
+    if result.engines:
+        yield engine_table(result)
     for pipeline in result.pipelines:
         yield pipeline_table(pipeline)
+    for live in result.live:
+        yield live_table(live)
     if result.variants is not None:
         yield beside_table(result.variants, "variants by turns, a percept of everything new of the first sense")
     if result.peers is not None:
         yield beside_table(result.peers, "peers by turns, a percept of everything new of any sense; one thread each")
+    for stack in result.ros:
+        yield ros_table(stack)
     yield from result.notes
 
 
@@ -43,31 +48,58 @@ def engine_table(result: Result) -> Table:
 
 def pipeline_table(one: PipelineResult) -> Table:
     """One variant from samples to percepts."""
-    table = Table("", "p50", "p95", "p99", title=f"{one.variant}, frames at {one.rate_hz:g} Hz", title_justify="left")
-    table.add_row("percept, sensed to published (ms)", *_percentiles(one.latency_ms))
-    for stage, figure in one.stages_ms.items():
-        table.add_row(f"  {stage}", *_percentiles(figure))
-    for sense, figure in one.ages_ms.items():
-        table.add_row(f"age of {sense} when fused (ms)", *_percentiles(figure))
-    lost = ", ".join(f"{sense} {one.overtaken[sense]} of {offered}" for sense, offered in one.offered.items())
+    table = _flow_table(f"{one.variant}, frames at {one.rate_hz:g} Hz", one.flow)
+    lost = ", ".join(f"{sense} {one.flow.overtaken[sense]} of {offered}" for sense, offered in one.offered.items())
     table.add_row("overtaken", lost)
-    table.add_row("percepts per second", f"{one.percepts_hz:.1f}")
-    table.add_row("CPU per percept (ms); of one core", f"{one.cpu_per_percept_ms.p50:.2f}", f"{one.cpu_share:.1%}")
     for name, *values in _rest(one):
         table.add_row(name, *values)
+    return table
+
+
+def live_table(one: LiveResult) -> Table:
+    """One variant on the machine's own devices."""
+    table = _flow_table(f"{one.variant}, live: {', '.join(one.devices)}", one.flow)
+    lost = (f"{sense} {count} {reason}" for sense, counts in one.dropped.items() for reason, count in counts.items())
+    table.add_row("dropped", ", ".join(lost) or "nothing")
+    return table
+
+
+def ros_table(one: RosResult) -> Table:
+    """One stack of nodes."""
+    table = _flow_table(f"ROS: {one.stack}", one.flow)
+    table.add_row("sensed to heard by another process (ms)", *_percentiles(one.heard_ms))
+    table.add_row("jitter: second difference of hearing (ms)", *_percentiles(one.jitter_ms))
+    for node, cost in one.nodes.items():
+        table.add_row(f"{node} node: of one core; memory (MB)", f"{cost.cpu_share:.1%}", f"{cost.memory_mb:.0f}")
+    table.add_row("frames without a percept", f"{one.unanswered} of {one.frames}")
+    table.add_row("dropped", ", ".join(f"{what} {count}" for what, count in one.dropped.items() if count) or "nothing")
+    return table
+
+
+def _flow_table(title: str, flow: Flow) -> Table:
+    table = Table("", "p50", "p95", "p99", title=title, title_justify="left")
+    table.add_row("percept, sensed to published (ms)", *_percentiles(flow.latency_ms))
+    for stage, figure in flow.stages_ms.items():
+        table.add_row(f"  {stage}", *_percentiles(figure))
+    for sense, figure in flow.ages_ms.items():
+        table.add_row(f"age of {sense} when fused (ms)", *_percentiles(figure))
+    table.add_row("percepts per second", f"{flow.percepts_hz:.1f}")
+    table.add_row("CPU per percept (ms); of one core", f"{flow.cpu_per_percept_ms.p50:.2f}", f"{flow.cpu_share:.1%}")
     return table
 
 
 def _rest(one: PipelineResult) -> Iterator[Sequence[str]]:
     if one.overhead is not None:
         over = one.overhead
-        yield f"over bare calls, paced alike at {over.rate_hz:.3g} Hz", f"{_ratio(over.p50)}", f"{_ratio(over.p95)}"
-        if over.cpu is not None:
-            yield "CPU over that of the calls due", f"{over.cpu:.2f}"
+        yield f"over bare calls, paced alike at {over.rate_hz:.3g} Hz", _ratio(over.p50), _ratio(over.p95)
+        yield "  from when the sensor handed over", _ratio(over.handed_p50), _ratio(over.handed_p95)
+        yield "CPU over that of the calls due", _ratio(over.cpu)
+        yield f"  sensors left out ({over.sensors_cpu_ms:.1f} ms/s alone)", _ratio(over.cpu_without_sensors)
     if one.held_hz is not None:
         yield "highest frame rate held (Hz)", f"{one.held_hz:.0f}"
     if one.overload is not None:
         yield "latency at 4 x that over at half of it", f"{one.overload.ratio_p50:.2f}", f"{one.overload.ratio_p95:.2f}"
+        yield "  its last quarter over its first", f"{one.overload.growth:.2f}"
     yield f"first percept after {one.idle_s:g} s idle (ms)", f"{one.after_idle_ms:.2f}"
     if one.start is not None:
         yield f"start to first percept (s), {len(one.start.seconds)} starts", f"{one.start.p50_s:.2f}"

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 from edgefuse.bench.errors import BenchError
 from edgefuse.runtime.verification import Strict
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 
 class Figure(Strict):
@@ -62,10 +62,10 @@ class Measured(Strict):
 
 
 class Configuration(Strict):
-    """What was asked for."""
+    """What was asked for; devices come at a rate of their own."""
 
     source: str
-    rate_hz: float
+    rate_hz: float | None
     quick: bool
     rounds: int
     round_s: float
@@ -87,24 +87,37 @@ class EngineResult(Strict):
 class Overhead(Strict):
     """A percept's latency over the bare engine calls that it needs, both paced at `rate_hz` and by turns.
 
-    `cpu` is the CPU time of the whole pipeline over that of the encoder and fusion calls that were due.
+    Latency is from sensed to published; the ratios whose names begin with `handed` are from when the made-up sensor
+    handed the frame over, since how late its timer was is not the pipeline's doing. `cpu` is the CPU time of the whole
+    process over that of the encoder and fusion calls that were due, `cpu_without_sensors` the same less what the
+    sensors cost by themselves [ms of CPU time a second].
     """
 
     rate_hz: float
     percept_ms: Figure
+    handed_ms: Figure
     bare_ms: Figure
     p50: Ratio
     p95: Ratio
-    cpu: float | None
+    handed_p50: Ratio
+    handed_p95: Ratio
+    cpu: Ratio
+    cpu_without_sensors: Ratio
+    sensors_cpu_ms: float
 
 
 class Overload(Strict):
-    """Latency at four times the rate that the machine holds, and at half of it."""
+    """Latency at four times the rate that the machine holds, and at half of it.
+
+    `growth` is the latency in the last quarter of a run at four times the rate over that in its first (medians): 1
+    where nothing queues up.
+    """
 
     half_ms: Figure
     four_ms: Figure
     ratio_p50: float
     ratio_p95: float
+    growth: float
 
 
 class Span(Strict):
@@ -131,19 +144,25 @@ class Energy(Strict):
     millijoules_per_percept: float
 
 
+class Flow(Strict):
+    """Percepts as they came: how late, where the time went, how old the evidence was, what was lost, what it cost."""
+
+    percepts_hz: float
+    latency_ms: Figure
+    stages_ms: dict[str, Figure]
+    ages_ms: dict[str, Figure]
+    overtaken: dict[str, int]
+    cpu_per_percept_ms: Figure
+    cpu_share: float = Field(description="of one core")
+
+
 class PipelineResult(Strict):
     """Samples to percepts at a stated rate."""
 
     variant: str
     rate_hz: float
-    percepts_hz: float
-    latency_ms: Figure
-    stages_ms: dict[str, Figure]
-    ages_ms: dict[str, Figure]
+    flow: Flow
     offered: dict[str, int]
-    overtaken: dict[str, int]
-    cpu_per_percept_ms: Figure
-    cpu_share: float = Field(description="of one core")
     held_hz: float | None
     overhead: Overhead | None
     overload: Overload | None
@@ -152,6 +171,40 @@ class PipelineResult(Strict):
     start: Start | None
     energy: Energy | None
     timeline: tuple[Span, ...]
+
+
+class LiveResult(Strict):
+    """Percepts of the machine's own devices; `dropped` as Perceiver.drops says, by sense and reason."""
+
+    variant: str
+    devices: tuple[str, ...]
+    flow: Flow
+    dropped: dict[str, dict[str, int]]
+    timeline: tuple[Span, ...]
+
+
+class NodeCost(Strict):
+    """Of one node's process: CPU time of one core, and resident memory at the end."""
+
+    cpu_share: float
+    memory_mb: float
+
+
+class RosResult(Strict):
+    """Percepts of nodes in processes of their own, as another process heard them.
+
+    `heard_ms` is from sensed to heard there, `jitter_ms` the absolute second difference of the times of hearing.
+    `frames` were played, of which `unanswered` came to no percept; `dropped` as the node says, by sense and reason.
+    """
+
+    stack: str
+    flow: Flow
+    heard_ms: Figure
+    jitter_ms: Figure
+    nodes: dict[str, NodeCost]
+    frames: int
+    unanswered: int
+    dropped: dict[str, int]
 
 
 class Row(Strict):
@@ -181,13 +234,15 @@ class Table(Strict):
 class Result(Strict):
     """The whole file."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     host: Host
     versions: dict[str, str]
     configuration: Configuration
     bundles: tuple[Measured, ...]
     engines: tuple[EngineResult, ...]
     pipelines: tuple[PipelineResult, ...]
+    live: tuple[LiveResult, ...] = ()
+    ros: tuple[RosResult, ...] = ()
     variants: Table | None
     peers: Table | None
     power: str = Field(description="what measured it, or why nothing did")

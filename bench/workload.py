@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from edgefuse.bench.errors import BenchError
+from edgefuse.bench.sensors import Content, Pace, PacedStream, period_ns, samples_per_piece
 from edgefuse.runtime.manifest import AudioModality, ImageModality, Manifest, Modality, SignalModality
-from edgefuse.runtime.samples import NS_PER_S, AudioChunk, Frame, Sample, Signal, Text
+from edgefuse.runtime.samples import AudioChunk, Frame, Sample, Text
 from edgefuse.runtime.streams.clip import Clip, sound_beside
 from edgefuse.runtime.streams.recording import Recording
 
 _SECONDS = 10.0
 _MOST_FRAME_BYTES = 64_000_000
-_CHUNK_S = 0.02
-_TEXT_EVERY_NS = 2 * NS_PER_S
 _FRAME_SIZE = (480, 640)
 _LEAD_NS = 50_000_000
 """How long after it was made a stream begins: threads have started by then."""
-
-Content = Sequence[Frame] | Sequence[str] | np.ndarray
-"""Frames, texts, or a series (samples[, channels])."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,67 +38,9 @@ class Workload:
         start_ns = time.monotonic_ns() + _LEAD_NS
         end_ns, counted_ns = (start_ns + round(s * 1e9) for s in (seconds, counted_after_s))
         return [
-            PacedStream(
-                modality, self.contents[modality.name], _period_ns(modality, rate_hz), start_ns, end_ns, counted_ns
-            )
-            for modality in self.modalities
+            PacedStream(m, self.contents[m.name], Pace(start_ns, counted_ns, end_ns, period_ns(m, rate_hz)))
+            for m in self.modalities
         ]
-
-
-class PacedStream:
-    """Yields each sample when it would have been sensed, like a device. `offered` counts those from `counted_ns` on."""
-
-    live = True
-
-    def __init__(
-        self, modality: Modality, content: Content, period_ns: float, start_ns: int, end_ns: int, counted_ns: int
-    ) -> None:
-        self.modality = modality
-        self.offered = 0
-        self.start_ns, self.counted_ns = start_ns, counted_ns
-        self._content = content
-        self._period_ns, self._end_ns = period_ns, end_ns
-        self._closed = threading.Event()
-
-    def __iter__(self) -> Iterator[Sample]:
-        for number in count():
-            due_ns = self.start_ns + round(number * self._period_ns)
-            if due_ns > self._end_ns:
-                return
-            late_ns = due_ns - time.monotonic_ns()
-            if late_ns > 0:
-                self._closed.wait(late_ns / NS_PER_S)
-            if self._closed.is_set():
-                return
-            self.offered += due_ns >= self.counted_ns
-            yield self.sample(number, due_ns)
-
-    def close(self) -> None:
-        """See Stream."""
-        self._closed.set()
-
-    @property
-    def chunk(self) -> int:
-        """Values per sample, of a series."""
-        assert isinstance(self.modality, AudioModality | SignalModality)
-        return max(1, round(self.modality.rate_hz * _CHUNK_S))
-
-    def sample(self, number: int, due_ns: int) -> Sample:
-        """The sample that is whole at `due_ns`; a series' index goes on from one stream to the next."""
-        modality = self.modality
-        if isinstance(modality, AudioModality | SignalModality):
-            size = self.chunk
-            assert isinstance(self._content, np.ndarray)
-            values = self._content.take(range(number * size, (number + 1) * size), axis=0, mode="wrap")
-            index = round(self.start_ns * modality.rate_hz / NS_PER_S) + number * size
-            stamp_ns = due_ns - round(size * NS_PER_S / modality.rate_hz)
-            if isinstance(modality, AudioModality):
-                return AudioChunk(stamp_ns, values, modality.rate_hz, index, modality.name)
-            return Signal(stamp_ns, values, modality.rate_hz, index, modality.name)
-        item = self._content[number % len(self._content)]
-        if isinstance(item, Frame):
-            return Frame(due_ns, item.image, item.encoding, modality.name)
-        return Text(due_ns, str(item), modality.name)
 
 
 def workload_from(manifest: Manifest, file: Path) -> Workload:
@@ -116,7 +53,7 @@ def workload_from(manifest: Manifest, file: Path) -> Workload:
     for sample in _within(_opened(file, modalities), _SECONDS):
         if sample.modality in found:
             found[sample.modality].append(sample)
-    contents = {m.name: _content(found[m.name]) if found[m.name] else _made_up(m, manifest) for m in modalities}
+    contents = {m.name: _content(m, found[m.name]) if found[m.name] else _made_up(m, manifest) for m in modalities}
     return Workload(str(file), modalities, contents, tuple(name for name, samples in found.items() if not samples))
 
 
@@ -148,15 +85,22 @@ def _within(samples: Iterable[Sample], seconds: float) -> Iterator[Sample]:
         yield sample
 
 
-def _content(samples: Sequence[Sample]) -> Content:
+def _content(modality: Modality, samples: Sequence[Sample]) -> Content:
     first = samples[0]
     if isinstance(first, Frame):
         return [sample for sample in samples if isinstance(sample, Frame)]
     if isinstance(first, Text):
         return [sample.text for sample in samples if isinstance(sample, Text)]
-    return np.concatenate(
-        [s.pcm if isinstance(s, AudioChunk) else s.values for s in samples if not isinstance(s, Frame | Text)]
-    )
+    series = [s.pcm if isinstance(s, AudioChunk) else s.values for s in samples if not isinstance(s, Frame | Text)]
+    return _pieces(modality, np.concatenate(series))
+
+
+def _pieces(modality: Modality, series: np.ndarray) -> list[np.ndarray]:
+    """A series (samples[, channels]) cut as its sensor hands it over; a rest at the end is left out."""
+    assert isinstance(modality, AudioModality | SignalModality)
+    size = samples_per_piece(modality)
+    whole = series if len(series) >= size else np.resize(series, (size, *series.shape[1:]))
+    return [whole[start : start + size] for start in range(0, len(whole) - size + 1, size)]
 
 
 def _made_up(modality: Modality, manifest: Manifest) -> Content:
@@ -166,10 +110,10 @@ def _made_up(modality: Modality, manifest: Manifest) -> Content:
         size = (30, *_frame_size(modality, manifest), 3)
         return [Frame(0, image) for image in generator.integers(0, 256, size, np.uint8)]
     if isinstance(modality, AudioModality):
-        return generator.normal(0, 0.1, 5 * modality.rate_hz).astype(np.float32)
+        return _pieces(modality, generator.normal(0, 0.1, 5 * modality.rate_hz).astype(np.float32))
     if isinstance(modality, SignalModality):
         values = round(5 * modality.rate_hz), modality.channels
-        return generator.normal(0, 1, values).astype(np.float32)
+        return _pieces(modality, generator.normal(0, 1, values).astype(np.float32))
     return list(manifest.labels.values())
 
 
@@ -179,14 +123,6 @@ def _frame_size(modality: ImageModality, manifest: Manifest) -> tuple[int, ...]:
     tensor = next(tensor for tensor in tensors if modality.graph or tensor.name == modality.name)
     wanted = zip(tensor.shape[1:3], _FRAME_SIZE, strict=True)
     return tuple(size if isinstance(size, int) else usual for size, usual in wanted)
-
-
-def _period_ns(modality: Modality, rate_hz: float) -> float:
-    if isinstance(modality, ImageModality):
-        return NS_PER_S / rate_hz
-    if isinstance(modality, AudioModality | SignalModality):
-        return max(1, round(modality.rate_hz * _CHUNK_S)) * NS_PER_S / modality.rate_hz
-    return _TEXT_EVERY_NS
 
 
 def check_rate(rate_hz: float) -> None:

@@ -17,50 +17,69 @@ if TYPE_CHECKING:
     from edgefuse.bench.result import Result
 
 _USUAL_RATE_HZ = 30.0
+_LIVE = "live"
 
 
 def bench(
     bundle: Annotated[list[Path] | None, typer.Argument(help="made by `edgefuse export`; several are compared")] = None,
     backend: Annotated[
-        list[str] | None, typer.Option(help="auto, cpu, cuda or tensorrt; repeated: each bundle on each")
+        list[str] | None, typer.Option(help="auto, cpu, openvino, cuda or tensorrt; repeated: each bundle on each")
     ] = None,
-    source: Annotated[Path, typer.Option(help="video with its sound beside it, or MCAP")] = DEFAULT_CLIP,
+    source: Annotated[str, typer.Option(help="video with its sound beside it, MCAP, or `live`")] = str(DEFAULT_CLIP),
+    camera: Annotated[str | None, typer.Option(help="of --source live, as `run` takes it; what is here")] = None,
+    microphone: Annotated[str | None, typer.Option(help="of --source live, as `run` takes it; what is here")] = None,
     rate: Annotated[float | None, typer.Option(help="frames per second; the source's own")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="seconds instead of minutes, with a wider spread")] = False,
     vs: Annotated[str | None, typer.Option(help="peers: torch,torch-compile,ort,openvino; need --checkpoint")] = None,
     checkpoint: Annotated[str | None, typer.Option(help="what the bundle was made from, as `export` takes it")] = None,
-    tune: Annotated[bool, typer.Option("--tune", help="plan each graph's threads for this machine, and stop")] = False,
+    ros: Annotated[bool, typer.Option("--ros", help="across ROS nodes as well; --vs torch: a naive node too")] = False,
+    tune: Annotated[bool, typer.Option("--tune", help="plan each graph's engine and threads, and stop")] = False,
     json: Annotated[Path | None, typer.Option(help="write the result into this file")] = None,
     compare: Annotated[Path | None, typer.Option(help="an older result; exit code 1 if something is slower")] = None,
     html: Annotated[Path | None, typer.Option(help="draw the result into this page")] = None,
 ) -> None:
-    """Measure what percepts cost: each graph alone, the way from samples to percepts, variants and peers by turns."""
+    """Measure what percepts cost: each graph alone, the way from samples to percepts, variants and peers by turns.
+
+    With --source live only the way to percepts, of the machine's own camera and microphone.
+    """
     from edgefuse.bench import measurement
     from edgefuse.bench.extent import QUICK, THOROUGH, Wish
+    from edgefuse.bench.live import devices_from
     from edgefuse.bench.peers import peers_from
     from edgefuse.bench.report import tables
     from edgefuse.bench.result import read_result, write_text
+    from edgefuse.bench.ros.nodes import check_ros
     from edgefuse.bench.variants import backends_from, open_variants
     from edgefuse.bench.workload import check_rate, frame_rate_hz
 
     peers = peers_from(vs or "")
     if peers and checkpoint is None:
         raise EdgefuseError("--vs runs the network that the bundle was made from: give its --checkpoint")
+    _check_source(source, rate, bool(camera or microphone), bool(peers or ros or tune))
     for file in (json, html):
         if file is not None and not file.absolute().parent.is_dir():
             raise EdgefuseError(f"{file} cannot be written: there is no directory {file.parent}")
     old = read_result(compare) if compare is not None else None
     if rate is not None:
         check_rate(rate)
+    if ros:
+        check_ros()
     console = open_console()
+    bundles, extent = bundle or [DEFAULT_BUNDLE], QUICK if quick else THOROUGH
     if tune:
-        _tune(console, bundle or [DEFAULT_BUNDLE], source)
+        _tune(console, bundles, Path(source))
         return
+    backends = backends_from(backend or ["auto"])
     with progress_bar(console) as progress:
-        variants = open_variants(bundle or [DEFAULT_BUNDLE], backends_from(backend or ["auto"]), source)
-        rate_hz = rate or frame_rate_hz(source, variants[0].bundle.manifest) or _USUAL_RATE_HZ
-        wish = Wish(source, round(rate_hz, 3), QUICK if quick else THOROUGH, peers, checkpoint)
-        result = measurement.measure(variants, wish, progress)
+        if source == _LIVE:
+            devices = devices_from(camera, microphone)
+            variants = open_variants(bundles, backends, DEFAULT_CLIP)
+            result = measurement.measure_devices(variants, devices, extent, progress)
+        else:
+            variants = open_variants(bundles, backends, Path(source))
+            rate_hz = rate or frame_rate_hz(Path(source), variants[0].bundle.manifest) or _USUAL_RATE_HZ
+            wish = Wish(source, round(rate_hz, 3), extent, peers, checkpoint, ros)
+            result = measurement.measure(variants, wish, progress)
     for table in tables(result):
         console.print(table)
     if json is not None:
@@ -73,8 +92,18 @@ def bench(
         raise typer.Exit(_compared(console, result, old))
 
 
+def _check_source(source: str, rate: float | None, devices: bool, more: bool) -> None:
+    """Raises EdgefuseError where options do not go together."""
+    if source != _LIVE and devices:
+        raise EdgefuseError(f"--camera and --microphone are of --source live, not of {source}")
+    if source == _LIVE and rate is not None:
+        raise EdgefuseError("--rate: a camera of --source live has a rate of its own")
+    if source == _LIVE and more:
+        raise EdgefuseError("--source live measures samples to percepts only: without --vs, --ros and --tune")
+
+
 def _tune(console: Console, bundles: list[Path], source: Path) -> None:
-    """Measure the threads of every graph, plan the best, and say where."""
+    """Measure the ways to run every graph, plan the best, and say where."""
     from edgefuse.bench.tune import plan_from, trials_from, tune_table
     from edgefuse.bench.variants import open_variants
     from edgefuse.runtime.engines.plan import write_plan

@@ -70,11 +70,12 @@ def _engine() -> Finding:
 
 
 def _backends() -> list[Finding]:
-    """What besides the CPU runs graphs here. CUDA is tried out; TensorRT would build an engine first."""
+    """What else than ONNX Runtime on the CPU runs graphs. CUDA is tried out; TensorRT would build an engine first."""
     from edgefuse.runtime.engines.engine_file import check_installed
     from edgefuse.runtime.engines.engine_onnxruntime_gpu import TENSORRT, check_provider
 
     return [
+        _usable("openvino", _openvino),
         _usable("cuda", _cuda),
         _usable("tensorrt, by onnxruntime", lambda: str(check_provider(TENSORRT))),
         _usable("engines of tensorrt", lambda: str(check_installed("tensorrt"))),
@@ -87,6 +88,12 @@ def _usable(subject: str, detail: Callable[[], str]) -> Finding:
         return Finding(subject, "ok", detail())
     except EngineError as error:
         return Finding(subject, "missing", str(error))
+
+
+def _openvino() -> str:
+    from edgefuse.runtime.engines.engine_openvino import fast_in_bf16, openvino_version
+
+    return f"openvino {openvino_version()}, {'bfloat16 and ' if fast_in_bf16() else ''}float32"
 
 
 def _cuda() -> str:

@@ -7,15 +7,18 @@ import zlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
-from edgefuse.runtime.bundle import Bundle
 from edgefuse.runtime.engines.engine import Engine
 from edgefuse.runtime.errors import BundleError
-from edgefuse.runtime.manifest import GoldenBound, GraphSpec, TensorSpec
+from edgefuse.runtime.manifest import GoldenBound, GraphSpec, Manifest, TensorSpec
 from edgefuse.runtime.wiring import PROMPTS, fits
+
+if TYPE_CHECKING:
+    from edgefuse.runtime.bundle import Bundle
 
 _ADVICE = "export it again for this machine, choose another --backend, or go on with --no-selftest"
 
@@ -26,14 +29,32 @@ def replay(bundle: Bundle, engines: Mapping[str, Engine]) -> None:
     Raises BundleError for an output that is farther from PyTorch's than the manifest allows, and for a file that does
     not hold what the graphs take. A bundle without golden vectors passes.
     """
-    golden = bundle.manifest.golden
+    for bound, wrong in _failures(bundle.directory, bundle.manifest, engines):
+        where = f"graph {bound.graph}, output {bound.output} on {engines[bound.graph].backend}"
+        raise BundleError(f"{bundle.directory} failed its self-test: {where}: {wrong}; {_ADVICE}")
+
+
+def why_unproven(directory: Path, manifest: Manifest, graph: str, engine: Engine) -> str | None:
+    """Why the golden vectors do not prove that this engine of a graph is right; None if they do."""
+    if manifest.golden is None or all(bound.graph != graph for bound in manifest.golden.bounds):
+        return "the bundle has no golden vectors of it"
+    try:
+        return next(
+            (f"{bound.output}: {wrong}" for bound, wrong in _failures(directory, manifest, {graph: engine})), None
+        )
+    except BundleError as error:
+        return str(error)
+
+
+def _failures(directory: Path, manifest: Manifest, engines: Mapping[str, Engine]) -> Iterator[tuple[GoldenBound, str]]:
+    """Each bound that is broken, and how."""
+    golden = manifest.golden
     if golden is None:
         return
-    path = bundle.directory / golden.file
     bounds = {graph: [bound for bound in golden.bounds if bound.graph == graph] for graph in engines}
-    with _opened(path) as file:
+    with _opened(directory / golden.file) as file:
         vectors = {
-            graph: _vectors(file, graph, bundle.manifest.graphs[graph], {bound.output for bound in bounds[graph]})
+            graph: _vectors(file, graph, manifest.graphs[graph], {bound.output for bound in bounds[graph]})
             for graph in engines
             if bounds[graph]
         }
@@ -42,8 +63,7 @@ def replay(bundle: Bundle, engines: Mapping[str, Engine]) -> None:
         for bound in bounds[graph]:
             wrong = _wrong(bound, expected[bound.output], found[bound.output])
             if wrong:
-                where = f"graph {graph}, output {bound.output} on {engines[graph].backend}"
-                raise BundleError(f"{bundle.directory} failed its self-test: {where}: {wrong}; {_ADVICE}")
+                yield bound, wrong
 
 
 @contextmanager

@@ -9,10 +9,13 @@ from edgefuse.runtime.engines.engine import Backend, Engine, mismatch
 from edgefuse.runtime.engines.engine_file import open_engine_file
 from edgefuse.runtime.engines.engine_onnxruntime import OnnxRuntimeEngine, open_on_cpu
 from edgefuse.runtime.engines.engine_onnxruntime_gpu import CUDA, is_built_in, open_on_cuda, open_on_tensorrt
+from edgefuse.runtime.engines.engine_openvino import OpenVinoEngine, fast_in_bf16, open_on_openvino
 from edgefuse.runtime.engines.engine_tensorrt import TensorRtEngine
 from edgefuse.runtime.engines.gpu import find_gpu
+from edgefuse.runtime.engines.plan import OnnxRuntimeWay, OpenVinoWay, Way, planned_way
 from edgefuse.runtime.errors import BundleError, EngineError
 from edgefuse.runtime.manifest import GraphSpec, Manifest
+from edgefuse.runtime.selftest import why_unproven
 
 _log = logging.getLogger(__name__)
 
@@ -20,54 +23,76 @@ _log = logging.getLogger(__name__)
 def open_engine(directory: Path, manifest: Manifest, graph: str, backend: Backend) -> Engine:
     """The engine of a bundle's graph.
 
-    - `cpu`: ONNX Runtime on the CPU.
+    - `cpu`: ONNX Runtime on the CPU, on as many threads as are planned.
+    - `openvino`: OpenVINO on the CPU, as planned; without a plan, in bfloat16 where the processor has it and the
+      bundle's golden vectors come out, else in float32.
     - `cuda`: ONNX Runtime's CUDA provider.
     - `tensorrt`: an engine of the bundle that was built for this GPU; for a graph that has none, ONNX Runtime's
       TensorRT provider.
-    - `auto`: an engine of the bundle that was built for this GPU, else `cuda` where it works, else `cpu`.
+    - `auto`: an engine of the bundle that was built for this GPU, else `cuda` where it works, else `openvino` where
+      that is planned, else `cpu`.
 
     Raises EngineError where a backend asked for by name is not really usable, never falling back to another, and
     BundleError where the graph is not what its manifest says.
     """
-    spec = manifest.graphs[graph]
-    sha256 = manifest.files[spec.file]
     if backend == "auto":
-        return _best(directory, spec, sha256)
+        return _best(directory, manifest, graph)
     try:
-        return _named(directory, spec, sha256, backend)
+        return _named(directory, manifest, graph, backend)
     except EngineError as error:
         raise EngineError(f"backend {backend} cannot run the graph {graph}: {error}; or choose backend auto") from error
 
 
-def _named(directory: Path, spec: GraphSpec, sha256: str, backend: Backend) -> Engine:
-    path = directory / spec.file
+def _named(directory: Path, manifest: Manifest, graph: str, backend: Backend) -> Engine:
+    spec = manifest.graphs[graph]
+    path, sha256 = directory / spec.file, manifest.files[spec.file]
+    if backend == "openvino":
+        return _on_openvino(directory, manifest, graph)
     if backend == "cuda":
         return _declared(path, spec, open_on_cuda(path))
     if backend == "tensorrt" and spec.engines:
         return _built(directory, spec, sha256)
     if backend == "tensorrt":
         return _declared(path, spec, open_on_tensorrt(path, sha256, spec.precision))
-    return _declared(path, spec, open_on_cpu(path, sha256))
+    way = planned_way(sha256)
+    return _declared(path, spec, open_on_cpu(path, sha256, way if isinstance(way, OnnxRuntimeWay) else None))
 
 
-def _best(directory: Path, spec: GraphSpec, sha256: str) -> Engine:
-    for backend in _candidates(spec):
+def _best(directory: Path, manifest: Manifest, graph: str) -> Engine:
+    spec = manifest.graphs[graph]
+    for backend in _candidates(spec, planned_way(manifest.files[spec.file])):
         try:
-            return _named(directory, spec, sha256, backend)
+            return _named(directory, manifest, graph, backend)
         except EngineError as error:
             _log.warning("%s does not run on %s: %s", spec.file, backend, error)
-    return _named(directory, spec, sha256, "cpu")
+    return _named(directory, manifest, graph, "cpu")
 
 
-def _candidates(spec: GraphSpec) -> list[Backend]:
+def _candidates(spec: GraphSpec, planned: Way | None) -> list[Backend]:
     """The backends that should work here, the fastest first, but for `cpu`."""
+    openvino: list[Backend] = ["openvino"] if isinstance(planned, OpenVinoWay) else []
     try:
         find_gpu()
     except EngineError:
-        return []
+        return openvino
     tensorrt: list[Backend] = ["tensorrt"] if spec.engines else []
     cuda: list[Backend] = ["cuda"] if is_built_in(CUDA) else []
-    return tensorrt + cuda
+    return tensorrt + cuda + openvino
+
+
+def _on_openvino(directory: Path, manifest: Manifest, graph: str) -> OpenVinoEngine:
+    spec = manifest.graphs[graph]
+    path, sha256 = directory / spec.file, manifest.files[spec.file]
+    way = planned_way(sha256)
+    if isinstance(way, OpenVinoWay):
+        return open_on_openvino(path, spec, sha256, way)
+    if fast_in_bf16():
+        engine = open_on_openvino(path, spec, sha256, OpenVinoWay(arithmetic="bf16"))
+        wrong = why_unproven(directory, manifest, graph, engine)
+        if wrong is None:
+            return engine
+        _log.info("%s runs in float32: %s", spec.file, wrong)
+    return open_on_openvino(path, spec, sha256, OpenVinoWay(arithmetic="f32"))
 
 
 def _built(directory: Path, spec: GraphSpec, sha256: str) -> TensorRtEngine:

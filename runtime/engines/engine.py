@@ -9,7 +9,7 @@ import numpy as np
 
 from edgefuse.runtime.manifest import TensorSpec
 
-Backend = Literal["auto", "cpu", "cuda", "tensorrt"]
+Backend = Literal["auto", "cpu", "openvino", "cuda", "tensorrt"]
 """What is asked for; `open_engine` in backends.py says what each of them means."""
 
 
@@ -19,7 +19,8 @@ class Engine(Protocol):
     Inputs are C-contiguous arrays by name, read before `run` returns and never kept. The outputs are new arrays that
     belong to the caller. An engine is used by one thread at a time.
 
-    `backend` says what really runs: onnxruntime-cpu, onnxruntime-cuda, onnxruntime-tensorrt, tensorrt or tensorrt-rtx.
+    `backend` says what really runs: onnxruntime-cpu, openvino-cpu (in float32), openvino-cpu-bf16, onnxruntime-cuda,
+    onnxruntime-tensorrt, tensorrt or tensorrt-rtx.
     """
 
     backend: str

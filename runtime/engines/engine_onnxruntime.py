@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import onnxruntime
 
 from edgefuse.runtime.engines.engine import first_line
 from edgefuse.runtime.engines.graph_cache import GraphCache, default_directory
-from edgefuse.runtime.engines.plan import Threads, planned_threads
+from edgefuse.runtime.engines.plan import OnnxRuntimeWay
+from edgefuse.runtime.engines.processor import this_cpu
 from edgefuse.runtime.errors import BundleError, EngineError
 from edgefuse.runtime.manifest import Dtype, TensorSpec
 
+Options: TypeAlias = Callable[[], onnxruntime.SessionOptions]
+"""Makes a session's options anew: each attempt to create one changes its own."""
+
+_GRAPH, _WEIGHTS = "graph.onnx", "weights.bin"
+_LAYOUT = 1
+_SAVING = {
+    "session.optimized_model_external_initializers_file_name": _WEIGHTS,
+    "session.optimized_model_external_initializers_min_size_in_bytes": "1024",
+    "session.save_external_prepacked_constant_initializers": "1",
+}
 _SPINNING = "session.intra_op.allow_spinning"
 _DTYPES: dict[str, Dtype] = {
     "tensor(uint8)": "uint8",
@@ -44,36 +58,71 @@ class OnnxRuntimeEngine:
         return dict(zip(self._output_names, values, strict=True))
 
 
-def open_on_cpu(path: Path, sha256: str) -> OnnxRuntimeEngine:
-    """The graph at `path`, whose checksum is `sha256`, on the CPU, on as many threads as are planned.
-
-    Raises BundleError where it is no graph, EngineError where the plan is damaged.
-    """
-    directory, threads = default_directory(), planned_threads(sha256)
+def open_on_cpu(path: Path, sha256: str, way: OnnxRuntimeWay | None = None) -> OnnxRuntimeEngine:
+    """The graph at `path`, whose checksum is `sha256`, on the CPU; raises BundleError where it is no graph."""
+    directory, way = default_directory(), way or OnnxRuntimeWay()
     try:
         if directory is None:
-            session = onnxruntime.InferenceSession(path, session_options(threads), providers=["CPUExecutionProvider"])
+            session = _session(path, session_options(way))
         else:
-            session = GraphCache(directory).session(path, sha256, lambda: session_options(threads), _said(threads))
+            session = cached_session(GraphCache(directory), path, sha256, lambda: session_options(way), _said(way))
     except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
         raise BundleError(f"{path}: ONNX Runtime cannot load this graph: {first_line(error)}") from error
     return OnnxRuntimeEngine(path, session, "onnxruntime-cpu")
 
 
-def session_options(threads: Threads | None = None) -> onnxruntime.SessionOptions:
+def session_options(way: OnnxRuntimeWay | None = None) -> onnxruntime.SessionOptions:
     """As on every backend of ONNX Runtime."""
-    threads = threads or Threads()
+    way = way or OnnxRuntimeWay()
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads.intra_op
+    options.intra_op_num_threads = way.threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    options.add_session_config_entry(_SPINNING, str(int(threads.spinning)))
+    options.add_session_config_entry(_SPINNING, str(int(way.spinning)))
     return options
 
 
-def _said(threads: Threads) -> dict[str, str]:
+def cached_session(
+    cache: GraphCache, path: Path, sha256: str, options: Options, said: Mapping[str, str]
+) -> onnxruntime.InferenceSession:
+    """A session on the CPU for the graph at `path`, whose checksum is known, optimised once.
+
+    `said` names everything that `options` sets. Raises what ONNX Runtime raises where the graph itself is bad.
+    """
+    return cache.opened(
+        _key(sha256, said),
+        path,
+        plain=lambda: _session(path, options()),
+        save=lambda entry: _save(path, entry, options()),
+        load=lambda entry: _optimised(entry, options()),
+    )
+
+
+def _session(path: Path, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def _save(path: Path, entry: Path, options: onnxruntime.SessionOptions) -> None:
+    """Let ONNX Runtime optimise the graph into an entry, its weights in a file that is mapped, not read, later."""
+    options.optimized_model_filepath = str(entry / _GRAPH)
+    for key, value in _SAVING.items():
+        options.add_session_config_entry(key, value)
+    _session(path, options)
+
+
+def _optimised(entry: Path, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return _session(entry / _GRAPH, options)
+
+
+def _key(sha256: str, said: Mapping[str, str]) -> str:
+    parts = [_LAYOUT, sha256, onnxruntime.__version__, onnxruntime.get_build_info(), this_cpu(), sorted(said.items())]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def _said(way: OnnxRuntimeWay) -> dict[str, str]:
     """All that `session_options` sets."""
-    return {_SPINNING: str(int(threads.spinning)), "threads": str(threads.intra_op)}
+    return {_SPINNING: str(int(way.spinning)), "threads": str(way.threads)}
 
 
 def _tensor(path: Path, node: onnxruntime.NodeArg) -> TensorSpec:

@@ -1,4 +1,4 @@
-"""On how many threads each graph runs on this machine, as `edgefuse bench --tune` measured it: the file plan.json."""
+"""How each graph runs on this machine's CPU, as `edgefuse bench --tune` measured it: the file plan.json."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from edgefuse.runtime.engines.processor import this_cpu
 from edgefuse.runtime.errors import EngineError
@@ -18,8 +18,8 @@ SCHEMA_VERSION: Final = 1
 _FILE = Path("edgefuse", "plan.json")
 
 
-class Threads(BaseModel):
-    """How ONNX Runtime runs one graph on the CPU.
+class OnnxRuntimeWay(BaseModel):
+    """By ONNX Runtime.
 
     By default on the caller's thread alone: the senses run side by side in threads of their own, and the robot's other
     processes keep their cores.
@@ -27,8 +27,38 @@ class Threads(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
-    intra_op: int = Field(1, ge=1, description="threads that share one operator's work")
+    engine: Literal["onnxruntime"] = "onnxruntime"
+    threads: int = Field(
+        1,
+        ge=1,
+        description="that share one operator's work",
+        validation_alias=AliasChoices("threads", "intra_op"),  # as it was called in plans of the first kind
+    )
     spinning: bool = Field(False, description="whether they wait for work busily: sooner there, and a core is taken")
+
+
+class OpenVinoWay(BaseModel):
+    """By OpenVINO."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    engine: Literal["openvino"] = "openvino"
+    threads: int = Field(1, ge=1, description="that share one operator's work")
+    arithmetic: Literal["f32", "bf16"] = Field(description="what it computes in where the graph says float32")
+
+
+Way = OnnxRuntimeWay | OpenVinoWay
+
+
+def _engine(said: object) -> str:
+    """Which of the two is meant; plans of the first kind knew one engine only, and did not name it."""
+    engine = said.get("engine", "onnxruntime") if isinstance(said, dict) else getattr(said, "engine", None)
+    return str(engine)
+
+
+_Said = Annotated[
+    Annotated[OnnxRuntimeWay, Tag("onnxruntime")] | Annotated[OpenVinoWay, Tag("openvino")], Discriminator(_engine)
+]
 
 
 class Plan(BaseModel):
@@ -37,7 +67,7 @@ class Plan(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     schema_version: Literal[1] = SCHEMA_VERSION
-    machines: dict[str, dict[Sha256, Threads]] = {}
+    machines: dict[str, dict[Sha256, _Said]] = {}
 
 
 def this_machine() -> str:
@@ -55,15 +85,15 @@ def plan_file() -> Path | None:
         return None
 
 
-def planned_threads(graph_sha256: str) -> Threads:
-    """As planned for this graph on this machine, else the default; raises EngineError for a plan that is damaged."""
+def planned_way(graph_sha256: str) -> Way | None:
+    """What is planned for this graph on this machine; raises EngineError for a plan that is damaged."""
     path = plan_file()
     if path is None or not path.is_file():
-        return Threads()
-    return _read(path).machines.get(this_machine(), {}).get(graph_sha256, Threads())
+        return None
+    return _read(path).machines.get(this_machine(), {}).get(graph_sha256)
 
 
-def write_plan(threads: Mapping[str, Threads]) -> Path:
+def write_plan(ways: Mapping[str, Way]) -> Path:
     """Plan these graphs, by checksum, on this machine from now on; what is planned for others stays.
 
     Raises EngineError where the plan that is there is damaged, or none can be written.
@@ -72,7 +102,7 @@ def write_plan(threads: Mapping[str, Threads]) -> Path:
     if path is None:
         raise EngineError("there is nowhere to keep a plan: set XDG_CONFIG_HOME")
     machines = _read(path).machines if path.is_file() else {}
-    machine = machines.get(this_machine(), {}) | dict(threads)
+    machine = machines.get(this_machine(), {}) | dict(ways)
     text = Plan(machines=machines | {this_machine(): machine}).model_dump_json(indent=2)
     beside = path.with_name(f".{path.name}.writing")
     try:
@@ -93,5 +123,5 @@ def _read(path: Path) -> Plan:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "content"
         raise EngineError(
-            f"{path}: {where}: {first['msg']}; delete it, or measure again with `edgefuse bench --tune`"
+            f"{path}: {where}: {first['msg']}; delete it, and measure again with `edgefuse bench --tune`"
         ) from error

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import heapq
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -16,10 +14,9 @@ import soxr
 
 from edgefuse.runtime.errors import StreamError
 from edgefuse.runtime.samples import NS_PER_S, AudioChunk, Frame, Sample
+from edgefuse.runtime.streams.pacer import Pacer, wake_on_time
 
 _CHUNK_S = 0.02
-_TIMER_SLACK_NS = 1000
-_LAST_PART_NS = 5_000_000
 _SHORTER_THAN_ITS_HEADER_SAYS = "(should be"  # libsndfile's log; it reads on without an error
 _SOUND_SUFFIXES = (".wav", ".flac")
 
@@ -48,32 +45,25 @@ class Clip:
         self.video, self.audio = video, audio
         self._capture = None if video is None else _open_video(video)
         self._sound = None if audio is None else _open_audio(audio)
-        self._closed = threading.Event()
+        self._pacer = Pacer()
 
     def __iter__(self) -> Iterator[Sample]:
         """The samples in the order of their `until_ns`, once; raises StreamError where a file breaks off."""
         start_ns = time.monotonic_ns() if self.live else 0
         if self.live:
-            _wake_on_time()
+            wake_on_time()
         sources: list[Iterator[Sample]] = [self._frames(start_ns), self._chunks(start_ns)]
         for sample in heapq.merge(*sources, key=lambda sample: sample.until_ns):
             if self.live:
-                self._sleep_until(sample.until_ns)
-            if self._closed.is_set():
+                self._pacer.wait_until(sample.until_ns)
+            if self._pacer.stopped:
                 break
             yield sample
         self._release()
 
     def close(self) -> None:
         """See Stream."""
-        self._closed.set()
-
-    def _sleep_until(self, due_ns: int) -> None:
-        """In two parts: a thread that reads the clock just when others want its processor falls asleep too late."""
-        for moment_ns in (due_ns - _LAST_PART_NS, due_ns):
-            left_ns = moment_ns - time.monotonic_ns()
-            if left_ns > 0:
-                self._closed.wait(left_ns / NS_PER_S)
+        self._pacer.stop()
 
     def _release(self) -> None:
         if self._capture is not None:
@@ -86,7 +76,7 @@ class Clip:
             return
         expected = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         read = 0
-        while not self._closed.is_set():
+        while not self._pacer.stopped:
             there, image = self._capture.read()
             if not there:
                 break
@@ -130,12 +120,6 @@ def sound_beside(video: Path) -> Path:
         f"{video} has no sound beside it: expected {video.with_suffix('.wav').name}; "
         "name one with --audio, or go without with --drop audio"
     )
-
-
-def _wake_on_time() -> None:
-    """Linux ends the sleep of a thread up to 50 us late, to save power; not of this one, which stands for a sensor."""
-    with suppress(OSError):
-        Path(f"/proc/{threading.get_native_id()}/timerslack_ns").write_text(str(_TIMER_SLACK_NS))
 
 
 def _open_video(path: Path) -> cv2.VideoCapture:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import logging
-import threading
 import time
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from edgefuse.runtime.manifest import Modality
 from edgefuse.runtime.samples import NS_PER_S, Sample
 from edgefuse.runtime.sinks.recorder import MODALITY_KEY
 from edgefuse.runtime.streams.mcap_file import McapFile, Topic
+from edgefuse.runtime.streams.pacer import Pacer, wake_on_time
 from edgefuse.runtime.streams.track import KINDS, Track
 
 _CLOCKS_APART_NS = 10 * NS_PER_S
@@ -62,7 +62,7 @@ class Recording:
             found = _listed(self._file.topics.values())
             raise StreamError(f"{path} holds nothing to replay{wanted}: its topics are {found}; --topic chooses others")
         self._begin_ns = min(stamps)
-        self._closed = threading.Event()
+        self._pacer = Pacer()
 
     @property
     def topics(self) -> dict[str, str]:
@@ -71,18 +71,20 @@ class Recording:
 
     def __iter__(self) -> Iterator[Sample]:
         """The samples in the order of their `until_ns`; raises StreamError where the file is damaged."""
+        if self.live:
+            wake_on_time()
         offset_ns = (time.monotonic_ns() if self.live else 0) - self._begin_ns
         tracks = [track.samples(offset_ns, self._by_log_time) for track in self._tracks]
         for sample in heapq.merge(*tracks, key=lambda sample: sample.until_ns):
             if self.live:
-                self._closed.wait(max(0, sample.until_ns - time.monotonic_ns()) / NS_PER_S)
-            if self._closed.is_set():
+                self._pacer.wait_until(sample.until_ns)
+            if self._pacer.stopped:
                 return
             yield sample
 
     def close(self) -> None:
         """See Stream."""
-        self._closed.set()
+        self._pacer.stop()
 
     def _clocks_differ(self) -> bool:
         ahead_ns = {track.topic: track.stamp_ahead_ns() for track in self._tracks}

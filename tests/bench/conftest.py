@@ -24,6 +24,8 @@ SHORT = Extent(
     overload_rounds=1,
     idle_s=0.2,
     starts=1,
+    ros_rounds=1,
+    ros_s=1.0,
 )
 
 
@@ -32,4 +34,4 @@ def twice(tmp_path_factory: pytest.TempPathFactory) -> Result:
     """The same bundle as two variants."""
     bundle = Path(shutil.copytree(DEFAULT_BUNDLE, tmp_path_factory.mktemp("bench") / "tabletop"))
     variants = open_variants([bundle, bundle], ["auto"], DEFAULT_CLIP)
-    return measure(variants, Wish(DEFAULT_CLIP, 30.0, SHORT), lambda stage, done, total: None)
+    return measure(variants, Wish(str(DEFAULT_CLIP), 30.0, SHORT), lambda stage, done, total: None)

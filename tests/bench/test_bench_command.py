@@ -64,7 +64,7 @@ def test_the_exit_code_says_whether_something_is_slower(measured: Result, tmp_pa
         (["nowhere"], "nowhere: no such bundle"),
         (["--source", "nowhere.mp4"], "nowhere"),
         (["--rate", "0"], "--rate 0: expected 0.1 to 10000"),
-        (["--backend", "gpu"], "--backend gpu: expected auto, cpu, cuda, tensorrt"),
+        (["--backend", "gpu"], "--backend gpu: expected auto, cpu, openvino, cuda, tensorrt"),
         (["--vs", "torch"], "give its --checkpoint"),
         (["--vs", "tvm", "--checkpoint", "x"], "--vs tvm: expected some of torch, torch-compile, ort, openvino"),
         (["--json", "/nowhere/result.json"], "/nowhere/result.json cannot be written"),

@@ -78,3 +78,9 @@ def test_few_rounds_that_differ_are_not_sure():
 def test_the_ratio_of_a_percentile_is_of_that_percentile():
     values = np.arange(1.0, 101.0)
     assert percentile_ratio(3 * values, values, 95).value == pytest.approx(3.0)
+
+
+def test_a_live_source_has_no_rate_to_compare():
+    own = result(1.0).configuration.model_copy(update={"rate_hz": None})
+    live = result(1.0).model_copy(update={"configuration": own})
+    assert differences(live, result(1.0)) == ["another rate: 30 Hz is now the devices' own"]

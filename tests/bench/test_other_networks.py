@@ -28,12 +28,14 @@ SHORTEST = Extent(
     overload_rounds=1,
     idle_s=0.1,
     starts=1,
+    ros_rounds=1,
+    ros_s=1.0,
 )
 
 
 def measured(bundle: Path) -> Result:
     variants = open_variants([bundle], ["cpu"], DEFAULT_CLIP)
-    return measure(variants, Wish(DEFAULT_CLIP, 60.0, SHORTEST), lambda stage, done, total: None)
+    return measure(variants, Wish(str(DEFAULT_CLIP), 60.0, SHORTEST), lambda stage, done, total: None)
 
 
 def test_led_by_a_signal_there_is_no_rate_to_hold(tmp_path):
@@ -51,4 +53,4 @@ def test_a_whole_network_is_measured_with_its_raw_senses(tmp_path):
     assert [engine.graph for engine in result.engines] == ["fusion"]
     (pipeline,) = result.pipelines
     assert pipeline.overhead is not None
-    assert pipeline.percepts_hz == pytest.approx(60, rel=0.4)
+    assert pipeline.flow.percepts_hz == pytest.approx(60, rel=0.4)

@@ -14,8 +14,8 @@ from edgefuse.bench.errors import BenchError
 from edgefuse.bench.feeds import evidence_from, feeds_from, prompts_from
 from edgefuse.bench.paced import run_paced
 from edgefuse.bench.peers import Peer, Peers
-from edgefuse.bench.runners import WholeRunner, whole_network
 from edgefuse.bench.variants import Variant, open_variants
+from edgefuse.bench.whole import WholeRunner, whole_network
 from edgefuse.export import examples
 from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP
 from edgefuse.runtime.wiring import PROMPTS

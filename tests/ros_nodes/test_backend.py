@@ -20,7 +20,7 @@ def test_the_backend_is_described_shown_and_changed_and_one_that_cannot_work_is_
 
     request = DescribeParameters.Request(names=["backend"])
     (described,) = ros.call(DescribeParameters, f"{perception}/describe_parameters", request).descriptors
-    assert described.additional_constraints == "one of auto, cpu, cuda, tensorrt; may change at any time"
+    assert described.additional_constraints == "one of auto, cpu, openvino, cuda, tensorrt; may change at any time"
     assert shown() == "onnxruntime-cpu"
     assert "backend cuda cannot run the graph" in ros.set(perception, backend="cuda")
     assert "backend" in ros.set(perception, backend="abacus")

@@ -14,7 +14,7 @@ import pytest
 
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle, BundleError
 from edgefuse.runtime.engines import graph_cache
-from edgefuse.runtime.engines.engine_onnxruntime import open_on_cpu, session_options
+from edgefuse.runtime.engines.engine_onnxruntime import cached_session, open_on_cpu, session_options
 from edgefuse.runtime.engines.graph_cache import GraphCache, default_directory
 
 BUNDLE = Bundle.open(DEFAULT_BUNDLE)
@@ -22,10 +22,10 @@ SIZES = {"batch": 2, "height": 96, "width": 128, "classes": 5}
 OPENS_A_SESSION = """
 import sys, numpy as np
 from pathlib import Path
-from edgefuse.runtime.engines.engine_onnxruntime import session_options
+from edgefuse.runtime.engines.engine_onnxruntime import cached_session, session_options
 from edgefuse.runtime.engines.graph_cache import GraphCache
 for _ in range(2):
-    session = GraphCache(Path(sys.argv[1])).session(Path(sys.argv[2]), "0" * 64, session_options, {})
+    session = cached_session(GraphCache(Path(sys.argv[1])), Path(sys.argv[2]), "0" * 64, session_options, {})
 print(float(session.run(None, {"ids": np.arange(1, 33, dtype=np.int64)[None]})[0].sum()))
 """
 
@@ -36,7 +36,7 @@ def graph_of(name: str) -> tuple[Path, str]:
 
 
 def opened(cache: GraphCache, path: Path, sha256: str = "0" * 64) -> onnxruntime.InferenceSession:
-    return cache.session(path, sha256, session_options, {})
+    return cached_session(cache, path, sha256, session_options, {})
 
 
 def inputs_of(name: str) -> dict[str, np.ndarray]:
@@ -87,7 +87,7 @@ def test_the_second_session_does_not_need_the_graph_itself(cache, text):
 def test_another_graph_other_options_or_another_onnxruntime_is_another_entry(cache, text, monkeypatch):
     opened(cache, text)
     opened(cache, text, "1" * 64)
-    cache.session(text, "0" * 64, session_options, {"threads": "2"})
+    cached_session(cache, text, "0" * 64, session_options, {"threads": "2"})
     monkeypatch.setattr(onnxruntime, "__version__", "99")
     opened(cache, text)
     assert cache.size()[0] == 4

@@ -1,0 +1,118 @@
+"""The whole network anew for everything that comes, as a naive node runs it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from edgefuse.bench.runners import Runs
+from edgefuse.bench.runs import Call, Moment
+from edgefuse.runtime.aligner import Aligner
+from edgefuse.runtime.bundle import Bundle
+from edgefuse.runtime.inlets import open_inlet
+from edgefuse.runtime.manifest import ImageModality, Manifest, Modality
+from edgefuse.runtime.prompts import open_tokenizer
+from edgefuse.runtime.samples import Frame
+from edgefuse.runtime.streams import Stream
+from edgefuse.runtime.wiring import PRESENT, PROMPTS
+
+
+class WholeRunner:
+    """What a naive node does: on each new frame or hop, the whole network on the newest of every sense.
+
+    Samples wait and are counted as with us; a sense that has not come yet is zeros. `engines` by graph.
+    """
+
+    def __init__(
+        self, bundle: Bundle, engines: Mapping[str, Runs], prompts: np.ndarray | None, frame: Frame | None
+    ) -> None:
+        manifest = bundle.manifest
+        tokenizer = open_tokenizer(bundle)
+        self.calls: list[Call] = []
+        self._engines = engines
+        self._manifest = manifest
+        self._new = threading.Event()
+        self._aligner = Aligner({m.name: open_inlet(m, tokenizer) for m in manifest.modalities}, time.monotonic_ns)
+        self._newest = {m.name: (0, _nothing(m, frame)) for m in manifest.modalities}
+        self._fixed = {} if prompts is None else {PROMPTS: prompts}
+
+    def perceive(self, *streams: Stream) -> Iterator[Moment]:
+        """See Runner."""
+        threads = [threading.Thread(target=self._feed, args=(stream,), daemon=True) for stream in streams]
+        for thread in threads:
+            thread.start()
+        try:
+            while any(thread.is_alive() for thread in threads):
+                self._new.wait()
+                self._new.clear()
+                moment = self._turn()
+                if moment is not None:
+                    yield moment
+        finally:
+            for stream in streams:
+                stream.close()
+            for thread in threads:
+                thread.join()
+
+    def overtaken(self) -> dict[str, int]:
+        """See Runner."""
+        return {sense: counts.get("overtaken", 0) for sense, counts in self._aligner.drops().items()}
+
+    def _feed(self, stream: Stream) -> None:
+        try:
+            for sample in stream:
+                self._aligner.put(sample, time.monotonic_ns())
+                if self._aligner.ready(sample.modality):
+                    self._new.set()
+        finally:
+            self._new.set()
+
+    def _turn(self) -> Moment | None:
+        taken_ns = time.monotonic_ns()
+        news = [e for m in self._manifest.modalities if (e := self._aligner.take(m.name)) is not None]
+        if not news:
+            return None
+        self._newest |= {evidence.modality: (evidence.stamp_ns, evidence.array) for evidence in news}
+        whole_network(
+            self._manifest, self._engines, {name: array for name, (_, array) in self._newest.items()}, self._fixed
+        )
+        done_ns = time.monotonic_ns()
+        self.calls.append(Call("whole network", taken_ns, done_ns))
+        newest = max(news, key=lambda evidence: evidence.stamp_ns)
+        stages_ms = {"wait": (taken_ns - newest.stamp_ns) / 1e6, "network": (done_ns - taken_ns) / 1e6}
+        return Moment(newest.stamp_ns, done_ns, {name: ns for name, (ns, _) in self._newest.items() if ns}, stages_ms)
+
+
+def whole_network(
+    manifest: Manifest, engines: Mapping[str, Runs], sensed: Mapping[str, np.ndarray], fixed: Mapping[str, np.ndarray]
+) -> Mapping[str, np.ndarray]:
+    """Every encoder on what its sense sensed (1, ...), then the fusion; its outputs."""
+    return engines["fusion"].run(fusion_inputs(manifest, engines, sensed, fixed))
+
+
+def fusion_inputs(
+    manifest: Manifest, engines: Mapping[str, Runs], sensed: Mapping[str, np.ndarray], fixed: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """What the fusion is given when all senses are there."""
+    inputs = {PRESENT: np.ones((1, len(manifest.modalities)), bool), **fixed}
+    for modality in manifest.modalities:
+        array = sensed[modality.name]
+        if modality.graph is None:
+            inputs[modality.name] = array
+        else:
+            outputs = engines[modality.name].run({modality.graph.inputs[0].name: array})
+            inputs |= {f"{modality.name}_{output}": value for output, value in outputs.items()}
+    return inputs
+
+
+def _nothing(modality: Modality, frame: Frame | None) -> np.ndarray:
+    """Zeros as a sense that has sensed nothing is given."""
+    if isinstance(modality, ImageModality):
+        return np.zeros((1, 224, 224, 3) if frame is None else (1, *frame.image.shape), np.uint8)
+    if modality.kind == "text":
+        return np.zeros((1, modality.max_tokens), np.int64)
+    channels: Sequence[int] = () if modality.kind == "audio" else (modality.channels,)
+    return np.zeros((1, modality.window_samples, *channels), np.float32)
