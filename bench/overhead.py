@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -12,9 +13,9 @@ from edgefuse.bench.errors import BenchError
 from edgefuse.bench.feeds import Feed, feeds_from
 from edgefuse.bench.figures import figure_from, percentile_ratio, ratio_from
 from edgefuse.bench.paced import SENSOR_LATE, WARM_UP_S, SensorRun, from_the_sensor
-from edgefuse.bench.result import Overhead
+from edgefuse.bench.result import Overhead, Ratio
 from edgefuse.bench.runners import OurRunner
-from edgefuse.bench.runs import Moment, Run
+from edgefuse.bench.runs import Call, Moment
 from edgefuse.bench.variants import Variant
 from edgefuse.runtime.engines.engine import Engine
 
@@ -22,21 +23,31 @@ _OTHERS_EVERY = 6
 """Frames, about the hop of a sound: how often the other senses' graphs are called bare."""
 
 _ROUND = 30
-_FEWEST = 10
+_STRETCH = 10
+"""Frames: of what CPU time is summed up."""
+
+_FEWEST = _STRETCH + 1
 
 
-def measure_overhead(
-    variant: Variant, rate_hz: float, seconds: float, paced: Sequence[tuple[Run, SensorRun]]
-) -> Overhead:
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """How far a run was: the moment, the CPU time without that of the bare calls [s], and the calls made."""
+
+    at_s: float
+    cpu_s: float
+    calls: int
+
+
+def measure_overhead(variant: Variant, rate_hz: float, seconds: float, sensors: Sequence[SensorRun]) -> Overhead:
     """Half a period after each percept that a frame called for, the frame's graph and the fusion graph are called.
 
-    Called back to back they would run up to 1.7 times faster, since nothing else has used the caches. `paced` are runs
-    of the same variant without bare calls, each with its sensors by themselves, for the CPU time.
+    Called back to back they would run up to 1.7 times faster, since nothing else has used the caches. `sensors` are
+    runs of the same sensors by themselves.
     """
     runner = OurRunner(variant.bundle, variant.backend)
     bare = _BareCalls(variant)
     streams = variant.workload.streams(rate_hz, WARM_UP_S + seconds, WARM_UP_S)
-    moments, bare_ms = [], []
+    moments, bare_ms, marks = [], [], []
     for moment in runner.perceive(*streams):
         if moment.evidence_ns.get(variant.lead.name) != moment.stamp_ns:
             continue
@@ -45,23 +56,33 @@ def measure_overhead(
         if moment.stamp_ns > streams[0].pace.counted_ns:
             moments.append(from_the_sensor(moment, streams))
             bare_ms.append(taken_ms)
+            if len(moments) % _STRETCH == 1:
+                marks.append(_Mark(time.monotonic(), time.process_time() - bare.spent_s, len(runner.calls)))
     if len(moments) < _FEWEST:
         raise BenchError(f"{len(moments)} percepts of frames at {rate_hz:g} Hz are too few to measure")
-    return _overhead(rate_hz, moments, np.array(bare_ms), paced, bare.cpu_ms())
+    sensors_share = float(np.median([alone.cpu_s / alone.seconds for alone in sensors]))
+    spent_s, sensors_s = _spent(marks, sensors_share)
+    needed_s = _needed(marks, runner.calls, bare.cpu_s())
+    return _overhead(
+        rate_hz,
+        moments,
+        np.array(bare_ms),
+        cpu=ratio_from(spent_s, needed_s),
+        cpu_without_sensors=ratio_from(spent_s - sensors_s, needed_s),
+        sensors_cpu_ms=1e3 * sensors_share,
+    )
 
 
 def _overhead(
     rate_hz: float,
     moments: Sequence[Moment],
     bare_ms: np.ndarray,
-    paced: Sequence[tuple[Run, SensorRun]],
-    cpu_ms: Mapping[str, float],
+    cpu: Ratio,
+    cpu_without_sensors: Ratio,
+    sensors_cpu_ms: float,
 ) -> Overhead:
     percepts_ms = np.array([moment.latency_ms for moment in moments])
     handed_ms = percepts_ms - [moment.stages_ms[SENSOR_LATE] for moment in moments]
-    spent_ms = np.array([1e3 * run.cpu_s for run, _ in paced])
-    sensors_ms = np.array([1e3 * alone.cpu_s / alone.seconds * run.seconds for run, alone in paced])
-    needed_ms = [_needed_ms(run, cpu_ms) for run, _ in paced]
     return Overhead(
         rate_hz=rate_hz,
         percept_ms=figure_from(_rounds(percepts_ms)),
@@ -71,9 +92,9 @@ def _overhead(
         p95=percentile_ratio(percepts_ms, bare_ms, 95),
         handed_p50=percentile_ratio(handed_ms, bare_ms, 50),
         handed_p95=percentile_ratio(handed_ms, bare_ms, 95),
-        cpu=ratio_from(spent_ms, needed_ms),
-        cpu_without_sensors=ratio_from(spent_ms - sensors_ms, needed_ms),
-        sensors_cpu_ms=float(np.median([1e3 * alone.cpu_s / alone.seconds for _, alone in paced])),
+        cpu=cpu,
+        cpu_without_sensors=cpu_without_sensors,
+        sensors_cpu_ms=sensors_cpu_ms,
     )
 
 
@@ -81,10 +102,14 @@ def _rounds(values: np.ndarray) -> list[np.ndarray]:
     return np.array_split(values, max(1, len(values) // _ROUND))
 
 
-def _needed_ms(run: Run, cpu_ms: Mapping[str, float]) -> float:
-    """CPU time of the calls that were made in a run."""
-    calls = Counter(call.graph for call in run.calls)
-    return sum(count * cpu_ms.get(graph, 0.0) for graph, count in calls.items())
+def _spent(marks: Sequence[_Mark], sensors_share: float) -> tuple[np.ndarray, np.ndarray]:
+    """From mark to mark, the CPU time of the run, and of that what the sensors cost [s]."""
+    return np.diff([mark.cpu_s for mark in marks]), sensors_share * np.diff([mark.at_s for mark in marks])
+
+
+def _needed(marks: Sequence[_Mark], calls: Sequence[Call], cpu_s: Mapping[str, float]) -> np.ndarray:
+    """From mark to mark, the CPU time that the calls made would have taken bare [s]."""
+    return np.array([sum(cpu_s[call.graph] for call in calls[a.calls : b.calls]) for a, b in pairwise(marks)])
 
 
 class _BareCalls:
@@ -97,7 +122,7 @@ class _BareCalls:
         needed = [graph for graph in (variant.lead.name, "fusion") if graph in engines]
         self._needed = [(graph, engines[graph], feeds[graph]) for graph in needed]
         self._others = [(graph, engines[graph], feeds[graph]) for graph in engines if graph not in needed]
-        self._cpu_ms: dict[str, list[float]] = {graph: [] for graph in engines}
+        self._cpu_s: dict[str, list[float]] = {graph: [] for graph in engines}
         self._turn = 0
 
     def run_ms(self) -> float:
@@ -112,12 +137,17 @@ class _BareCalls:
                 self._call(graph, engine, feed)
         return taken_ms
 
-    def cpu_ms(self) -> dict[str, float]:
+    @property
+    def spent_s(self) -> float:
+        """CPU time of all calls so far."""
+        return sum(sum(taken) for taken in self._cpu_s.values())
+
+    def cpu_s(self) -> dict[str, float]:
         """The CPU time of a call, by graph, in whatever threads; that another thread is busy meanwhile is rare."""
-        return {graph: float(np.median(taken)) for graph, taken in self._cpu_ms.items() if taken}
+        return {graph: float(np.median(taken)) if taken else 0.0 for graph, taken in self._cpu_s.items()}
 
     def _call(self, graph: str, engine: Engine, feed: Feed) -> None:
         inputs = feed[self._turn % len(feed)]
         start_ns = time.process_time_ns()
         engine.run(inputs)
-        self._cpu_ms[graph].append((time.process_time_ns() - start_ns) / 1e6)
+        self._cpu_s[graph].append((time.process_time_ns() - start_ns) / 1e9)

@@ -95,7 +95,7 @@ def _overhead(
     progress(f"{variant.name}: over the bare calls", 0, None)
     rate_hz = min(wish.rate_hz, 1e3 * _MOST_OF_A_PERIOD / sum(own_ms.values()))
     seconds = max(wish.extent.overhead_s, _FEWEST_FRAMES / rate_hz)
-    return measure_overhead(variant, rate_hz, seconds, [(turn.run, turn.sensors) for turn in turns])
+    return measure_overhead(variant, rate_hz, seconds, [turn.sensors for turn in turns])
 
 
 def _limits(

@@ -123,7 +123,7 @@ class Perceiver:
     def drift(self) -> dict[str, float]:
         """How far what each sense met lately is from what the bundle was made for, see Drift; DRIFT_WARN is much.
 
-        Empty where the bundle does not say what that was, and before a sense was encoded 20 times.
+        Empty where the bundle does not say what that was, and before a sense was looked at 10 times.
         """
         return {} if self._drift is None else self._drift.drift()
 

@@ -29,9 +29,9 @@ STRANGE = 8.0
 """An encoding that is so far from all that is usual is of something else; of the set's own kind, none is."""
 
 _REMEDY = "export the bundle again"
-_EVERY_NS = 200_000_000
-_MEMORY = 200  # encodings looked at, after which an old one counts a third
-_FEWEST = 20
+_EVERY_NS = 500_000_000
+_MEMORY = 100  # encodings looked at, after which an old one counts a third
+_FEWEST = 10
 _SMALLEST = 1e-6
 
 
@@ -65,7 +65,7 @@ class Familiar(Measurement):
 
 
 class Drift:
-    """The running mean of each sense's drift, of an encoding every 0.2 s at most. Thread-safe."""
+    """The running mean of each sense's drift, of an encoding every half second at most. Thread-safe."""
 
     def __init__(self, familiar: Familiar) -> None:
         self._centres = {f"{one.sense}_{one.output}": one for one in familiar.outputs}
@@ -94,7 +94,7 @@ class Drift:
 
     def drift(self) -> dict[str, float]:
         """By sense: its mean strangeness lately, of the output that shows most; 0 is as in the set. Not of a sense that
-        was encoded less than 20 times."""
+        was looked at less than 10 times."""
         with self._lock:
             found = {name: mean for name, (count, mean) in self._means.items() if count >= _FEWEST}
         by_sense: dict[str, float] = {}

@@ -23,7 +23,7 @@ from edgefuse.runtime.evidence import Evidence, Tokens
 from edgefuse.runtime.sinks.console import summary
 from edgefuse.runtime.sinks.statistics import RunStatistics
 
-PERIOD_NS = 200_000_000
+PERIOD_NS = 500_000_000
 """Each encoding is looked at."""
 
 
@@ -82,12 +82,12 @@ def test_a_drift_that_is_over_is_forgotten(bundle: Path) -> None:
 
 
 def test_a_few_frames_say_nothing_yet(bundle: Path) -> None:
-    assert watched(bundle, frames(19, seed=2) // 12)[0].drift() == {}
+    assert watched(bundle, frames(9, seed=2) // 12)[0].drift() == {}
 
 
-def test_of_a_fast_camera_five_frames_a_second_are_looked_at(bundle: Path) -> None:
+def test_of_a_fast_camera_two_frames_a_second_are_looked_at(bundle: Path) -> None:
     all_frames, looked_at = (Drift(read_familiar(bundle / "familiar.json")) for _ in range(2))
-    for stamp_ns in range(0, 6 * 10**9, 10**7):
+    for stamp_ns in range(0, 6 * 10**9, 5 * 10**7):
         array = np.ones((1, 12, 128), np.float32) * (-1 if stamp_ns % PERIOD_NS else 1)
         tokens = Tokens(Evidence("image", stamp_ns, 0, array), {"image_tokens": array}, 0, 0)
         all_frames.note(tokens)
