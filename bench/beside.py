@@ -8,15 +8,17 @@ from typing import Literal
 import numpy as np
 
 from edgefuse.bench.figures import figure_from, ratio_from
+from edgefuse.bench.pipeline import Turn
 from edgefuse.bench.result import Figure, Row, Table
 from edgefuse.bench.runs import Run
 
 
-def table_from(fused: Literal["lead", "any"], runs: Mapping[str, Sequence[Run]], news_of: str | None) -> Table:
-    """One row per variant; the first is what the others are compared with."""
+def table_from(fused: Literal["lead", "any"], turns: Mapping[str, Sequence[Turn]], news_of: str | None) -> Table:
+    """One row per variant, the sensors' CPU time left out; the first is what the others are compared with."""
     rows: list[Row] = []
-    for name, one in runs.items():
-        rows.append(_row(name, one, news_of, rows[0] if rows else None))
+    for name, own in turns.items():
+        runs = [turn.without_sensors for turn in own]
+        rows.append(_row(name, runs, news_of, rows[0] if rows else None))
     return Table(fused=fused, rows=tuple(rows))
 
 

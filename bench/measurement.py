@@ -13,9 +13,8 @@ from edgefuse.bench.extent import THOROUGH, Extent, Progress, Wish
 from edgefuse.bench.feeds import Feed, prompts_from
 from edgefuse.bench.graphs import measure_graphs, variant_feeds
 from edgefuse.bench.live import measure_live
-from edgefuse.bench.paced import run_paced
 from edgefuse.bench.peers import TITLES, Engines, Peer, Peers
-from edgefuse.bench.pipeline import measure_pipeline, measure_rounds
+from edgefuse.bench.pipeline import measure_pipeline, measure_rounds, take_turn
 from edgefuse.bench.power import NONE, open_meter
 from edgefuse.bench.result import Configuration, Measured, Result, Table
 from edgefuse.bench.ros.stacks import measure_ros
@@ -46,7 +45,6 @@ def measure(variants: Sequence[Variant], wish: Wish, progress: Progress) -> Resu
         finally:
             if meter is not None:
                 meter.close()
-    runs = {name: [turn.run for turn in own] for name, own in turns.items()}
     return Result(
         host=host.host(load),
         versions=host.versions(),
@@ -55,7 +53,7 @@ def measure(variants: Sequence[Variant], wish: Wish, progress: Progress) -> Resu
         engines=tuple(engines),
         pipelines=tuple(pipelines),
         ros=ros,
-        variants=table_from("lead", runs, None) if len(variants) > 1 else None,
+        variants=table_from("lead", turns, None) if len(variants) > 1 else None,
         peers=beside,
         power=meter.name if meter else NONE,
         notes=tuple(_notes(variants)),
@@ -108,7 +106,7 @@ def _measure_peers(variant: Variant, wish: Wish, peers: Mapping[Peer, Engines], 
     }
     news_of = next((modality.name for modality in bundle.manifest.modalities if modality.kind == "audio"), None)
     turns = {
-        name: partial(run_paced, runner, workload, wish.rate_hz, wish.extent.round_s)
+        name: partial(take_turn, runner, workload, wish.rate_hz, wish.extent.round_s)
         for name, runner in runners.items()
     }
     return table_from("any", by_turns(turns, wish.extent.rounds), news_of)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -38,17 +38,24 @@ class Turn:
     sensors: SensorRun
     watts: float | None
 
+    @property
+    def without_sensors(self) -> PacedRun:
+        """The run less the CPU time that the sensors take by themselves."""
+        sensors_s = self.sensors.cpu_s / self.sensors.seconds * self.run.seconds
+        return replace(self.run, cpu_s=self.run.cpu_s - sensors_s)
+
 
 def measure_rounds(variants: Sequence[Variant], wish: Wish, meter: Meter | None) -> dict[str, list[Turn]]:
     """The variants by turns, each turn of one followed by that of its sensors."""
     turns = {
-        v.name: partial(_turn, OurRunner(v.bundle, v.backend), v.workload, wish.rate_hz, wish.extent.round_s, meter)
+        v.name: partial(take_turn, OurRunner(v.bundle, v.backend), v.workload, wish.rate_hz, wish.extent.round_s, meter)
         for v in variants
     }
     return by_turns(turns, wish.extent.rounds)
 
 
-def _turn(runner: Runner, workload: Workload, rate_hz: float, seconds: float, meter: Meter | None) -> Turn:
+def take_turn(runner: Runner, workload: Workload, rate_hz: float, seconds: float, meter: Meter | None = None) -> Turn:
+    """A run, and then its sensors by themselves for half as long."""
     joules, start = meter.joules() if meter else 0.0, time.monotonic()
     run = run_paced(runner, workload, rate_hz, seconds)
     watts = (meter.joules() - joules) / (time.monotonic() - start) if meter else None

@@ -113,7 +113,9 @@ def beside_table(beside: measured.Table, title: str) -> Table:
     """Variants or peers."""
     news_of = beside.rows[0].news_of
     news = (f"newest {news_of} to percept", "x") if news_of else ()
-    table = Table("variant", "percepts/s", "latency p50", "x", *news, "CPU per percept", "x", title=title)
+    table = Table(
+        "variant", "percepts/s", "latency p50", "x", *news, "CPU per percept, sensors left out", "x", title=title
+    )
     table.title_justify = "left"
     for row in beside.rows:
         heard = (f"{row.news_ms.p50:.2f}" if row.news_ms else "", _ratio(row.news_ratio)) if news_of else ()

@@ -210,7 +210,8 @@ class RosResult(Strict):
 class Row(Strict):
     """One way to run the network beside the first; ratios above 1 say how many times more it costs than the first.
 
-    `news_ms` is from the newest of `news_of` being sensed to the first percept that heeds it.
+    CPU time is without that of the made-up sensors. `news_ms` is from the newest of `news_of` being sensed to the first
+    percept that heeds it.
     """
 
     variant: str

@@ -9,7 +9,7 @@ import typer
 
 from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP
 from edgefuse.runtime.errors import EdgefuseError
-from edgefuse.terminal import open_console, progress_bar
+from edgefuse.terminal import open_console, still_bar
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -70,7 +70,7 @@ def bench(
         _tune(console, bundles, Path(source))
         return
     backends = backends_from(backend or ["auto"])
-    with progress_bar(console) as progress:
+    with still_bar(console) as progress:
         if source == _LIVE:
             devices = devices_from(camera, microphone)
             variants = open_variants(bundles, backends, DEFAULT_CLIP)
@@ -108,7 +108,7 @@ def _tune(console: Console, bundles: list[Path], source: Path) -> None:
     from edgefuse.bench.variants import open_variants
     from edgefuse.runtime.engines.plan import write_plan
 
-    with progress_bar(console) as progress:
+    with still_bar(console) as progress:
         trials = [trial for v in open_variants(bundles, ("cpu",), source) for trial in trials_from(v, progress)]
     console.print(tune_table(trials))
     console.print(f"planned for this machine in {write_plan(plan_from(trials))}; delete the file to undo it")

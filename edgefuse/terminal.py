@@ -20,6 +20,19 @@ def open_console(stderr: bool = False) -> Console:
 @contextmanager
 def progress_bar(console: Console) -> Iterator[Callable[[str, float, float | None], None]]:
     """A bar on the terminal, as a function of stage, steps done and steps in all (None: nobody knows)."""
-    with Progress(*Progress.get_default_columns(), TimeElapsedColumn(), console=console, transient=True) as progress:
+    columns = (*Progress.get_default_columns(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=None)
         yield lambda stage, done, total: progress.update(task, description=stage, completed=done, total=total)
+
+
+@contextmanager
+def still_bar(console: Console) -> Iterator[Callable[[str, float, float | None], None]]:
+    """As `progress_bar`, but drawn only when called: in between no thread of it takes CPU time, which is measured."""
+    with Progress(console=console, transient=True, auto_refresh=False) as progress:
+        task = progress.add_task("", total=None)
+
+        def show(stage: str, done: float, total: float | None) -> None:
+            progress.update(task, description=stage, completed=done, total=total, refresh=True)
+
+        yield show
