@@ -22,13 +22,14 @@ from edgefuse.runtime.engines.engine_onnxruntime import OnnxRuntimeEngine, sessi
 from edgefuse.runtime.engines.engine_openvino import fast_in_bf16, open_on_openvino
 from edgefuse.runtime.engines.plan import OnnxRuntimeWay, OpenVinoWay, Way
 from edgefuse.runtime.errors import EngineError
+from edgefuse.runtime.manifest import Manifest
 from edgefuse.runtime.selftest import why_unproven
 
 MOST_CPU = 1.3
 """Times the CPU time of one thread that more may take: the cores are the rest of the robot's as well."""
 
 WORTH_IT = 0.9
-"""Times the latency of one thread that more have to stay below."""
+"""Times the latency of what takes less CPU time that something has to stay below."""
 
 _log = logging.getLogger(__name__)
 _ROUNDS = 60
@@ -56,7 +57,7 @@ def trials_from(variant: Variant, progress: Callable[[str, float, float | None],
     bundle = variant.bundle
     engines = {graph: bundle.engine(graph, "cpu") for graph in bundle.manifest.graphs}
     feeds = feeds_from(bundle, engines, variant.workload)
-    ways = _ways()
+    ways = _ways(len(os.sched_getaffinity(0)) - _others(bundle.manifest))
     trials: list[Trial] = []
     for number, graph in enumerate(engines):
         progress(f"ways to run {graph}", number, len(engines))
@@ -67,13 +68,11 @@ def trials_from(variant: Variant, progress: Callable[[str, float, float | None],
 def choose(trials: Sequence[Trial]) -> list[Trial]:
     """Of one graph: mark the fastest on one thread, or on more that take little more CPU time and are worth it."""
     allowed = [trial for trial in trials if trial.refused is None]
-    single = min((trial for trial in allowed if trial.way.threads == 1), key=lambda trial: trial.latency_ms)
-    fit = [
-        trial
-        for trial in allowed
-        if trial.cpu_ms <= MOST_CPU * single.cpu_ms and trial.latency_ms <= WORTH_IT * single.latency_ms
-    ]
-    best = min(fit, key=lambda trial: trial.latency_ms, default=single)
+    best = min((trial for trial in allowed if trial.way.threads == 1), key=lambda trial: trial.latency_ms)
+    most_cpu_ms = MOST_CPU * best.cpu_ms
+    for trial in sorted(allowed, key=lambda trial: trial.cpu_ms):
+        if trial.cpu_ms <= most_cpu_ms and trial.latency_ms <= WORTH_IT * best.latency_ms:
+            best = trial
     return [replace(trial, chosen=trial is best) for trial in trials]
 
 
@@ -131,9 +130,13 @@ def _opened(variant: Variant, graph: str, way: Way) -> Engine | None:
         return None
 
 
-def _ways() -> list[Way]:
+def _others(manifest: Manifest) -> int:
+    """Encoders that run beside any other one, each in a thread of its own."""
+    return max(0, sum(modality.graph is not None for modality in manifest.modalities) - 1)
+
+
+def _ways(cores: int) -> list[Way]:
     """ONNX Runtime on one thread; on 2, 4, ... up to the cores, asleep or spinning while they wait; then OpenVINO."""
-    cores = len(os.sched_getaffinity(0))
     counts = [count for count in (2, 4, 8, 16) if count <= cores]
     more = [OnnxRuntimeWay(threads=count, spinning=spinning) for count in counts for spinning in (False, True)]
     openvino = [OpenVinoWay(threads=count, arithmetic=kind) for kind in _arithmetics() for count in (1, *counts)]

@@ -39,6 +39,17 @@ def test_more_threads_may_not_take_the_robots_cores():
     assert chosen(trial(1, 10.0, 10.0), trial(2, 6.0, 11.0), spinning) == OnnxRuntimeWay(threads=2)
 
 
+def test_what_takes_more_cpu_time_has_to_be_worth_it():
+    spinning = trial(OnnxRuntimeWay(threads=2, spinning=True), 5.8, 12.5)
+    assert chosen(trial(1, 10.0, 10.0), spinning, trial(2, 6.0, 11.0)) == OnnxRuntimeWay(threads=2)
+
+
+def test_more_threads_are_tried_on_the_cores_that_the_other_senses_leave():
+    manifest = Bundle.open(DEFAULT_BUNDLE).manifest
+    assert {way.threads for way in tune._ways(2 - tune._others(manifest))} == {1}
+    assert {way.threads for way in tune._ways(6 - tune._others(manifest))} == {1, 2, 4}
+
+
 def test_the_faster_engine_is_chosen_and_sets_what_more_threads_may_take():
     assert chosen(trial(1, 10.0, 10.0), trial(2, 6.0, 11.0), trial(IN_BF16, 7.0, 7.0)) == IN_BF16
     more = OpenVinoWay(threads=2, arithmetic="bf16")
@@ -57,7 +68,7 @@ def test_what_fails_the_golden_vectors_is_not_chosen_and_the_table_says_so():
 def test_without_openvino_onnxruntime_alone_is_tried_and_one_line_says_so(monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "openvino", None)
     engine_openvino._core.cache_clear()
-    assert all(isinstance(way, OnnxRuntimeWay) for way in tune._ways())
+    assert all(isinstance(way, OnnxRuntimeWay) for way in tune._ways(2))
     (said,) = [record.getMessage() for record in caplog.records]
     assert 'OpenVINO is not installed: pip install "edgefuse[openvino]"' in said
 
