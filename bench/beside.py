@@ -10,7 +10,7 @@ import numpy as np
 from edgefuse.bench.figures import figure_from, ratio_from
 from edgefuse.bench.pipeline import Turn
 from edgefuse.bench.result import Figure, Row, Table
-from edgefuse.bench.runs import Run
+from edgefuse.bench.runs import Run, percepts_hz
 
 
 def table_from(fused: Literal["lead", "any"], turns: Mapping[str, Sequence[Turn]], news_of: str | None) -> Table:
@@ -31,7 +31,7 @@ def _row(name: str, runs: Sequence[Run], news_of: str | None, first: Row | None)
         variant=name,
         latency_ms=latency,
         cpu_per_percept_ms=cpu,
-        percepts_hz=sum(len(run.moments) for run in runs) / sum(run.seconds for run in runs),
+        percepts_hz=percepts_hz(runs),
         news_of=news_of,
         news_ms=news,
         latency_ratio=ratio_from(latency.rounds, (first.latency_ms if first else latency).rounds),

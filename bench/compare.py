@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from statistics import median
 from typing import Literal
 
 from edgefuse.bench.errors import BenchError
@@ -47,7 +48,7 @@ def compare(new: Result, old: Result) -> list[Change]:
         older = before.get((variant, what), ())
         if min(len(rounds), len(older)) >= FEWEST_ROUNDS:
             ratio, low, high = change(rounds, older)
-            changes.append(Change(variant, what, _middle(older), _middle(rounds), ratio, low, high))
+            changes.append(Change(variant, what, median(older), median(rounds), ratio, low, high))
     if not changes:
         raise BenchError(f"nothing to compare: the old result is of {_named(old)}, the new one of {_named(new)}")
     return changes
@@ -88,12 +89,6 @@ def _quantities(result: Result) -> Iterator[tuple[tuple[str, str], tuple[float, 
 def _flow(variant: str, flow: Flow) -> Iterator[tuple[tuple[str, str], tuple[float, ...]]]:
     yield (variant, "percept"), flow.latency_ms.rounds
     yield (variant, "CPU per percept"), flow.cpu_per_percept_ms.rounds
-
-
-def _middle(rounds: tuple[float, ...]) -> float:
-    ordered = sorted(rounds)
-    half = len(ordered) // 2
-    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
 def _named(result: Result) -> str:

@@ -10,16 +10,12 @@ from edgefuse.bench.feeds import Feed, evidence_from, feeds_from, fusion_feed
 from edgefuse.bench.peers import Engines, Peer
 from edgefuse.bench.result import EngineResult
 from edgefuse.bench.variants import Variant
+from edgefuse.runtime.wiring import PROMPTS
 
 
 def variant_feeds(variants: Sequence[Variant]) -> dict[str, dict[str, Feed]]:
     """By variant and graph."""
-    feeds = {}
-    for variant in variants:
-        bundle = variant.bundle
-        engines = {graph: bundle.engine(graph, variant.backend) for graph in bundle.manifest.graphs}
-        feeds[variant.name] = feeds_from(bundle, engines, variant.workload)
-    return feeds
+    return {v.name: feeds_from(v.bundle, v.engines(), v.workload) for v in variants}
 
 
 def measure_graphs(
@@ -55,5 +51,5 @@ def _fed_peer(variant: Variant, graph: str, engines: Engines, feeds: Mapping[str
         return Fed(engines[graph], feeds[graph], backend)
     evidence = evidence_from(variant.bundle, variant.workload)
     rows = [{sense: arrays[row] for sense, arrays in evidence.items()} for row in range(len(feeds[graph]))]
-    prompts = feeds[graph][0].get("prompts")
+    prompts = feeds[graph][0].get(PROMPTS)
     return Fed(engines[graph], fusion_feed(variant.bundle.manifest, engines, rows, prompts), backend)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -33,10 +32,10 @@ def load() -> float:
     return os.getloadavg()[0]
 
 
-def versions(packages: Sequence[str] = _PACKAGES) -> dict[str, str]:
-    """Of Python, of edgefuse, and of those packages that are installed."""
+def versions() -> dict[str, str]:
+    """Of Python, of edgefuse, and of those packages that decide figures and are installed."""
     found = {"python": platform.python_version()}
-    for package in ("edgefuse", *packages):
+    for package in ("edgefuse", *_PACKAGES):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -96,8 +96,7 @@ def _measure_peers(variant: Variant, wish: Wish, peers: Mapping[Peer, Engines], 
     """The first variant and its peers, each making a percept of every new frame and every new hop."""
     progress("paced rounds, peers by turns", 0, None)
     bundle, workload = variant.bundle, variant.workload
-    engines = {graph: bundle.engine(graph, variant.backend) for graph in bundle.manifest.graphs}
-    prompts = prompts_from(bundle, engines)
+    prompts = prompts_from(bundle, variant.engines())
     first = workload.contents[variant.lead.name][0]
     frame = first if isinstance(first, Frame) else None
     runners: dict[str, Runner] = {
@@ -114,13 +113,12 @@ def _measure_peers(variant: Variant, wish: Wish, peers: Mapping[Peer, Engines], 
 
 def _measured(variant: Variant) -> Measured:
     bundle = variant.bundle
-    runner = OurRunner(bundle, variant.backend)
     return Measured(
         variant=variant.name,
         bundle=str(bundle.directory),
         sha256=sha256_of(bundle.directory / MANIFEST_FILE),
         size_mb=bundle.size_bytes / 1e6,
-        backends=runner.backends,
+        backends=dict(variant.backends),
         precisions={graph: spec.precision for graph, spec in bundle.manifest.graphs.items()},
     )
 

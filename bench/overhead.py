@@ -117,9 +117,8 @@ class _BareCalls:
     """The graph of the frames, where there is one, and the fusion graph; now and then those of the other senses."""
 
     def __init__(self, variant: Variant) -> None:
-        bundle = variant.bundle
-        engines = {graph: bundle.engine(graph, variant.backend) for graph in bundle.manifest.graphs}
-        feeds = feeds_from(bundle, engines, variant.workload)
+        engines = variant.engines()
+        feeds = feeds_from(variant.bundle, engines, variant.workload)
         needed = [graph for graph in (variant.lead.name, "fusion") if graph in engines]
         self._needed = [(graph, engines[graph], feeds[graph]) for graph in needed]
         self._others = [(graph, engines[graph], feeds[graph]) for graph in engines if graph not in needed]

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 
 from edgefuse.bench.errors import BenchError
 from edgefuse.runtime.verification import Strict
+from edgefuse.runtime.whole_file import write_whole
 
 SCHEMA_VERSION: Final = 2
 
@@ -263,10 +264,8 @@ def read_result(path: Path) -> Result:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Beside the file first, so that it is whole or not there; raises BenchError."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
+    """Whole or not at all; raises BenchError."""
     try:
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path)
+        write_whole(path, text.encode())
     except OSError as error:
         raise BenchError(f"{path} cannot be written: {error.strerror}") from error

@@ -62,7 +62,6 @@ class OurRunner:
         self._perceiver = _WatchedPerceiver(bundle, fuse_on=fuse_on, backend=backend, selftest=False)
         self.calls: list[Call] = []
         self._perceiver.calls = self.calls
-        self.backends = self._perceiver.backends
 
     def perceive(self, *streams: Stream) -> Iterator[Moment]:
         """See Runner."""

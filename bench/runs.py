@@ -78,16 +78,20 @@ def moment_from_percept(percept: Percept) -> Moment:
 
 def flow_from(runs: Sequence[Run], senses: Sequence[str]) -> Flow:
     """Over all runs, each of which is a round."""
-    spent_s = sum(run.seconds for run in runs)
     return Flow(
-        percepts_hz=sum(len(run.moments) for run in runs) / spent_s,
+        percepts_hz=percepts_hz(runs),
         latency_ms=figure_from([run.latencies_ms for run in runs]),
         stages_ms=_stages(runs),
         ages_ms=_ages(runs, senses),
         overtaken=totals([run.overtaken for run in runs]),
         cpu_per_percept_ms=figure_from([[run.cpu_per_percept_ms] for run in runs]),
-        cpu_share=sum(run.cpu_s for run in runs) / spent_s,
+        cpu_share=sum(run.cpu_s for run in runs) / sum(run.seconds for run in runs),
     )
+
+
+def percepts_hz(runs: Sequence[Run]) -> float:
+    """Over all runs."""
+    return sum(len(run.moments) for run in runs) / sum(run.seconds for run in runs)
 
 
 def totals(counts: Sequence[Mapping[str, int]]) -> dict[str, int]:

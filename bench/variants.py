@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -11,24 +11,29 @@ from typing import get_args
 from edgefuse.bench.errors import BenchError
 from edgefuse.bench.workload import Workload, workload_from
 from edgefuse.runtime.bundle import Bundle
-from edgefuse.runtime.engines.engine import Backend
+from edgefuse.runtime.engines.engine import Backend, Engine
 from edgefuse.runtime.manifest import Modality
 from edgefuse.runtime.perceiver import Perceiver
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One bundle on one backend."""
+    """One bundle on one backend; `backends` is what really runs each graph."""
 
     name: str
     bundle: Bundle
     backend: Backend
     workload: Workload
+    backends: Mapping[str, str]
 
     @property
     def lead(self) -> Modality:
         """The sense whose evidence calls for percepts."""
         return self.bundle.manifest.modalities[0]
+
+    def engines(self) -> dict[str, Engine]:
+        """All of the bundle's, newly opened, by graph."""
+        return {graph: self.bundle.engine(graph, self.backend) for graph in self.bundle.manifest.graphs}
 
 
 def backends_from(names: Sequence[str]) -> tuple[Backend, ...]:
@@ -48,11 +53,11 @@ def open_variants(directories: Sequence[Path], backends: Sequence[Backend], sour
         bundle = Bundle.open(directory)
         workload = workload_from(bundle.manifest, source)
         for backend in backends:
-            Perceiver(bundle, backend=backend)
+            tried = Perceiver(bundle, backend=backend)
             plain = _plain_name(directory, backend, backends)
             seen[plain] += 1
             name = plain if seen[plain] == 1 else f"{plain} #{seen[plain]}"
-            variants.append(Variant(name, bundle, backend, workload))
+            variants.append(Variant(name, bundle, backend, workload, tried.backends))
     return variants
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,6 +22,7 @@ from edgefuse.runtime.errors import CalibrationError
 from edgefuse.runtime.manifest import TextModality
 from edgefuse.runtime.prompts import open_tokenizer, token_ids
 from edgefuse.runtime.samples import NS_PER_S
+from edgefuse.runtime.whole_file import write_whole
 
 SCHEMA_VERSION: Final = 1
 FEWEST_SAMPLES = 32
@@ -156,14 +158,11 @@ def choose(
 
 def write_collection(path: Path, collection: Collection) -> None:
     """Write what `read_collection` reads, beside and renamed; raises CalibrationError."""
-    beside = path.with_name(f".{path.name}.writing")
-    header = np.array(collection.header.model_dump_json())
+    header, content = np.array(collection.header.model_dump_json()), io.BytesIO()
+    np.savez_compressed(content, allow_pickle=False, **{_HEADER: header}, **collection.samples)
     try:
-        with beside.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **{_HEADER: header}, **collection.samples)
-        beside.replace(path)
+        write_whole(path, content.getvalue())
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise CalibrationError(f"{path} cannot be written: {error.strerror}") from error
 
 

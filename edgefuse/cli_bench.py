@@ -46,8 +46,7 @@ def bench(
     from edgefuse.bench.extent import QUICK, THOROUGH, Wish
     from edgefuse.bench.live import devices_from
     from edgefuse.bench.peers import peers_from
-    from edgefuse.bench.report import tables
-    from edgefuse.bench.result import read_result, write_text
+    from edgefuse.bench.result import read_result
     from edgefuse.bench.ros.nodes import check_ros
     from edgefuse.bench.variants import backends_from, open_variants
     from edgefuse.bench.workload import check_rate, frame_rate_hz
@@ -80,6 +79,16 @@ def bench(
             rate_hz = rate or frame_rate_hz(Path(source), variants[0].bundle.manifest) or _USUAL_RATE_HZ
             wish = Wish(source, round(rate_hz, 3), extent, peers, checkpoint, ros)
             result = measurement.measure(variants, wish, progress)
+    _give(console, result, json, html)
+    if old is not None:
+        raise typer.Exit(_compared(console, result, old))
+
+
+def _give(console: Console, result: Result, json: Path | None, html: Path | None) -> None:
+    """On the terminal, and in the files that were asked for."""
+    from edgefuse.bench.report import tables
+    from edgefuse.bench.result import write_text
+
     for table in tables(result):
         console.print(table)
     if json is not None:
@@ -88,8 +97,6 @@ def bench(
         from edgefuse.bench.page import page_from_result
 
         write_text(html, page_from_result(result))
-    if old is not None:
-        raise typer.Exit(_compared(console, result, old))
 
 
 def _check_source(source: str, rate: float | None, devices: bool, more: bool) -> None:

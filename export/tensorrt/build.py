@@ -15,7 +15,7 @@ from edgefuse.export.tensorrt.network import parsed
 from edgefuse.export.tensorrt.package import Package, load_package
 from edgefuse.export.tensorrt.plan import FLAGS, plan_of
 from edgefuse.export.tensorrt.profile import Sizes, profile_of
-from edgefuse.export.tensorrt.storage import engine_file, former_engine, write_whole
+from edgefuse.export.tensorrt.storage import engine_file, former_engine, write_engine
 from edgefuse.runtime.bundle import sha256_of
 from edgefuse.runtime.engines.tensorrt_package import EngineTarget
 from edgefuse.runtime.manifest import EngineSpec, GraphSpec, Manifest
@@ -114,7 +114,7 @@ def _taken_over(former: Path | None, directory: Path, spec: EngineSpec) -> Engin
     if former is None or found is None:
         return None
     with _room_for(directory / spec.file):
-        write_whole(directory / spec.file, (former / found.file).read_bytes())
+        write_engine(directory / spec.file, (former / found.file).read_bytes())
     return found.model_copy(update={"file": spec.file})
 
 
@@ -129,7 +129,7 @@ def _built(
         raise ExportError(f"graph {graph}: TensorRT understands it otherwise: {difference}")
     plan = plan_of(package, network, spec.profile, spec.compute_capability, report)
     with _room_for(directory / spec.file):
-        write_whole(directory / spec.file, plan)
+        write_engine(directory / spec.file, plan)
     return whole
 
 

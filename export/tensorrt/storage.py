@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from edgefuse.runtime.bundle import sha256_of
 from edgefuse.runtime.errors import BundleError
 from edgefuse.runtime.manifest import EngineSpec, read_manifest
+from edgefuse.runtime.whole_file import write_whole
 
 ENGINE_FOLDER = "engines"
 
@@ -17,15 +17,10 @@ def engine_file(graph: str, spec: EngineSpec) -> str:
     return f"{ENGINE_FOLDER}/{graph}-{spec.key}.engine"
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write beside and rename; an OSError leaves nothing behind."""
+def write_engine(path: Path, data: bytes) -> None:
+    """Whole, and its folder where there is none yet; raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        beside.write_bytes(data)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    write_whole(path, data)
 
 
 def former_engine(bundle: Path, key: str) -> EngineSpec | None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from edgefuse.export.tensorrt.package import Package
-from edgefuse.export.tensorrt.storage import write_whole
 from edgefuse.fusion.storage import cache_folder
+from edgefuse.runtime.whole_file import write_whole
 
 _log = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ def timing_cache(package: Package, config: Any, capability: str | None) -> Itera
     config.set_timing_cache(config.create_timing_cache(_read(path)), False)
     yield
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, bytes(config.get_timing_cache().serialize()))
     except OSError as error:
         _log.warning("what TensorRT measured is not kept: %s", error)

@@ -14,7 +14,7 @@ import numpy as np
 import yaml
 from pydantic import Field, model_validator
 
-from edgefuse.runtime.calibrated.measured import Measured, Measurement, read_text, validated, write_whole
+from edgefuse.runtime.calibrated.measured import Measured, Measurement, read_text, validated, write_text
 from edgefuse.runtime.errors import CalibrationError
 
 SCHEMA_VERSION: Final = 1
@@ -125,7 +125,7 @@ def write_camera_info(path: Path, info: CameraInfo) -> None:
     """Write what `read_camera_info` and ROS read; raises CalibrationError."""
     values = info.model_dump(mode="json", exclude_none=True)
     text = yaml.safe_dump(values, sort_keys=False, default_flow_style=None, width=120)
-    write_whole(path, _HEADING + text)
+    write_text(path, _HEADING + text)
 
 
 def local_path(url: str | Path) -> Path:

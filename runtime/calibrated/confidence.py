@@ -18,7 +18,7 @@ from typing import Annotated, Final, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from edgefuse.runtime.calibrated.measured import Measured, Measurement, read_json, write_whole
+from edgefuse.runtime.calibrated.measured import Measured, Measurement, read_json, write_text
 from edgefuse.runtime.errors import CalibrationError
 from edgefuse.runtime.manifest import Manifest, Sha256
 
@@ -128,4 +128,4 @@ def read_confidence(path: str | Path, manifest: Manifest) -> Confidence:
 
 def write_confidence(path: Path, confidence: Confidence) -> None:
     """Write what `read_confidence` reads; raises CalibrationError."""
-    write_whole(path, confidence.model_dump_json(indent=2) + "\n")
+    write_text(path, confidence.model_dump_json(indent=2) + "\n")

@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from edgefuse.runtime.bundle import Bundle
-from edgefuse.runtime.calibrated.measured import Measured, Measurement, read_json, write_whole
+from edgefuse.runtime.calibrated.measured import Measured, Measurement, read_json, write_text
 from edgefuse.runtime.errors import CalibrationError
 from edgefuse.runtime.evidence import Tokens
 
@@ -156,7 +156,7 @@ def read_familiar(path: Path) -> Familiar:
 
 def write_familiar(path: Path, familiar: Familiar) -> None:
     """Write what `read_familiar` reads; raises CalibrationError."""
-    write_whole(path, familiar.model_dump_json() + "\n")
+    write_text(path, familiar.model_dump_json() + "\n")
 
 
 def _check_sizes(familiar: Familiar, bundle: Bundle) -> None:

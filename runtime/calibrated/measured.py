@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edgefuse.runtime.errors import CalibrationError
+from edgefuse.runtime.whole_file import write_whole
 
 
 class Measurement(BaseModel):
@@ -61,11 +61,9 @@ def read_text(path: Path) -> str:
         raise CalibrationError(f"{path} is no text file: it is damaged, or of another kind") from error
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write beside `path` and rename, so that a robot never reads half a file; raises CalibrationError."""
-    beside = path.with_name(f".{path.name}.writing")
+def write_text(path: Path, text: str) -> None:
+    """Whole or not at all, so that a robot never reads half a file; raises CalibrationError."""
     try:
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, path)
+        write_whole(path, text.encode())
     except OSError as error:
         raise CalibrationError(f"{path} cannot be written: {error.strerror}") from error

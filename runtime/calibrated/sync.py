@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from edgefuse.runtime.calibrated.measured import Measured, Measurement, read_json, write_whole
+from edgefuse.runtime.calibrated.measured import Measured, Measurement, read_json, write_text
 from edgefuse.runtime.samples import NS_PER_S
 
 SCHEMA_VERSION: Final = 1
@@ -59,4 +59,4 @@ def read_sync(path: str | Path) -> Sync:
 
 def write_sync(path: Path, sync: Sync) -> None:
     """Write what `read_sync` reads; raises CalibrationError."""
-    write_whole(path, sync.model_dump_json(indent=2) + "\n")
+    write_text(path, sync.model_dump_json(indent=2) + "\n")

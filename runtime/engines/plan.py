@@ -13,6 +13,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Discriminator, Field, 
 from edgefuse.runtime.engines.processor import this_cpu
 from edgefuse.runtime.errors import EngineError
 from edgefuse.runtime.manifest import Sha256
+from edgefuse.runtime.whole_file import write_whole
 
 SCHEMA_VERSION: Final = 1
 _FILE = Path("edgefuse", "plan.json")
@@ -104,11 +105,9 @@ def write_plan(ways: Mapping[str, Way]) -> Path:
     machines = _read(path).machines if path.is_file() else {}
     machine = machines.get(this_machine(), {}) | dict(ways)
     text = Plan(machines=machines | {this_machine(): machine}).model_dump_json(indent=2)
-    beside = path.with_name(f".{path.name}.writing")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text + "\n", encoding="utf-8")
-        beside.replace(path)
+        write_whole(path, (text + "\n").encode())
     except OSError as error:
         raise EngineError(f"{path} cannot be written: {error.strerror}") from error
     return path

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from edgefuse.runtime.calibrated.drift import DRIFT_WARN
 from edgefuse.runtime.engines.engine import Backend
 
 
@@ -46,7 +47,9 @@ class Limits(Settings):
     silent_error_s: float = _live(3.0, "ERROR when it has been silent for so long [s]", ge=0.0, le=3600.0)
     latency_warn_ms: float = _live(150.0, "WARN when the latency's p99 is above [ms]", ge=0.0, le=60_000.0)
     latency_error_ms: float = _live(500.0, "ERROR when the latency's p99 is above [ms]", ge=0.0, le=60_000.0)
-    drift_warn: float = _live(3.0, "WARN when a sense is so unlike what the bundle was made for [sd]", ge=0.0, le=1e6)
+    drift_warn: float = _live(
+        DRIFT_WARN, "WARN when a sense is so unlike what the bundle was made for [sd]", ge=0.0, le=1e6
+    )
     rate_warn_hz: float = _live(1.0, "WARN when percepts come less often [Hz]", ge=0.0, le=1000.0)
     temperature_warn_c: float = _live(85.0, "WARN when the CPU is hotter [degrees Celsius]", ge=0.0, le=150.0)
 
