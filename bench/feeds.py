@@ -12,6 +12,7 @@ from edgefuse.bench.sensors import PacedStream
 from edgefuse.bench.whole import fusion_inputs
 from edgefuse.bench.workload import Workload
 from edgefuse.runtime.bundle import Bundle
+from edgefuse.runtime.drops import Drops
 from edgefuse.runtime.engines.engine import Engine
 from edgefuse.runtime.inlets import Inlet, open_inlet
 from edgefuse.runtime.manifest import AudioModality, Manifest, SignalModality
@@ -60,7 +61,12 @@ def evidence_from(bundle: Bundle, workload: Workload) -> dict[str, list[np.ndarr
     """By sense, INPUTS arrays (1, ...) as its encoder gets them."""
     tokenizer = open_tokenizer(bundle)
     streams = workload.streams(rate_hz=1.0, seconds=0, counted_after_s=0)
-    return {s.modality.name: list(islice(_evidence(s, open_inlet(s.modality, tokenizer)), INPUTS)) for s in streams}
+    return {
+        s.modality.name: list(
+            islice(_evidence(s, open_inlet(s.modality, tokenizer, Drops((s.modality.name,)))), INPUTS)
+        )
+        for s in streams
+    }
 
 
 def _evidence(stream: PacedStream, inlet: Inlet) -> Iterator[np.ndarray]:

@@ -53,7 +53,6 @@ def measure_live(variants: Sequence[Variant], devices: Source, extent: Extent, p
 
 
 def _turn(variant: Variant, devices: Source, seconds: float) -> LiveRun:
-    """With a perceiver of its own: to one that has heard a microphone before, the first sample is an old one."""
     manifest = variant.bundle.manifest
     senses = [modality.name for modality in manifest.modalities]
     streams = open_streams(devices, manifest, senses, fast=False)

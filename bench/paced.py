@@ -50,7 +50,7 @@ def run_paced(
     streams = workload.streams(rate_hz, warm_up_s + seconds, warm_up_s)
     counted_ns = streams[0].pace.counted_ns
     moments: list[Moment] = []
-    cpu_s, begin_ns, before = time.process_time(), time.monotonic_ns(), runner.overtaken()
+    cpu_s, begin_ns, before = time.process_time(), time.monotonic_ns(), dict[str, int]()
     first_call = len(runner.calls)
     for moment in runner.perceive(*streams):
         if moment.stamp_ns >= counted_ns:

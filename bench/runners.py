@@ -30,7 +30,7 @@ class Runner(Protocol):
         ...
 
     def overtaken(self) -> dict[str, int]:
-        """What was never encoded since newer came, by sense, so far."""
+        """What was never encoded since newer came, by sense, in this run or the last one."""
         ...
 
 

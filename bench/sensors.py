@@ -12,6 +12,7 @@ import numpy as np
 
 from edgefuse.runtime.manifest import AudioModality, ImageModality, Modality, SignalModality
 from edgefuse.runtime.samples import NS_PER_S, AudioChunk, Frame, Sample, Signal, Text
+from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.streams.pacer import Pacer, wake_on_time
 
 _CHUNK_S = 0.02
@@ -31,7 +32,7 @@ class Pace:
     period_ns: float
 
 
-class PacedStream:
+class PacedStream(Stream):
     """Yields each sample when it would have been sensed, like a device. `offered` counts those from `counted_ns` on."""
 
     live = True
@@ -46,6 +47,7 @@ class PacedStream:
         self._pacer = Pacer()
 
     def __iter__(self) -> Iterator[Sample]:
+        """See Stream."""
         wake_on_time()
         for number in count():
             due_ns = self.pace.start_ns + round(number * self.pace.period_ns)

@@ -10,12 +10,13 @@ import numpy as np
 
 from edgefuse.bench.runners import Runs
 from edgefuse.bench.runs import Call, Moment
-from edgefuse.runtime.aligner import Aligner
 from edgefuse.runtime.bundle import Bundle
+from edgefuse.runtime.drops import Drops
 from edgefuse.runtime.inlets import open_inlet
+from edgefuse.runtime.intake import Intake
 from edgefuse.runtime.manifest import ImageModality, Manifest, Modality
 from edgefuse.runtime.prompts import open_tokenizer
-from edgefuse.runtime.samples import Frame
+from edgefuse.runtime.samples import Frame, Sample
 from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.wiring import PRESENT, PROMPTS
 
@@ -30,17 +31,18 @@ class WholeRunner:
         self, bundle: Bundle, engines: Mapping[str, Runs], prompts: np.ndarray | None, frame: Frame | None
     ) -> None:
         manifest = bundle.manifest
-        tokenizer = open_tokenizer(bundle)
+        self._tokenizer = open_tokenizer(bundle)
         self.calls: list[Call] = []
         self._engines = engines
         self._manifest = manifest
         self._new = threading.Event()
-        self._aligner = Aligner({m.name: open_inlet(m, tokenizer) for m in manifest.modalities}, time.monotonic_ns)
-        self._newest = {m.name: (0, _nothing(m, frame)) for m in manifest.modalities}
+        self._frame = frame
+        self._begin()
         self._fixed = {} if prompts is None else {PROMPTS: prompts}
 
     def perceive(self, *streams: Stream) -> Iterator[Moment]:
         """See Runner."""
+        self._begin()
         threads = [threading.Thread(target=self._feed, args=(stream,), daemon=True) for stream in streams]
         for thread in threads:
             thread.start()
@@ -59,20 +61,30 @@ class WholeRunner:
 
     def overtaken(self) -> dict[str, int]:
         """See Runner."""
-        return {sense: counts.get("overtaken", 0) for sense, counts in self._aligner.drops().items()}
+        return {sense: counts.get("overtaken", 0) for sense, counts in self._drops.as_dict().items()}
+
+    def _begin(self) -> None:
+        """Another run: nothing was sensed, nothing counted."""
+        senses = self._manifest.modalities
+        self._drops = Drops([m.name for m in senses])
+        inlets = {m.name: open_inlet(m, self._tokenizer, self._drops) for m in senses}
+        self._intake = Intake(inlets, self._drops, clocked=True)
+        self._newest = {m.name: (0, _nothing(m, self._frame)) for m in senses}
 
     def _feed(self, stream: Stream) -> None:
         try:
-            for sample in stream:
-                self._aligner.put(sample, time.monotonic_ns())
-                if self._aligner.ready(sample.modality):
-                    self._new.set()
+            stream.feed(self._take)
         finally:
+            self._new.set()
+
+    def _take(self, sample: Sample) -> None:
+        self._intake.put(sample, time.monotonic_ns())
+        if self._intake.ready(sample.modality):
             self._new.set()
 
     def _turn(self) -> Moment | None:
         taken_ns = time.monotonic_ns()
-        news = [e for m in self._manifest.modalities if (e := self._aligner.take(m.name)) is not None]
+        news = [e for m in self._manifest.modalities if (e := self._intake.take(m.name)) is not None]
         if not news:
             return None
         self._newest |= {evidence.modality: (evidence.stamp_ns, evidence.array) for evidence in news}

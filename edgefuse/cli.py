@@ -25,7 +25,6 @@ from edgefuse.runtime.sinks.console import LiveTable, summary
 from edgefuse.runtime.sinks.jsonl import JsonLines
 from edgefuse.runtime.sinks.statistics import RunStatistics
 from edgefuse.runtime.sinks.timeline import Timeline
-from edgefuse.runtime.streams.corrected import Corrected
 from edgefuse.runtime.streams.sources import Source, open_streams
 from edgefuse.terminal import open_console, progress_bar
 
@@ -101,8 +100,8 @@ def run(
     camera_info: Annotated[Path | None, typer.Option(help="straighten frames by this lens (YAML of ROS)")] = None,
     sync: Annotated[Path | None, typer.Option(help="set stamps right, as `calibrate sync` measured")] = None,
     confidence: Annotated[
-        str | None, typer.Option(help="of `calibrate confidence`, else the bundle's own; none: as the network says")
-    ] = None,
+        str, typer.Option(help="file of `calibrate confidence`; bundle: its own; none: as the network says")
+    ] = "bundle",
     backend: Annotated[Backend, typer.Option(help="what runs the graphs; auto: the fastest that is here")] = "auto",
     selftest: Annotated[bool, typer.Option(help="replay the bundle's golden vectors before the first percept")] = True,
 ) -> None:
@@ -113,20 +112,22 @@ def run(
     nothing_named = file is None and camera is None and microphone is None
     source = Source(DEFAULT_CLIP if nothing_named else file, audio, camera, microphone, topic or ())
     streams = open_streams(source, opened.manifest, senses, fast)
-    if corrections is not None:
-        streams = [Corrected(stream, corrections) for stream in streams]
-    measured = None if confidence == "none" else chosen_confidence(confidence, opened.manifest)
     perceiver = Perceiver(
-        opened, prompt or [], senses, rate or "lead", backend=backend, selftest=selftest, confidence=measured
+        opened,
+        prompt or [],
+        senses,
+        rate or "lead",
+        backend=backend,
+        selftest=selftest,
+        confidence=chosen_confidence(None if confidence == "none" else confidence, opened.manifest),
+        corrections=corrections,
     )
     console = open_console(stderr=jsonl == "-")
     statistics = RunStatistics()
     observers = _observers(opened, timeline, viewer, rrd, record)
-    for observer in observers:
-        streams = [observer.tap(stream) for stream in streams]
     sinks: list[Sink] = [statistics, *([JsonLines(jsonl)] if jsonl else []), *observers, LiveTable(console, statistics)]
     try:
-        deliver(perceiver.perceive(*streams), sinks)
+        deliver(perceiver.perceive(*streams, watchers=observers), sinks)
     finally:
         if statistics.percepts:
             console.print(summary(statistics, perceiver.senses, perceiver.drops(), perceiver.drift()))

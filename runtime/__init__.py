@@ -1,6 +1,6 @@
 """From a bundle and streams to percepts. Runs on the robot; never imports torch.
 
-One frame's way: `streams/` -> `aligner.py` (its inlet) -> `encoder.py` -> `tokens.py` -> `fusion.py` -> `percept.py`
+One frame's way: `streams/` -> `intake.py` (its inlet) -> `encoder.py` -> `tokens.py` -> `fusion.py` -> `percept.py`
 -> `sinks/`; `perceiver.py` says it in one place, `live.py` runs it in threads.
 """
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgefuse.runtime.calibrated.confidence import Confidence, SubsetConfidence, judge
-from edgefuse.runtime.calibrated.drift import Drift
 from edgefuse.runtime.engines.engine import Engine
 from edgefuse.runtime.manifest import Manifest, TensorSpec
 from edgefuse.runtime.percept import Percept, Sense, Trace
@@ -41,16 +40,10 @@ class Fusion:
     """Runs the fusion graph over whichever senses are fit, the others masked out. Used by one thread at a time."""
 
     def __init__(
-        self,
-        manifest: Manifest,
-        engine: Engine,
-        prompts: Prompts,
-        confidence: Confidence | None = None,
-        drift: Drift | None = None,
+        self, manifest: Manifest, engine: Engine, prompts: Prompts, confidence: Confidence | None = None
     ) -> None:
         self.prompts = prompts
         self._confidence = confidence
-        self._drift = drift
         self._engine = engine
         self._names = tuple(modality.name for modality in manifest.modalities)
         self._masks = not manifest.needed
@@ -84,9 +77,12 @@ class Fusion:
         return self._present[fit]
 
     def percept(
-        self, fused: Fused, stamp_ns: int, aligned: Mapping[str, Aligned], trace: Callable[[], Trace]
+        self, fused: Fused, stamp_ns: int, aligned: Mapping[str, Aligned], strange: bool, trace: Callable[[], Trace]
     ) -> Percept:
-        """The percept that says it; `trace` is called last, since it takes the time of publishing."""
+        """The percept that says it; `trace` is called last, since it takes the time of publishing.
+
+        `strange`: a sense that took part met what the bundle was not made for, so confidence was not measured for it.
+        """
         labels, fit = self.prompts.labels, fused.fit
         judged = judge(fused.scores, self._measured_for(fit))
         return Percept(
@@ -97,7 +93,7 @@ class Fusion:
             embedding=fused.embedding,
             senses={name: self._sense(fused, index, aligned.get(name)) for index, name in enumerate(self._names)},
             agreement=fused.agreement if len(fit) > 1 else None,
-            certain=judged.certain and not self._is_strange(fit),
+            certain=judged.certain and not strange,
             trace=trace(),
         )
 
@@ -106,10 +102,6 @@ class Fusion:
         if fit not in self._measured:
             self._measured[fit] = None if self._confidence is None else self._confidence.of(fit)
         return self._measured[fit]
-
-    def _is_strange(self, fit: tuple[str, ...]) -> bool:
-        """Whether a sense met what the bundle was not made for: then its confidence was not measured for it either."""
-        return self._drift is not None and self._drift.is_strange(fit)
 
     def _sense(self, fused: Fused, index: int, aligned: Aligned | None) -> Sense:
         age_ms = None if aligned is None else aligned.age_ns / 1e6

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from tokenizers import Tokenizer
 
+from edgefuse.runtime.drops import Drops
 from edgefuse.runtime.errors import SampleError
 from edgefuse.runtime.evidence import Evidence
 from edgefuse.runtime.manifest import ImageModality, Modality, TextModality
@@ -21,9 +22,6 @@ from edgefuse.runtime.window import Window
 
 class Inlet(Protocol):
     """Holds what one encoder gets next. `put` raises SampleError for a sample this sense cannot take."""
-
-    overtaken: int
-    gap_samples: int
 
     def put(self, sample: Sample, received_ns: int) -> None:
         """Take in one sample, in the order of their stamps."""
@@ -38,24 +36,23 @@ class Inlet(Protocol):
         ...
 
 
-def open_inlet(modality: Modality, tokenizer: Tokenizer | None) -> Inlet:
-    """The inlet for a sense, by its kind; text needs the bundle's tokenizer."""
+def open_inlet(modality: Modality, tokenizer: Tokenizer | None, drops: Drops) -> Inlet:
+    """The inlet for a sense, by its kind; text needs the bundle's tokenizer. `drops` counts what no encoder gets."""
     if modality.kind == "image":
-        return FrameSlot(modality)
+        return FrameSlot(modality, drops)
     if modality.kind == "text":
         assert tokenizer is not None, "a manifest with a text sense but no tokenizer"
-        return TextSlot(modality, tokenizer)
-    return Window(modality)
+        return TextSlot(modality, tokenizer, drops)
+    return Window(modality, drops)
 
 
 class FrameSlot:
     """The newest frame."""
 
-    def __init__(self, modality: ImageModality) -> None:
+    def __init__(self, modality: ImageModality, drops: Drops) -> None:
         self._name = modality.name
+        self._drops = drops
         self._newest: tuple[Frame, int] | None = None
-        self.overtaken = 0
-        self.gap_samples = 0
 
     def put(self, sample: Sample, received_ns: int) -> None:
         """Raises SampleError unless it is a uint8 (height, width, 3) frame."""
@@ -64,7 +61,7 @@ class FrameSlot:
         image = sample.image
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
             raise SampleError(f"should be uint8 (height, width, 3), but is {image.dtype} {image.shape}")
-        self.overtaken += self.ready()
+        self._drops.count(self._name, "overtaken", self.ready())
         self._newest = sample, received_ns
 
     def ready(self) -> bool:
@@ -82,12 +79,11 @@ class FrameSlot:
 class TextSlot:
     """The newest text, as token ids."""
 
-    def __init__(self, modality: TextModality, tokenizer: Tokenizer) -> None:
+    def __init__(self, modality: TextModality, tokenizer: Tokenizer, drops: Drops) -> None:
         self._modality = modality
+        self._drops = drops
         self._tokenizer = tokenizer
         self._newest: Evidence | None = None
-        self.overtaken = 0
-        self.gap_samples = 0
 
     def put(self, sample: Sample, received_ns: int) -> None:
         """Raises SampleError for a text that is blank or longer than MAX_TEXT_CHARACTERS."""
@@ -95,7 +91,7 @@ class TextSlot:
             raise SampleError(f"should be a Text, but is a {type(sample).__name__}")
         if not sample.text.strip() or len(sample.text) > MAX_TEXT_CHARACTERS:
             raise SampleError(f"should have 1 to {MAX_TEXT_CHARACTERS} characters, but has {len(sample.text.strip())}")
-        self.overtaken += self.ready()
+        self._drops.count(self._modality.name, "overtaken", self.ready())
         ids = token_ids(self._tokenizer, [sample.text], self._modality.max_tokens)
         self._newest = Evidence(self._modality.name, sample.stamp_ns, received_ns, ids)
 

@@ -40,25 +40,29 @@ class Bell:
 
 
 class Stages(Protocol):
-    """What a live run needs of a perceiver."""
+    """What the threads of a live run need of a perceiver."""
 
     senses: tuple[str, ...]
     new: dict[str, Bell]
-    closed: threading.Event
 
-    def push(self, sample: Sample) -> bool: ...
+    @property
+    def closed(self) -> bool: ...
 
     def encode(self, sense: str) -> object: ...
 
     def fuse(self) -> Percept | None: ...
 
 
-class LiveRun:
-    """Owns the threads of one run; leaving it as a context closes the streams, stops the threads and joins them."""
+class LiveThreads:
+    """Owns the threads of one live run; leaving it as a context closes the streams, stops the threads and joins them.
 
-    def __init__(self, stages: Stages, streams: Sequence[Stream]) -> None:
+    `take` is called with each sample, in the thread that senses it.
+    """
+
+    def __init__(self, stages: Stages, streams: Sequence[Stream], take: Callable[[Sample], object]) -> None:
         self._stages = stages
         self._streams = streams
+        self._take = take
         self._lead, *others = stages.senses
         self._finished: list[Stream] = []  # a list, since appending to one is atomic
         self._stopping = False
@@ -66,7 +70,7 @@ class LiveRun:
         self._threads = [self._thread(self._feed, stream) for stream in streams]
         self._threads += [self._thread(self._encode_whenever_new, sense) for sense in others]
 
-    def __enter__(self) -> LiveRun:
+    def __enter__(self) -> LiveThreads:
         for thread in self._threads:
             thread.start()
         return self
@@ -83,12 +87,12 @@ class LiveRun:
             thread.join(_JOIN_TIMEOUT_S)
 
     def percepts(self) -> Iterator[Percept]:
-        """Until every stream has ended or the perceiver is closed; raises what a stream or an encoder raised."""
+        """Until every stream has ended or the run is closed; raises what a stream or an encoder raised."""
         wake = self._stages.new[self._lead]
         ended = False
         while not ended:
             wake.wait()
-            ended = self._stages.closed.is_set() or (bool(self._streams) and len(self._finished) == len(self._streams))
+            ended = self._stages.closed or (bool(self._streams) and len(self._finished) == len(self._streams))
             if self._error is not None:
                 raise self._error
             self._stages.encode(self._lead)
@@ -109,12 +113,13 @@ class LiveRun:
 
     def _feed(self, stream: Stream) -> None:
         try:
-            for sample in stream:
-                if self._stopping:
-                    return
-                self._stages.push(sample)
+            stream.feed(self._pass_on)
         finally:
             self._finished.append(stream)
+
+    def _pass_on(self, sample: Sample) -> None:
+        if not self._stopping:
+            self._take(sample)
 
     def _encode_whenever_new(self, sense: str) -> None:
         new, wake = self._stages.new[sense], self._stages.new[self._lead]

@@ -1,50 +1,59 @@
-"""The perceiver: owns a bundle's engines and the token store, and turns samples into percepts."""
+"""The perceiver: owns a bundle's engines, prompts and thresholds, and turns the samples of one run after another into
+percepts."""
 
 from __future__ import annotations
 
 import heapq
+import logging
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
-from edgefuse.runtime.aligner import Aligner
 from edgefuse.runtime.bundle import Bundle
 from edgefuse.runtime.calibrated.confidence import Confidence, read_confidence
-from edgefuse.runtime.calibrated.drift import open_drift
+from edgefuse.runtime.calibrated.corrections import Corrections, read_corrections
+from edgefuse.runtime.calibrated.drift import Drift, own_familiar
+from edgefuse.runtime.continuity import SetBack
+from edgefuse.runtime.drops import Drops
 from edgefuse.runtime.encoder import Encoder, GraphEncoder, RawEncoder
 from edgefuse.runtime.engines.engine import Backend, Engine
 from edgefuse.runtime.errors import BundleError, StreamError
 from edgefuse.runtime.evidence import Tokens
 from edgefuse.runtime.fusion import Fusion
 from edgefuse.runtime.inlets import open_inlet
-from edgefuse.runtime.live import Bell, LiveRun
+from edgefuse.runtime.intake import Intake
+from edgefuse.runtime.live import Bell, LiveThreads
 from edgefuse.runtime.manifest import Manifest, Modality
 from edgefuse.runtime.percept import Percept, Trace
 from edgefuse.runtime.prompts import name_classes, open_tokenizer
+from edgefuse.runtime.run import Run, Runs
 from edgefuse.runtime.samples import Sample
 from edgefuse.runtime.schedule import AtRate, OnAny, OnLead, Schedule
 from edgefuse.runtime.selftest import replay
-from edgefuse.runtime.streams import Stream
+from edgefuse.runtime.streams import Stream, Watcher
+from edgefuse.runtime.streams.corrected import Corrected
 from edgefuse.runtime.tokens import TokenStore
 
 FuseOn: TypeAlias = Literal["lead", "any"] | float
+
+log = logging.getLogger(__name__)
 
 
 class Perceiver:
     """Samples in, percepts out, for any subset of the bundle's senses (all of them, if its network needs every one).
 
-    Over the same stages there are three ways to use it:
+    It lives as long as its bundle is of use: engines, prompts, thresholds. One run after another uses it, see Run; each
+    begins with nothing sensed and nothing counted. There are three ways to run it:
     - `perceive(*streams)` runs streams and yields percepts;
     - `perceive()` in one thread and `push(sample)` in others, as ROS callbacks do, until `close()`;
     - `push(sample)` and `step()` in turn in one thread, where the samples' order alone decides the result.
 
     `now_ns` is the clock that pushed samples are stamped on. `confidence` is how sure percepts really are, as measured:
-    by the bundle's own file if it has one; None: as the network says.
+    by the bundle's own file if it has one ("bundle"); None: as the network says. `corrections` are made to all samples.
     """
 
     def __init__(
@@ -58,14 +67,13 @@ class Perceiver:
         backend: Backend = "auto",
         selftest: bool = True,
         confidence: Confidence | Literal["bundle"] | None = "bundle",
+        corrections: Corrections | None = None,
     ) -> None:
-        modalities = _chosen(bundle.manifest, senses)
-        self._lead = modalities[0]
+        self._modalities = _chosen(bundle.manifest, senses)
         self.bundle = bundle
-        self.senses = tuple(modality.name for modality in modalities)
+        self.senses = tuple(modality.name for modality in self._modalities)
         self._needed = bundle.manifest.needed
         self.new = {name: Bell() for name in self.senses}
-        self.closed = threading.Event()
         self._tokenizer = open_tokenizer(bundle)
         self._engines = {graph: bundle.engine(graph, backend) for graph in _graphs(bundle.manifest, self.senses)}
         if selftest:
@@ -73,15 +81,18 @@ class Perceiver:
         self._encoders = {sense: _encoder(self._engines.get(sense)) for sense in self.senses}
         classes = name_classes(bundle.manifest, prompts, self._tokenizer, self._engines)
         measured = _own_confidence(bundle) if confidence == "bundle" else confidence
-        self._drift = open_drift(bundle)
-        self._fusion = Fusion(bundle.manifest, self._engines["fusion"], classes, measured, self._drift)
+        self._fusion = Fusion(bundle.manifest, self._engines["fusion"], classes, measured)
         # An engine is for one thread at a time, and prompts are encoded by the text sense's.
         self._encoding = {modality.name: threading.Lock() for modality in bundle.manifest.modalities}
         self._fusing = threading.Lock()
-        self._schedule = _schedule(fuse_on, self._lead)
-        self._tokens = TokenStore(modalities, {name: round(ms * 1e6) for name, ms in offsets_ms.items()})
-        self._aligner = Aligner({m.name: open_inlet(m, self._tokenizer) for m in modalities}, now_ns)
+        self._familiar = own_familiar(bundle)
+        self._corrections = corrections
+        self._fuse_on: FuseOn = fuse_on
+        self._offsets_ns = {sense: round(offsets_ms.get(sense, 0.0) * 1e6) for sense in self.senses}
+        self._max_age_ns: dict[str, int] = {}
+        self.set_max_age_ms({})
         self._now_ns = now_ns
+        self._runs = Runs(self._begun)
 
     @staticmethod
     def open(
@@ -92,7 +103,9 @@ class Perceiver:
         offsets_ms: Mapping[str, float] = MappingProxyType({}),
         backend: Backend = "auto",
         selftest: bool = True,
-        confidence: str | Path | None = None,
+        confidence: str | Path | None = "bundle",
+        camera_info: str | Path | None = None,
+        sync: str | Path | None = None,
     ) -> Perceiver:
         """A perceiver of the bundle in `directory`.
 
@@ -101,13 +114,22 @@ class Perceiver:
         first sense ("lead"), of any sense ("any"), or that many times a second; where the network needs every sense,
         only while all are there and none is too old. `offsets_ms` say by how much a sense's stamps are late compared
         with the others'. `backend` runs the graphs; with `selftest` it has to reproduce the bundle's golden vectors
-        first. `confidence` is a file of `edgefuse calibrate confidence`, instead of the bundle's own. Raises
-        BundleError, EngineError, PromptError or CalibrationError.
+        first. `confidence` is a file of `edgefuse calibrate confidence`; "bundle": the bundle's own, if it has one;
+        None: percepts are as sure as the network says. `camera_info` is the YAML file of the lens that frames are
+        straightened by, `sync` a file of `edgefuse calibrate sync` that sets stamps right. Raises BundleError,
+        EngineError, PromptError or CalibrationError.
         """
         opened = Bundle.open(directory)
-        measured = chosen_confidence(confidence, opened.manifest)
         return Perceiver(
-            opened, prompts, senses, fuse_on, offsets_ms, backend=backend, selftest=selftest, confidence=measured
+            opened,
+            prompts,
+            senses,
+            fuse_on,
+            offsets_ms,
+            backend=backend,
+            selftest=selftest,
+            confidence=chosen_confidence(confidence, opened.manifest),
+            corrections=read_corrections(camera_info, sync, opened.manifest),
         )
 
     @property
@@ -120,16 +142,26 @@ class Perceiver:
         """What really runs each graph, by the graph's name."""
         return {graph: engine.backend for graph, engine in self._engines.items()}
 
+    @property
+    def closed(self) -> bool:
+        """Whether the run was told to end, see `close`."""
+        return self._runs.newest.closed
+
     def drift(self) -> dict[str, float]:
         """How far what each sense met lately is from what the bundle was made for, see Drift; DRIFT_WARN is much.
 
         Empty where the bundle does not say what that was, and before a sense was looked at 10 times.
         """
-        return {} if self._drift is None else self._drift.drift()
+        drift = self._runs.newest.drift
+        return {} if drift is None else drift.drift()
+
+    def drops(self) -> dict[str, dict[str, int]]:
+        """What came to nothing in this run (the last one, until another begins), by sense and reason, see Drops."""
+        return self._runs.newest.drops.as_dict()
 
     def newest(self, sense: str) -> Tokens | None:
         """The newest encoding of a sense, with the evidence behind it; None if there is none yet."""
-        return self._tokens.newest(sense)
+        return self._runs.newest.tokens.newest(sense)
 
     def set_prompts(self, prompts: Sequence[str]) -> None:
         """Name the classes anew from the next percept on, see `open`; raises PromptError and changes nothing then."""
@@ -141,42 +173,40 @@ class Perceiver:
 
     def set_fuse_on(self, fuse_on: FuseOn) -> None:
         """From now on a percept is due on this, see `open`."""
-        with self._fusing:
-            self._schedule = _schedule(fuse_on, self._lead)
+        self._fuse_on = fuse_on
+        self._runs.newest.schedule = self._schedule()
 
     def set_max_age_ms(self, max_age_ms: Mapping[str, float]) -> None:
         """From now on older evidence of these senses is masked out; the bundle's own limit for senses not named."""
-        for sense in self.senses:
-            limit_ms = max_age_ms.get(sense, self.bundle.manifest.modality(sense).max_age_ms)
-            self._tokens.set_max_age_ns(sense, round(limit_ms * 1e6))
+        for modality in self._modalities:
+            self._max_age_ns[modality.name] = round(max_age_ms.get(modality.name, modality.max_age_ms) * 1e6)
 
-    def drops(self) -> dict[str, dict[str, int]]:
-        """What came to nothing so far, by sense and reason; see Aligner.drops. `stale` counts encodings."""
-        drops = {sense: Counter(counts) for sense, counts in self._aligner.drops().items()}
-        for sense, counts in drops.items():
-            counts["stale"] += self._tokens.stale(sense)
-        return {sense: dict(+counts) for sense, counts in drops.items()}
-
-    def perceive(self, *streams: Stream) -> Iterator[Percept]:
+    def perceive(self, *streams: Stream, watchers: Sequence[Watcher] = ()) -> Iterator[Percept]:
         """Run the streams to their end and yield a percept whenever one is due; closes the streams.
 
         With live streams, or none (`push` from elsewhere until `close`), newest wins and senses are encoded side by
         side. Streams that are not live are read as fast as possible, every sample in the order of its time, so that
-        the same recording gives the same percepts. Raises StreamError when a stream breaks off.
+        the same recording gives the same percepts. `watchers` see every sample as it is perceived, corrected.
+
+        Raises StreamError when a stream breaks off, EdgefuseError while another run of this perceiver goes on.
         """
         kinds = {stream.live for stream in streams}
         if kinds == {True, False}:
             raise StreamError("live streams and recordings read as fast as possible cannot run together")
-        return self._perceive_in_order(streams) if kinds == {False} else self._perceive_live(streams)
+        self._runs.check_idle()
+        return (
+            self._perceive_in_order(streams, watchers) if kinds == {False} else self._perceive_live(streams, watchers)
+        )
 
     def push(self, sample: Sample) -> bool:
-        """Hand in one sample; False if it was refused, or is of a sense that is not used. Thread-safe."""
-        sense = sample.modality
-        if sense not in self._encoders or not self._aligner.put(sample, self._now_ns()):
+        """Hand in one sample; False if it was refused, or is of a sense that is not used. Thread-safe.
+
+        Raises CalibrationError for a frame of another size than the lens was calibrated for.
+        """
+        if sample.modality not in self._encoders:
             return False
-        if self._aligner.ready(sense):
-            self.new[sense].ring()
-        return True
+        corrections = self._runs.for_next_sample().corrections
+        return self._take(sample if corrections is None else corrections.correct(sample))
 
     def step(self) -> Percept | None:
         """One turn in this thread: encode what is new of every sense, then fuse if a percept is due."""
@@ -185,57 +215,106 @@ class Perceiver:
         return self.fuse()
 
     def encode(self, sense: str) -> Tokens | None:
-        """aligner -> encoder -> token store, for one sense; None if there is nothing new of it."""
-        evidence = self._aligner.take(sense)
+        """intake -> encoder -> token store, for one sense; None if there is nothing new of it."""
+        run = self._runs.newest
+        evidence = run.intake.take(sense)
         if evidence is None:
             return None
         with self._encoding[sense]:
             tokens = self._encoders[sense].encode(evidence, self._now_ns)
-        self._tokens.put(tokens)
-        if self._drift is not None:
-            self._drift.note(tokens)
+        run.tokens.put(tokens)
+        if run.drift is not None:
+            run.drift.note(tokens)
         return tokens
 
     def fuse(self) -> Percept | None:
         """token store -> fusion -> percept, if one is due."""
         with self._fusing:
-            trigger = self._schedule.trigger(self._tokens)
+            run = self._runs.newest
+            trigger = run.schedule.trigger(run.tokens)
             if trigger is None:
                 return None
-            aligned = self._tokens.align(self._tokens.sensed_ns(trigger), self._needed)
+            aligned = run.tokens.align(run.tokens.sensed_ns(trigger), self._needed)
             if aligned is None:
                 return None
             fused = self._fusion.fuse(aligned)
             fused_ns = self._now_ns()
-            return self._fusion.percept(fused, trigger.stamp_ns, aligned, lambda: self._trace(trigger, fused_ns))
+            strange = run.drift is not None and run.drift.is_strange(fused.fit)
+            return self._fusion.percept(
+                fused, trigger.stamp_ns, aligned, strange, lambda: self._trace(trigger, fused_ns, run.clocked)
+            )
 
     def close(self) -> None:
         """End a `perceive()` that has no streams; thread-safe. It may then be called again."""
-        self.closed.set()
+        self._runs.close()
         self.new[self.senses[0]].ring()
 
-    def _perceive_live(self, streams: Sequence[Stream]) -> Iterator[Percept]:
-        try:
-            with LiveRun(self, streams) as run:
-                yield from run.percepts()
-        finally:
-            self.closed.clear()
+    def _perceive_live(self, streams: Sequence[Stream], watchers: Sequence[Watcher]) -> Iterator[Percept]:
+        with self._runs.perceiving(clocked=True):
+            watched = self._watched(streams, watchers)
+            with LiveThreads(self, watched, self._take_used) as threads:
+                yield from threads.percepts()
 
-    def _perceive_in_order(self, streams: Sequence[Stream]) -> Iterator[Percept]:
-        self._aligner.now_ns = None
-        with ExitStack() as stack:
+    def _perceive_in_order(self, streams: Sequence[Stream], watchers: Sequence[Watcher]) -> Iterator[Percept]:
+        with self._runs.perceiving(clocked=False), ExitStack() as stack:
             for stream in streams:
                 stack.callback(stream.close)
-            for sample in heapq.merge(*streams, key=lambda sample: sample.until_ns):
-                self.push(sample)
+            for sample in heapq.merge(*self._watched(streams, watchers), key=lambda sample: sample.until_ns):
+                self._take_used(sample)
                 percept = self.step()
                 if percept is not None:
                     yield percept
 
-    def _trace(self, trigger: Tokens, fused_ns: int) -> Trace:
+    def _watched(self, streams: Sequence[Stream], watchers: Sequence[Watcher]) -> list[Stream]:
+        """The streams, corrected, and then seen by the watchers."""
+        corrections = self._runs.newest.corrections
+        watched = list(streams)
+        if corrections is not None:
+            watched = [Corrected(stream, corrections) for stream in streams]
+        for watcher in watchers:
+            watched = [watcher.tap(stream) for stream in watched]
+        return watched
+
+    def _take_used(self, sample: Sample) -> None:
+        if sample.modality in self._encoders:
+            self._take(sample)
+
+    def _take(self, sample: Sample) -> bool:
+        """Into the intake, and ring for its encoder."""
+        run, received_ns = self._runs.for_next_sample(), self._now_ns()
+        try:
+            taken = run.intake.put(sample, received_ns)
+        except SetBack as event:
+            log.warning("time %s (%s): what was sensed before is forgotten", event, sample.modality)
+            run = self._runs.set_back(run)
+            taken = run.intake.put(sample, received_ns)
+        if taken and run.intake.ready(sample.modality):
+            self.new[sample.modality].ring()
+        return taken
+
+    def _begun(self, clocked: bool, drops: Drops | None) -> Run:
+        """See Runs."""
+        drops = drops or Drops(self.senses)
+        inlets = {m.name: open_inlet(m, self._tokenizer, drops) for m in self._modalities}
+        return Run(
+            clocked=clocked,
+            intake=Intake(inlets, drops, clocked),
+            tokens=TokenStore(self._max_age_ns, self._offsets_ns, drops),
+            schedule=self._schedule(),
+            drift=None if self._familiar is None else Drift(self._familiar),
+            corrections=None if self._corrections is None else self._corrections.begun_anew(),
+            drops=drops,
+        )
+
+    def _schedule(self) -> Schedule:
+        if self._fuse_on == "lead":
+            return OnLead(self._modalities[0])
+        return OnAny() if self._fuse_on == "any" else AtRate(float(self._fuse_on))
+
+    def _trace(self, trigger: Tokens, fused_ns: int, clocked: bool) -> Trace:
         received_ns = trigger.evidence.received_ns
         return Trace(
-            sensed_ns=received_ns if self._aligner.now_ns is None else trigger.stamp_ns,
+            sensed_ns=trigger.stamp_ns if clocked else received_ns,
             received_ns=received_ns,
             taken_ns=trigger.taken_ns,
             encoded_ns=trigger.encoded_ns,
@@ -256,9 +335,11 @@ def _chosen(manifest: Manifest, senses: Collection[str]) -> list[Modality]:
     return [modality for modality in manifest.modalities if modality.name in senses or not senses]
 
 
-def chosen_confidence(file: str | Path | None, manifest: Manifest) -> Confidence | Literal["bundle"]:
-    """That of a file, if one is given, else the bundle's own; raises CalibrationError."""
-    return read_confidence(file, manifest) if file else "bundle"
+def chosen_confidence(which: str | Path | None, manifest: Manifest) -> Confidence | Literal["bundle"] | None:
+    """That of a file; "bundle" and None stay what they are, see Perceiver. Raises CalibrationError."""
+    if which is None or which == "bundle":
+        return None if which is None else "bundle"
+    return read_confidence(which, manifest)
 
 
 def _own_confidence(bundle: Bundle) -> Confidence | None:
@@ -275,9 +356,3 @@ def _graphs(manifest: Manifest, senses: Collection[str]) -> list[str]:
 
 def _encoder(engine: Engine | None) -> Encoder:
     return RawEncoder() if engine is None else GraphEncoder(engine)
-
-
-def _schedule(fuse_on: FuseOn, lead: Modality) -> Schedule:
-    if fuse_on == "lead":
-        return OnLead(lead)
-    return OnAny() if fuse_on == "any" else AtRate(float(fuse_on))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter, deque
-from collections.abc import Collection, Iterable, Mapping
+from collections import deque
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from edgefuse.runtime.drops import Drops
 from edgefuse.runtime.evidence import Tokens
-from edgefuse.runtime.manifest import Modality
 
 _KEPT_PER_SENSE = 8
 
@@ -25,25 +25,22 @@ class Aligned:
 class TokenStore:
     """Holds each sense's newest tokens and a few before them. Thread-safe, bounded.
 
-    `offsets_ns` are calibrated: if a sense's stamps are late by x compared with the others', its offset is x.
+    Both mappings are by sense, and their owner may change them at any time. Evidence older than `max_age_ns` does not
+    fit. `offsets_ns` are calibrated: if a sense's stamps are late by x compared with the others', its offset is x.
     """
 
-    def __init__(self, modalities: Iterable[Modality], offsets_ns: Mapping[str, int]) -> None:
-        self._max_age_ns = {modality.name: round(modality.max_age_ms * 1e6) for modality in modalities}
-        self._offsets_ns = {name: offsets_ns.get(name, 0) for name in self._max_age_ns}
-        self._held: dict[str, deque[Tokens]] = {name: deque(maxlen=_KEPT_PER_SENSE) for name in self._max_age_ns}
+    def __init__(self, max_age_ns: Mapping[str, int], offsets_ns: Mapping[str, int], drops: Drops) -> None:
+        self._max_age_ns = max_age_ns
+        self._offsets_ns = offsets_ns
+        self._drops = drops
+        self._held: dict[str, deque[Tokens]] = {name: deque(maxlen=_KEPT_PER_SENSE) for name in max_age_ns}
         self._news: dict[str, Tokens] = {}
         self._newest_ns = 0
-        self._stale: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def max_age_ns(self, sense: str) -> int:
         """From what age on a sense's tokens are not fit."""
         return self._max_age_ns[sense]
-
-    def set_max_age_ns(self, sense: str, max_age_ns: int) -> None:
-        """From now on, also for what is held."""
-        self._max_age_ns[sense] = max_age_ns
 
     def put(self, tokens: Tokens) -> None:
         """Keep these as their sense's newest; counted as stale if they come too late to be fused with the others."""
@@ -51,7 +48,7 @@ class TokenStore:
             sense = tokens.modality
             self._newest_ns = max(self._newest_ns, tokens.stamp_ns)
             if self._newest_ns - tokens.stamp_ns > self._max_age_ns[sense]:
-                self._stale[sense] += 1
+                self._drops.count(sense, "stale")
             self._held[sense].append(tokens)
             self._news[sense] = tokens
 
@@ -59,10 +56,6 @@ class TokenStore:
         """The newest tokens that came since the last `align`, by sense."""
         with self._lock:
             return dict(self._news)
-
-    def stale(self, sense: str) -> int:
-        """How many tokens of a sense came too late."""
-        return self._stale[sense]
 
     def newest(self, sense: str) -> Tokens | None:
         """The newest tokens of a sense, however old."""

@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+from edgefuse.runtime.continuity import Continuity
+from edgefuse.runtime.drops import Drops
 from edgefuse.runtime.errors import SampleError
 from edgefuse.runtime.evidence import Evidence
 from edgefuse.runtime.manifest import AudioModality, SignalModality
@@ -15,22 +17,21 @@ from edgefuse.runtime.samples import AudioChunk, Frame, Sample, Text
 class Window:
     """The newest `window_samples`, ready once per hop.
 
-    Nothing is dropped to catch up. Samples that are missing, by their index, become zeros of the same length, so that
+    Nothing is dropped to catch up. Samples that are missing, see Continuity, become zeros of the same length, so that
     the window never silently shortens; so do those before the stream began.
     """
 
-    def __init__(self, modality: AudioModality | SignalModality) -> None:
+    def __init__(self, modality: AudioModality | SignalModality, drops: Drops) -> None:
         channels = () if modality.kind == "audio" else (modality.channels,)
         self._modality = modality
+        self._drops = drops
         self._size = modality.window_samples
         self._ring = np.zeros((2 * self._size, *channels), np.float32)
         self._end = self._size
-        self._next_index: int | None = None
+        self._continuity = Continuity(modality.rate_hz)
         self._fresh = 0
         self._until_ns = 0
         self._received_ns = 0
-        self.overtaken = 0
-        self.gap_samples = 0
 
     def put(self, sample: Sample, received_ns: int) -> None:
         """Raises SampleError for another rate, another shape, values that are not finite, or samples had before."""
@@ -38,9 +39,8 @@ class Window:
             raise SampleError(f"should be {self._modality.kind}, but is a {type(sample).__name__}")
         values = sample.pcm if isinstance(sample, AudioChunk) else sample.values
         self._check(values, sample.rate_hz)
-        self._fill_gap(sample.index)
+        self._fill_gap(sample.index, len(values), sample.stamp_ns - self._until_ns)
         self._append(values)
-        self._next_index = sample.index + len(values)
         self._until_ns, self._received_ns = sample.until_ns, received_ns
 
     def ready(self) -> bool:
@@ -50,7 +50,7 @@ class Window:
     def take(self) -> Evidence:
         """A copy of the window, float32 (1, window_samples[, channels]), stamped at its last sample."""
         hops, self._fresh = divmod(self._fresh, self._modality.hop_samples)
-        self.overtaken += hops - 1
+        self._drops.count(self._modality.name, "overtaken", hops - 1)
         window = self._ring[None, self._end - self._size : self._end]
         return Evidence(self._modality.name, self._until_ns, self._received_ns, window.copy())
 
@@ -63,12 +63,12 @@ class Window:
         if not math.isfinite(np.add.reduce(values, axis=None)):
             raise SampleError("holds NaN or infinity", "not_finite")
 
-    def _fill_gap(self, index: int) -> None:
-        missing = 0 if self._next_index is None else index - self._next_index
-        if missing < 0:
-            raise SampleError(f"begins at sample {index}, but {self._next_index} are here already", "out_of_order")
+    def _fill_gap(self, index: int, count: int, late_ns: int) -> None:
+        before = self._continuity.missing
+        self._continuity.place(index, count, late_ns)
+        missing = self._continuity.missing - before
         if missing:
-            self.gap_samples += missing
+            self._drops.count(self._modality.name, "gap", missing)
             self._append(np.zeros((min(missing, self._size), *self._ring.shape[1:]), np.float32))
 
     def _append(self, values: np.ndarray) -> None:

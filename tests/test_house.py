@@ -52,7 +52,7 @@ def test_the_runtime_loads_without_what_is_optional():
 def test_the_words_of_the_way_are_the_same_in_the_readme_and_in_the_code():
     readme = (HOUSE / "README.md").read_text()
     perceiver = (HOUSE / "runtime" / "perceiver.py").read_text()
-    for word in ("sample", "aligner", "encoder", "token store", "fusion", "percept"):
+    for word in ("sample", "intake", "encoder", "token store", "fusion", "percept"):
         assert word in readme, word
         assert word in perceiver, word
 

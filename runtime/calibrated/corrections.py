@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +29,12 @@ class Corrections:
         self._seen = seen
         self._begin_ns: int | None = None
         self._beginning = threading.Lock()
+
+    def begun_anew(self) -> Corrections:
+        """The same, for another run: the time of a drift counts from its own first sample."""
+        anew = copy(self)
+        anew._begin_ns, anew._beginning = None, threading.Lock()
+        return anew
 
     def correct(self, sample: Sample) -> Sample:
         """The sample as it should have been; raises CalibrationError for a frame of another size."""

@@ -140,13 +140,13 @@ def nearest(vectors: np.ndarray, centres: np.ndarray) -> np.ndarray:
     return np.asarray(np.sqrt(np.maximum(squared, 0)).min(axis=1))
 
 
-def open_drift(bundle: Bundle) -> Drift | None:
-    """By the bundle's own set; None if it has none. Raises CalibrationError for a file that does not fit it."""
+def own_familiar(bundle: Bundle) -> Familiar | None:
+    """The bundle's own set; None if it has none. Raises CalibrationError for a file that does not fit it."""
     if bundle.manifest.familiar is None:
         return None
     familiar = read_familiar(bundle.directory / bundle.manifest.familiar)
     _check_sizes(familiar, bundle)
-    return Drift(familiar)
+    return familiar
 
 
 def read_familiar(path: Path) -> Familiar:

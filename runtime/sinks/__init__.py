@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import Protocol
 
 from edgefuse.runtime.percept import Percept
-from edgefuse.runtime.streams import Stream
+from edgefuse.runtime.streams import Watcher
 
 
 class Sink(Protocol):
@@ -22,12 +22,8 @@ class Sink(Protocol):
         ...
 
 
-class Observer(Sink, Protocol):
-    """A sink that takes the samples as well."""
-
-    def tap(self, stream: Stream) -> Stream:
-        """The same stream, whose samples it sees as they pass."""
-        ...
+class Observer(Sink, Watcher, Protocol):
+    """A sink that sees the samples as well."""
 
 
 def deliver(percepts: Iterable[Percept], sinks: Sequence[Sink]) -> None:

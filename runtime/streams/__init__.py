@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
@@ -14,8 +15,8 @@ up, waiting to try again; reconnecting: being opened again, or open again but si
 end."""
 
 
-class Stream(Protocol):
-    """What a camera, a microphone, a clip and a recording have in common.
+class Stream(ABC):
+    """What a camera, a microphone, a clip and a recording have in common; derive yours from it.
 
     A `live` stream yields each sample when it has been sensed, stamped on the monotonic clock; one that is not live
     yields as fast as it is asked, stamped in its own time, which begins at 0.
@@ -23,12 +24,28 @@ class Stream(Protocol):
 
     live: bool
 
+    @abstractmethod
     def __iter__(self) -> Iterator[Sample]:
         """The samples in the order of their `until_ns`; raises StreamError if the source breaks off."""
-        ...
 
+    @abstractmethod
     def close(self) -> None:
         """Let go of the device or file; may be called twice, and from another thread to end the iteration."""
+
+    def feed(self, take: Callable[[Sample], object]) -> None:
+        """Call `take` with each sample until the end, and return then; raises what iterating would.
+
+        A device calls it in the thread that reads it: nothing waits in between, so `take` has to be quick.
+        """
+        for sample in self:
+            take(sample)
+
+
+class Watcher(Protocol):
+    """Sees the samples of streams as they pass."""
+
+    def tap(self, stream: Stream) -> Stream:
+        """The same stream, whose samples it sees."""
         ...
 
 
@@ -37,7 +54,8 @@ class StreamHealth:
     """How a device's stream is, at the moment it was asked; counts are since it was made.
 
     `reconnects` counts the times it came back; `error` is the line that says why it was last lost; `samples` came from
-    the device, of which `overtaken` were never taken by whoever iterates.
+    the device, of which `overtaken` were never taken by whoever iterates (none where the stream is fed to a perceiver,
+    which counts what it does not take).
     """
 
     name: str

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from edgefuse.runtime.continuity import Continuity
 from edgefuse.runtime.samples import NS_PER_S
 
 _BUCKET_NS = NS_PER_S // 2
@@ -57,17 +58,21 @@ class AudioClock:
     """
 
     def __init__(self, rate_hz: float) -> None:
-        self.lost = 0
         self._rate_hz = rate_hz
+        self._series = Continuity(rate_hz)
         self._origin_ns = 0
         self._begun = False
-        self._base = 0
         self._next_counter = 0
         self._line = _Line()
         self._open: _Bucket | None = None
         self._closed: deque[tuple[float, float]] = deque(maxlen=_BUCKETS)
         self._odd: list[tuple[float, float]] = []
         self._spreads_s: deque[float] = deque(maxlen=_BUCKETS)
+
+    @property
+    def lost(self) -> int:
+        """How many samples are missing between the first and the last."""
+        return self._series.missing
 
     @property
     def drift_ppm(self) -> float:
@@ -82,10 +87,7 @@ class AudioClock:
     def begin(self, stamp_ns: int) -> None:
         """The card starts anew with a sample sensed at `stamp_ns`; the time since the last one becomes a gap."""
         if self._begun:
-            self._base += self._next_counter
-            elapsed_s = (stamp_ns - self._origin_ns) / NS_PER_S
-            nominal_s = (elapsed_s - self._line.offset_s) / (1 + self._line.slope)
-            self._skip(max(0, round(nominal_s * self._rate_hz) - self._base))
+            self._series.begin(0, stamp_ns - self.time_ns(self._series.next))
         else:
             self._origin_ns, self._begun = stamp_ns, True
         self._next_counter = 0
@@ -102,41 +104,40 @@ class AudioClock:
         if not self._begun:
             self.begin(stamp_ns)
         if counter >= self._next_counter:
-            self.lost += counter - self._next_counter
+            index = self._series.place(counter, frames, late_ns=0)
             self._next_counter = counter + frames
-            self._observe(counter, stamp_ns)
-        return self._base + counter
+            self._observe(index, stamp_ns)
+        return self._series.at(counter)
 
     def time_ns(self, index: float) -> int:
         """When a sample was sensed, on the monotonic clock [ns]; after the first `begin` or `index`."""
         nominal_s = index / self._rate_hz
         return self._origin_ns + round((nominal_s + self._line.at(nominal_s)) * NS_PER_S)
 
-    def _skip(self, samples: int) -> None:
-        self.lost += samples
-        self._base += samples
-
-    def _observe(self, counter: int, stamp_ns: int) -> None:
+    def _observe(self, index: int, stamp_ns: int) -> None:
         if self._open is not None and stamp_ns - self._open.first_ns >= _BUCKET_NS:
-            self._close(self._open)
+            index += self._close(self._open)
             self._open = None
-        nominal_s = (self._base + counter) / self._rate_hz
+        nominal_s = index / self._rate_hz
         if self._open is None:
             self._open = _Bucket(stamp_ns, nominal_s)
         self._open.delays_s.append((stamp_ns - self._origin_ns) / NS_PER_S - nominal_s)
         if not self._closed:
             self._line = _fitted([(self._open.nominal_s, self._open.low_s())], self._line.slope)
 
-    def _close(self, bucket: _Bucket) -> None:
+    def _close(self, bucket: _Bucket) -> int:
+        """One more point of the line; how many samples were lost, if the bucket says so instead."""
         expected_s = self._line.at(bucket.nominal_s)
         late_s = min(bucket.delays_s) - expected_s
         if self._closed and late_s > _STEP_S:
-            self._skip(round(late_s * self._rate_hz))
-            return
+            lost = round(late_s * self._rate_hz)
+            self._series.skip(lost)
+            return lost
         if bucket.low_s() < expected_s - _STEP_S:  # all before was seen late, such as by a sound server that woke up
             self._closed.clear()
         self._spreads_s.append(float(np.std(bucket.delays_s)))
         self._take(bucket.nominal_s, bucket.low_s(), bucket.low_s() - expected_s)
+        return 0
 
     def _take(self, nominal_s: float, low_s: float, off_s: float) -> None:
         """One more point of the line, unless it is off; three in a row that are off move the line but do not turn it.

@@ -14,6 +14,7 @@ import soxr
 
 from edgefuse.runtime.errors import StreamError
 from edgefuse.runtime.samples import NS_PER_S, AudioChunk, Frame, Sample
+from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.streams.pacer import Pacer, wake_on_time
 
 _CHUNK_S = 0.02
@@ -21,7 +22,7 @@ _SHORTER_THAN_ITS_HEADER_SAYS = "(should be"  # libsndfile's log; it reads on wi
 _SOUND_SUFFIXES = (".wav", ".flac")
 
 
-class Clip:
+class Clip(Stream):
     """Yields a `Frame` (rgb8) per picture and an `AudioChunk` per 20 ms, each when it would have been sensed.
 
     Either file may be None; `senses` are those that the picture and the sound are of. Played in real time (`live`),

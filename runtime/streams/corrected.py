@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from edgefuse.runtime.calibrated.corrections import Corrections
 from edgefuse.runtime.samples import Sample
 from edgefuse.runtime.streams import Stream
 
 
-class Corrected:
-    """Yields what `stream` yields, corrected, in the thread that iterates."""
+class Corrected(Stream):
+    """Yields what `stream` yields, corrected, in the thread that iterates or feeds."""
 
     def __init__(self, stream: Stream, corrections: Corrections) -> None:
         self.live = stream.live
@@ -21,6 +21,10 @@ class Corrected:
         """See Stream; raises CalibrationError for a frame of another size than was calibrated."""
         for sample in self._stream:
             yield self._corrections.correct(sample)
+
+    def feed(self, take: Callable[[Sample], object]) -> None:
+        """See Stream; raises CalibrationError like iterating."""
+        self._stream.feed(lambda sample: take(self._corrections.correct(sample)))
 
     def close(self) -> None:
         """See Stream."""

@@ -1,20 +1,21 @@
-"""The stream of a device: a watchdog reads it, an outlet holds what it sensed, and whoever iterates takes it."""
+"""The stream of a device: a watchdog reads it and hands what it sensed to a perceiver, or to an outlet for
+whoever iterates."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from edgefuse.runtime.samples import AudioChunk, Frame
-from edgefuse.runtime.streams import StreamHealth, StreamState
+from edgefuse.runtime.streams import Stream, StreamHealth, StreamState
 from edgefuse.runtime.streams.outlet import Outlet
 from edgefuse.runtime.streams.watchdog import Device, Patience, Watchdog
 
 S = TypeVar("S", Frame, AudioChunk)
 
 
-class DeviceStream(Generic[S]):
+class DeviceStream(Stream, Generic[S]):
     """What a camera and a microphone have in common: a live Stream that comes back when its device does.
 
     Entering it, or iterating, opens the device; StreamError if that fails. Later losses are states, see `health`.
@@ -42,8 +43,14 @@ class DeviceStream(Generic[S]):
         yield from self._outlet
         self._watchdog.raise_failure()
 
+    def feed(self, take: Callable[[S], object]) -> None:
+        """See Stream. The device is read in this thread, unless it was entered: then in the thread that opened it."""
+        self._outlet.lead_to(take)
+        self._watchdog.run()
+        self._watchdog.raise_failure()
+
     def close(self) -> None:
-        """See Stream; waits for the device's thread."""
+        """See Stream; waits until the device is let go."""
         self._outlet.close()
         self._watchdog.stop()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 S = TypeVar("S")
@@ -19,15 +19,27 @@ class Outlet(Generic[S]):
     def __init__(self, capacity: int) -> None:
         self.overtaken = 0
         self._waiting: deque[S] = deque(maxlen=capacity)
+        self._take: Callable[[S], object] | None = None
         self._changed = threading.Condition()
         self._ended = False
 
     def put(self, sample: S) -> None:
         """Hand in the newest sample."""
         with self._changed:
-            self.overtaken += len(self._waiting) == self._waiting.maxlen
-            self._waiting.append(sample)
-            self._changed.notify()
+            take = self._take
+            if take is None:
+                self.overtaken += len(self._waiting) == self._waiting.maxlen
+                self._waiting.append(sample)
+                self._changed.notify()
+        if take is not None:
+            take(sample)
+
+    def lead_to(self, take: Callable[[S], object]) -> None:
+        """From now on `put` calls `take`, and nothing waits here; what waits already is handed out first."""
+        with self._changed:
+            while self._waiting:
+                take(self._waiting.popleft())
+            self._take = take
 
     def end(self) -> None:
         """No more will come; what waits is still handed out."""

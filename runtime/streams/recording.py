@@ -12,6 +12,7 @@ from edgefuse.runtime.errors import StreamError
 from edgefuse.runtime.manifest import Modality
 from edgefuse.runtime.samples import NS_PER_S, Sample
 from edgefuse.runtime.sinks.recorder import MODALITY_KEY
+from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.streams.mcap_file import McapFile, Topic
 from edgefuse.runtime.streams.pacer import Pacer, wake_on_time
 from edgefuse.runtime.streams.track import KINDS, Track
@@ -23,7 +24,7 @@ _NO_SPEECH = ("/robot_description",)  # of type String on every robot
 log = logging.getLogger(__name__)
 
 
-class Recording:
+class Recording(Stream):
     """Yields the samples of a file's topics, each when it would have been sensed; needs no ROS.
 
     A topic is chosen by its message type: images (sensor_msgs Image, CompressedImage), sound (edgefuse_msgs AudioChunk,

@@ -8,7 +8,7 @@ from edgefuse.runtime.samples import Sample
 from edgefuse.runtime.streams import Stream
 
 
-class Tap:
+class Tap(Stream):
     """Yields what `stream` yields, unchanged, after handing it to `take`, in the thread that iterates.
 
     `take` must not block and must not change the sample.
@@ -24,6 +24,15 @@ class Tap:
         for sample in self._stream:
             self._take(sample)
             yield sample
+
+    def feed(self, take: Callable[[Sample], object]) -> None:
+        """See Stream."""
+
+        def pass_on(sample: Sample) -> None:
+            self._take(sample)
+            take(sample)
+
+        self._stream.feed(pass_on)
 
     def close(self) -> None:
         """See Stream."""

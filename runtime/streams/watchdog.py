@@ -18,7 +18,7 @@ from edgefuse.runtime.errors import StreamError
 from edgefuse.runtime.samples import NS_PER_S
 from edgefuse.runtime.streams import StreamState
 
-_JOIN_TIMEOUT_S = 3.0
+_CLOSE_TIMEOUT_S = 3.0
 S_co = TypeVar("S_co", covariant=True)
 S = TypeVar("S")
 
@@ -58,10 +58,11 @@ class Patience:
 
 
 class Watchdog(Generic[S]):
-    """Owns the thread that reads a device, opens it again whenever it is lost, and hands every sample to `deliver`.
+    """Reads a device in a thread of its own (`start`) or in the caller's (`run`), opens it again whenever it is lost,
+    and hands every sample to `deliver`.
 
     A device that cannot be opened the first time ends it, with that error; later losses are states. `deliver` and
-    `ended` are called in that thread.
+    `ended` are called in the thread that reads.
     """
 
     def __init__(
@@ -85,7 +86,8 @@ class Watchdog(Generic[S]):
         self._started = threading.Lock()
         self._start_decided = threading.Event()
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"watchdog of {device.name}", daemon=True)
+        self._over = threading.Event()
+        self._reader: threading.Thread | None = None
 
     @property
     def state(self) -> StreamState:
@@ -98,10 +100,19 @@ class Watchdog(Generic[S]):
     def start(self) -> None:
         """Start once, and wait until the device is open; raises StreamError if it cannot be opened."""
         if not self._closing.is_set() and self._started.acquire(blocking=False):
-            self._thread.start()
+            threading.Thread(target=self._run, name=f"watchdog of {self._device.name}", daemon=True).start()
         self._start_decided.wait()
         if not self._opened:
             self.raise_failure()
+
+    def run(self) -> None:
+        """Read in this thread until the end; if it is read in another already, wait for that."""
+        if self._closing.is_set():
+            return
+        if self._started.acquire(blocking=False):
+            self._run()
+        else:
+            self._over.wait()
 
     def raise_failure(self) -> None:
         """Raise what ended the thread, if it was neither `stop` nor the end of a file."""
@@ -109,14 +120,15 @@ class Watchdog(Generic[S]):
             raise self._failure
 
     def stop(self) -> None:
-        """Close the device and join the thread; a driver that hangs for longer than 3 s is left behind."""
+        """Wait until the device is closed; a driver that hangs for longer than 3 s is left behind."""
         self._closing.set()
         self._start_decided.set()
-        if self._thread.is_alive() and threading.current_thread() is not self._thread:
-            self._thread.join(_JOIN_TIMEOUT_S)
+        if self._reader is not None and threading.current_thread() is not self._reader:
+            self._over.wait(_CLOSE_TIMEOUT_S)
         self._state = "ended"
 
     def _run(self) -> None:
+        self._reader = threading.current_thread()
         try:
             self._keep_open()
         except Exception as error:  # a thread's border: whoever iterates gets it
@@ -125,6 +137,7 @@ class Watchdog(Generic[S]):
             self._state = "ended"
             self._start_decided.set()
             self._ended()
+            self._over.set()
 
     def _keep_open(self) -> None:
         wait_s = self._patience.retry_first_s

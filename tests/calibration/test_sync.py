@@ -14,7 +14,7 @@ from flashes import Clocks, chunks, clip, frames
 from edgefuse.calibration import witness
 from edgefuse.calibration.sync import SyncCalibration, measure_sync
 from edgefuse.calibration.witness import Witness, watch
-from edgefuse.runtime import Sample
+from edgefuse.runtime import Sample, Stream
 from edgefuse.runtime.errors import CalibrationError, StreamError
 
 BEGIN_S = 1.0  # of the stamps; the first sample is a frame period later at most
@@ -99,7 +99,7 @@ def test_one_sense_alone_is_refused():
         measured(sample for sample in samples if sample.modality == "audio")
 
 
-class Played:
+class Played(Stream):
     """A stream of samples that breaks off, if told to."""
 
     live = False
@@ -129,7 +129,7 @@ def test_streams_are_watched_side_by_side_for_as_long_as_wanted():
     assert told[-1] <= 20
 
 
-class Silent:
+class Silent(Stream):
     """A live stream that gives what it has and then nothing more, until it is closed."""
 
     live = True

@@ -1,6 +1,7 @@
 """The lifecycle of the perception node and of the onboard node, in every order, twice."""
 
 import pytest
+from ros_domain import statuses
 from ros_samples import image
 
 from edgefuse.runtime import DEFAULT_CLIP
@@ -72,3 +73,23 @@ def test_a_bundle_that_is_bad_leaves_it_unconfigured_and_says_why(ros):
     assert ros.set(name, bundle="") is None
     assert ros.change(name, "configure")
     assert ros.change(name, "activate")
+
+
+def test_activated_again_it_hears_all_that_the_new_microphone_sends(ros):
+    from diagnostic_msgs.msg import DiagnosticArray
+
+    from edgefuse_msgs.msg import Percept
+
+    percepts, diagnostics = ros.hear(Percept, "percepts"), ros.hear(DiagnosticArray, "/diagnostics")
+    clip = {"camera__clip": DEFAULT_CLIP, "microphone__clip": DEFAULT_CLIP.with_suffix(".wav")}
+    name = ros.start("onboard_node", **clip)
+    assert ros.change(name, "configure")
+    for _ in range(2):
+        assert ros.change(name, "activate")
+        percepts.clear()
+        diagnostics.clear()
+        ros.until(lambda: len(percepts) > 90 and percepts[-1].senses[1].valid, "percepts with sound")
+        ros.until(lambda: "onboard: audio" in statuses(diagnostics), "diagnostics")
+        dropped = {value.key for value in statuses(diagnostics)["onboard: audio"].values if "dropped" in value.key}
+        assert dropped <= {"dropped: overtaken", "dropped: gap"}, "no sample of sound is refused"
+        assert ros.change(name, "deactivate")

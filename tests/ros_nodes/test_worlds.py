@@ -56,3 +56,33 @@ def test_simulated_time_that_begins_again_does_not_stop_it(ros):
 
     play(1000)
     play(500)
+
+
+def test_a_bag_that_loops_without_a_clock_does_not_stop_it(ros):
+    """The stamps of its headers go back, ROS time does not."""
+    from builtin_interfaces.msg import Time
+    from rclpy.qos import qos_profile_sensor_data
+    from ros_samples import sound
+    from sensor_msgs.msg import Image
+
+    from edgefuse_msgs.msg import AudioChunk, Percept
+
+    percepts = ros.hear(Percept, "percepts")
+    images = ros.node.create_publisher(Image, "image", qos_profile_sensor_data)
+    sounds = ros.node.create_publisher(AudioChunk, "audio", 100)
+    ros.start("perception_node", autostart=True)
+    ros.until(lambda: images.get_subscription_count() and sounds.get_subscription_count(), "subscriptions")
+
+    def play() -> None:
+        percepts.clear()
+        for step in range(100):
+            stamp = Time(sec=1000 + step // 50, nanosec=step % 50 * 20_000_000)
+            sounds.publish(sound(stamp, index=320 * step))
+            if step % 2:
+                images.publish(image(stamp))
+            ros.spin(0.02)
+        ros.until(lambda: percepts and percepts[-1].senses[1].valid, "percepts with sound")
+        assert len(percepts) > 20, "of 50 images"
+
+    play()
+    play()

@@ -16,6 +16,7 @@ from edgefuse.runtime import (
     Frame,
     Perceiver,
     PromptError,
+    Stream,
     StreamError,
     Text,
 )
@@ -265,7 +266,7 @@ def test_it_says_what_runs_its_graphs(perceiver):
     assert perceiver.backends == dict.fromkeys(("image", "audio", "text", "fusion"), "onnxruntime-cpu")
 
 
-class BreaksOff:
+class BreaksOff(Stream):
     """A stream that fails after its first frame."""
 
     def __init__(self, live: bool):

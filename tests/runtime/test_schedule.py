@@ -3,12 +3,14 @@
 import numpy as np
 
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle
+from edgefuse.runtime.drops import Drops
 from edgefuse.runtime.evidence import Evidence, Tokens
 from edgefuse.runtime.schedule import AtRate, OnAny, OnLead
 from edgefuse.runtime.tokens import TokenStore
 
 MS = 1_000_000
 MODALITIES = Bundle.open(DEFAULT_BUNDLE).manifest.modalities
+MAX_AGE_NS = {modality.name: round(modality.max_age_ms * MS) for modality in MODALITIES}
 IMAGE_MAX_AGE_MS = MODALITIES[0].max_age_ms
 
 
@@ -21,7 +23,7 @@ class Feed:
     """A schedule with its token store, which says when it fused."""
 
     def __init__(self, schedule):
-        self.schedule, self.store = schedule, TokenStore(MODALITIES, {})
+        self.schedule, self.store = schedule, TokenStore(MAX_AGE_NS, dict.fromkeys(MAX_AGE_NS, 0), Drops(MAX_AGE_NS))
 
     def put(self, modality: str, stamp_ms: float) -> float | None:
         self.store.put(tokens(modality, stamp_ms))

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle
+from edgefuse.runtime.drops import Drops
 from edgefuse.runtime.evidence import Evidence, Tokens
 from edgefuse.runtime.tokens import TokenStore
 
@@ -13,13 +14,20 @@ MODALITIES = Bundle.open(DEFAULT_BUNDLE).manifest.modalities
 AUDIO_MAX_AGE_MS = MODALITIES[1].max_age_ms
 
 
+def store_of(audio_offset_ns: int = 0, drops: Drops | None = None) -> TokenStore:
+    names = [modality.name for modality in MODALITIES]
+    max_age_ns = {modality.name: round(modality.max_age_ms * MS) for modality in MODALITIES}
+    offsets_ns = dict.fromkeys(names, 0) | {"audio": audio_offset_ns}
+    return TokenStore(max_age_ns, offsets_ns, drops or Drops(names))
+
+
 def tokens(modality: str, stamp_ms: float) -> Tokens:
     evidence = Evidence(modality, round(stamp_ms * MS), 0, np.empty(0))
     return Tokens(evidence, {}, 0, 0)
 
 
 def test_old_tokens_do_not_fit_and_their_age_is_said():
-    store = TokenStore(MODALITIES, {})
+    store = store_of()
     store.put(tokens("audio", 0))
     aligned = store.align(round((AUDIO_MAX_AGE_MS + 1) * MS))
     assert not aligned["audio"].fit
@@ -29,7 +37,7 @@ def test_old_tokens_do_not_fit_and_their_age_is_said():
 
 @given(st.lists(st.integers(0, 2000), min_size=1, max_size=8), st.integers(0, 2000), st.integers(-300, 300))
 def test_each_sense_gives_what_it_sensed_nearest_before_the_moment_and_its_offset(stamps, moment, offset):
-    store = TokenStore(MODALITIES, {"audio": offset * MS})
+    store = store_of(audio_offset_ns=offset * MS)
     for stamp in sorted(stamps):
         store.put(tokens("audio", stamp))
     before = [stamp for stamp in stamps if stamp <= moment + offset]
@@ -42,7 +50,7 @@ def test_each_sense_gives_what_it_sensed_nearest_before_the_moment_and_its_offse
 
 
 def test_memory_is_bounded():
-    store = TokenStore(MODALITIES, {})
+    store = store_of()
     for stamp in range(1000):
         store.put(tokens("audio", stamp))
     assert "audio" not in store.align(500 * MS), "only the last few are kept"
@@ -50,7 +58,7 @@ def test_memory_is_bounded():
 
 
 def test_news_is_used_up_by_aligning():
-    store = TokenStore(MODALITIES, {})
+    store = store_of()
     store.put(tokens("image", 1))
     assert set(store.news()) == {"image"}
     store.align(MS)
@@ -58,16 +66,16 @@ def test_news_is_used_up_by_aligning():
 
 
 def test_tokens_that_come_too_late_for_the_others_are_counted():
-    store = TokenStore(MODALITIES, {})
+    drops = Drops(modality.name for modality in MODALITIES)
+    store = store_of(drops=drops)
     store.put(tokens("audio", 0))
     store.put(tokens("image", 5000))
     store.put(tokens("audio", 200))
-    assert store.stale("audio") == 1
-    assert store.stale("image") == 0
+    assert drops.as_dict() == {"image": {}, "audio": {"stale": 1}, "text": {}}
 
 
 def test_while_a_sense_that_is_needed_is_missing_the_news_is_kept():
-    store = TokenStore(MODALITIES, {})
+    store = store_of()
     store.put(tokens("image", 5))
     assert store.align(5 * MS, needed=["image", "audio"]) is None
     assert set(store.news()) == {"image"}

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgefuse.runtime import AudioChunk, SampleError
+from edgefuse.runtime.drops import Drops
 from edgefuse.runtime.manifest import AudioModality, GraphSpec
 from edgefuse.runtime.window import Window
 
@@ -23,7 +24,7 @@ def chunk(start: int, length: int, values: np.ndarray | None = None) -> AudioChu
 
 @given(st.lists(st.integers(1, 250), min_size=1, max_size=20))
 def test_any_chunking_gives_the_same_window(lengths):
-    window = Window(AUDIO)
+    window = Window(AUDIO, drops := Drops(["audio"]))
     total = 0
     for length in lengths:
         window.put(chunk(total, length), received_ns=0)
@@ -34,12 +35,13 @@ def test_any_chunking_gives_the_same_window(lengths):
         np.testing.assert_array_equal(evidence.array, expected[None])
         assert evidence.stamp_ns == total * 1_000_000, "stamped at its last sample"
     assert not window.ready()
-    assert window.gap_samples == 0
+    assert "gap" not in drops.as_dict()["audio"]
 
 
 @given(st.lists(st.tuples(st.integers(0, 150), st.integers(1, 60)), min_size=1, max_size=20))
 def test_a_gap_becomes_zeros_of_its_length(pieces):
-    window, truth, index = Window(AUDIO), np.zeros(WINDOW, np.float32), 0
+    drops = Drops(["audio"])
+    window, truth, index = Window(AUDIO, drops), np.zeros(WINDOW, np.float32), 0
     for number, (missing, length) in enumerate(pieces):
         missing = missing if number else 0
         piece = chunk(index + missing, length)
@@ -49,21 +51,21 @@ def test_a_gap_becomes_zeros_of_its_length(pieces):
     window.put(chunk(index, HOP), received_ns=0)
     truth = np.concatenate([truth, chunk(index, HOP).pcm])
     np.testing.assert_array_equal(window.take().array[0], truth[-WINDOW:])
-    assert window.gap_samples == sum(missing for missing, _ in pieces[1:])
+    assert drops.as_dict()["audio"].get("gap", 0) == sum(missing for missing, _ in pieces[1:])
 
 
 def test_ready_once_per_hop_and_a_late_encoder_gets_the_newest():
-    window = Window(AUDIO)
+    window = Window(AUDIO, drops := Drops(["audio"]))
     window.put(chunk(0, HOP - 1), 0)
     assert not window.ready()
     window.put(chunk(HOP - 1, 3 * HOP), 0)
     assert window.take().array[0, -1] == 4 * HOP - 1
-    assert window.overtaken == 2
+    assert drops.as_dict()["audio"] == {"overtaken": 2}
     assert not window.ready()
 
 
 def test_what_is_taken_stays_when_more_comes():
-    window = Window(AUDIO)
+    window = Window(AUDIO, Drops(["audio"]))
     window.put(chunk(0, HOP), 0)
     taken = window.take().array
     before = taken.copy()
@@ -82,7 +84,7 @@ def test_what_is_taken_stays_when_more_comes():
     ],
 )
 def test_bad_chunks_are_refused_and_leave_no_trace(bad, reason):
-    window = Window(AUDIO)
+    window = Window(AUDIO, Drops(["audio"]))
     with pytest.raises(SampleError) as error:
         window.put(bad, 0)
     assert error.value.reason == reason
@@ -91,8 +93,17 @@ def test_bad_chunks_are_refused_and_leave_no_trace(bad, reason):
 
 
 def test_samples_that_are_here_already_are_refused():
-    window = Window(AUDIO)
+    window = Window(AUDIO, Drops(["audio"]))
     window.put(chunk(0, 30), 0)
     with pytest.raises(SampleError) as error:
         window.put(chunk(20, 30), 0)
     assert error.value.reason == "out_of_order"
+
+
+def test_a_source_that_counts_anew_goes_on_after_the_time_that_its_stamps_say():
+    window = Window(AUDIO, drops := Drops(["audio"]))
+    window.put(chunk(0, 50), 0)
+    window.put(AudioChunk(80 * 1_000_000, np.full(HOP, 7, np.float32), RATE_HZ, index=0), 0)
+    expected = np.concatenate([np.arange(1, 51), np.zeros(30), np.full(HOP, 7)]).astype(np.float32)
+    np.testing.assert_array_equal(window.take().array[0], expected)
+    assert drops.as_dict()["audio"]["gap"] == 30

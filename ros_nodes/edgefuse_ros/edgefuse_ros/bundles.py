@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle, Perceiver
 from edgefuse.runtime.bundle import sha256_of
-from edgefuse.runtime.calibrated.corrections import Corrections, read_corrections
+from edgefuse.runtime.calibrated.corrections import read_corrections
 from edgefuse.runtime.manifest import MANIFEST_FILE, Manifest
 from edgefuse.runtime.perceiver import FuseOn, chosen_confidence
 from edgefuse_ros.settings import PerceptionSettings
@@ -24,15 +24,11 @@ def open_perceiver(settings: PerceptionSettings, now_ns: Callable[[], int]) -> P
         offsets_ms,
         now_ns,
         settings.backend,
-        confidence=chosen_confidence(settings.confidence, bundle.manifest),
+        confidence=chosen_confidence(settings.confidence or "bundle", bundle.manifest),
+        corrections=read_corrections(settings.undistort, settings.sync, bundle.manifest),
     )
     perceiver.set_max_age_ms(max_age_ms(settings, bundle.manifest))
     return perceiver
-
-
-def open_corrections(settings: PerceptionSettings, perceiver: Perceiver) -> Corrections | None:
-    """What was calibrated, if anything; raises CalibrationError for files that are of no use."""
-    return read_corrections(settings.undistort, settings.sync, perceiver.bundle.manifest)
 
 
 def fuse_on(settings: PerceptionSettings) -> FuseOn:

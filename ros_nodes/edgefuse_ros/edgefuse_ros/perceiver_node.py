@@ -19,7 +19,7 @@ from edgefuse.runtime.manifest import Modality
 from edgefuse_msgs.msg import Percept as PerceptMessage
 from edgefuse_msgs.srv import SetPrompts
 from edgefuse_ros import profiles
-from edgefuse_ros.bundles import bundle_id, fuse_on, max_age_ms, open_corrections, open_perceiver
+from edgefuse_ros.bundles import bundle_id, fuse_on, max_age_ms, open_perceiver
 from edgefuse_ros.classifications import Classifications
 from edgefuse_ros.clock import RosClock
 from edgefuse_ros.conversions import percept_from_percept
@@ -130,16 +130,14 @@ class PerceiverNode(LifecycleNode):
         assert self.perception is not None, "nothing to take over from"
         before = self.senses
         perceiver = self._opened(settings)
-        self.perception.swap(perceiver, open_corrections(settings, perceiver))
+        self.perception.swap(perceiver)
         if self.perception.started_s is not None and self.senses != before:
             self.close_sources()
             self.open_sources()
 
     def _load(self) -> None:
         self.settings = self.parameters.read()
-        perceiver = self._opened(self.settings)
-        corrections = open_corrections(self.settings, perceiver)
-        self.perception = Perception(perceiver, self._publish, self.faults, corrections)
+        self.perception = Perception(self._opened(self.settings), self._publish, self.faults)
 
     def _begin(self) -> None:
         assert self.perception is not None, "active without being configured"

@@ -11,7 +11,6 @@ from time import monotonic
 import numpy as np
 
 from edgefuse.runtime import Perceiver, Percept, Sample
-from edgefuse.runtime.calibrated.corrections import Corrections
 from edgefuse_ros.faults import Faults
 
 _JOIN_TIMEOUT_S = 5.0
@@ -36,10 +35,8 @@ class Perception:
         perceiver: Perceiver,
         publish: Callable[[Percept, Perceiver], None],
         faults: Faults,
-        corrections: Corrections | None = None,
     ) -> None:
         self.perceiver = perceiver
-        self._corrections = corrections
         self.latest: Percept | None = None
         self.heard_s: dict[str, float] = {}
         self._publish = publish
@@ -64,15 +61,13 @@ class Perception:
             run.stop()
 
     def push(self, sample: Sample) -> None:
-        """See Perceiver.push; corrected first, by what was calibrated. Raises CalibrationError, see Corrections."""
-        if self._run is not None and self._corrections is not None:
-            sample = self._corrections.correct(sample)
+        """See Perceiver.push."""
         if self._run is not None and self.perceiver.push(sample):
             self.heard_s[sample.modality] = monotonic()
 
-    def swap(self, perceiver: Perceiver, corrections: Corrections | None = None) -> None:
+    def swap(self, perceiver: Perceiver) -> None:
         """From the next sample on another perceiver gets them; the old one finishes what it has."""
-        old, self.perceiver, self._corrections = self._run, perceiver, corrections
+        old, self.perceiver = self._run, perceiver
         if old is not None:
             self._run = _Run(perceiver, self._deliver, self._faults)
             old.stop()

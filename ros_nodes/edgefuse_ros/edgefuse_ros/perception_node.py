@@ -9,7 +9,7 @@ from edgefuse_ros.spin import spin
 
 
 class PerceptionNode(PerceiverNode):
-    """Stamps and ages are in ROS time; when that goes back, it begins anew."""
+    """Stamps and ages are in ROS time; when that goes back, the perceiver begins anew."""
 
     def __init__(self) -> None:
         super().__init__("perception", PerceptionSettings)
@@ -30,15 +30,6 @@ class PerceptionNode(PerceiverNode):
     def ros_ns(self) -> int:
         """Its perceiver runs on ROS time."""
         return 0
-
-    def _every_second(self) -> None:
-        if self.clock.went_back() and self._inputs is not None:
-            with self.faults.border("clock"):
-                self.get_logger().warning("the clock went back: beginning anew")
-                self.close_sources()
-                self.swap_perceiver(self.settings)
-                self.open_sources()
-        super()._every_second()
 
 
 def main() -> None:

@@ -62,9 +62,10 @@ class Pump:
 
     def _pump(self) -> None:
         self._stream = self._open_stream()
-        for sample in self._stream:
-            if self._closing.is_set():
-                break
+        self._stream.feed(self._pass_on)
+
+    def _pass_on(self, sample: Sample) -> None:
+        if not self._closing.is_set():
             self._samples += 1
             with self._faults.border(self._name):
                 self._take(sample)

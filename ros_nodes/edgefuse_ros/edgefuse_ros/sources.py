@@ -12,7 +12,7 @@ from edgefuse.runtime.streams.microphone import Microphone
 from edgefuse_ros.settings import CameraSettings, MicrophoneSettings
 
 
-class Delayed:
+class Delayed(Stream):
     """A stream that begins at a moment, so that the nodes that play a clip's picture and sound begin together."""
 
     def __init__(self, stream: Stream, start_ns: int, now_ns: Callable[[], int]) -> None:

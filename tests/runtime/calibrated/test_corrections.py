@@ -5,13 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP, AudioChunk, Bundle, Clip, Frame, Perceiver, Text
+from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP, AudioChunk, Bundle, Clip, Frame, Perceiver, Stream, Text
 from edgefuse.runtime.calibrated.corrections import Corrections, read_corrections
 from edgefuse.runtime.calibrated.measured import Measured
 from edgefuse.runtime.calibrated.sync import Sync, read_sync, write_sync
 from edgefuse.runtime.errors import CalibrationError
 from edgefuse.runtime.samples import NS_PER_S
-from edgefuse.runtime.streams.corrected import Corrected
 
 
 def sync_of(offset_ms: float, drift_ppm: float = 0.0, drift_sd_ppm: float = 1.0) -> Sync:
@@ -61,9 +60,10 @@ def test_a_drift_is_followed_as_far_as_it_is_known_and_not_at_all_where_it_may_b
 def test_late_sound_is_perceived_as_if_it_were_not_late():
     def percepts(late_ms: float, corrections: Corrections | None) -> list[tuple[str, float | None]]:
         clip = Clip(DEFAULT_CLIP, DEFAULT_CLIP.with_suffix(".wav"), live=False)
-        stream = Corrected(Shifted(clip, late_ms), corrections) if corrections else Shifted(clip, late_ms)
-        perceiver = Perceiver.open(DEFAULT_BUNDLE, senses=["image", "audio"], fuse_on=5.0)
-        found = list(perceiver.perceive(stream))
+        perceiver = Perceiver(
+            Bundle.open(DEFAULT_BUNDLE), senses=["image", "audio"], fuse_on=5.0, corrections=corrections
+        )
+        found = list(perceiver.perceive(Shifted(clip, late_ms)))
         return [(percept.label, percept.senses["audio"].age_ms) for percept in found]
 
     truth, late, mended = (
@@ -77,7 +77,7 @@ def test_late_sound_is_perceived_as_if_it_were_not_late():
     assert agreements[1] >= agreements[0]
 
 
-class Shifted:
+class Shifted(Stream):
     """A clip whose sound is stamped late."""
 
     live = False

@@ -11,7 +11,7 @@ from rich.console import Console
 from rosbags.highlevel import AnyReader
 from small_networks import IMU_HZ, edit, image, imu, write_bundle
 
-from edgefuse.runtime import Bundle, Frame, Perceiver, Signal
+from edgefuse.runtime import Bundle, Frame, Perceiver, Signal, Stream
 from edgefuse.runtime.sinks import deliver
 from edgefuse.runtime.sinks.console import percept_panel, summary
 from edgefuse.runtime.sinks.jsonl import JsonLines
@@ -32,7 +32,7 @@ fusion (float[batch, 3] left_embedding, float[batch, 3] right_embedding, float[b
 }"""
 
 
-class Samples:
+class Samples(Stream):
     """A second of two cameras and an inertial sensor."""
 
     live = False

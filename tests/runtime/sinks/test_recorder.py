@@ -23,6 +23,7 @@ from edgefuse.runtime import (
     Percept,
     Sense,
     Signal,
+    Stream,
     Text,
     Trace,
 )
@@ -33,7 +34,7 @@ MS = 1_000_000
 RATE_HZ = 16_000
 
 
-class Samples:
+class Samples(Stream):
     """A stream of given samples, as fast as they are taken."""
 
     def __init__(self, samples, live=False):
@@ -261,10 +262,10 @@ RECORD_FOR_EVER = """
     import itertools, resource, sys, time
     from pathlib import Path
     import numpy as np
-    from edgefuse.runtime import AudioChunk, Frame
+    from edgefuse.runtime import AudioChunk, Frame, Stream
     from edgefuse.runtime.sinks.recorder import Recorder
 
-    class Live:
+    class Live(Stream):
         live = True
         def __iter__(self):
             image = np.random.default_rng(0).integers(0, 255, (120, 160, 3), np.uint8)

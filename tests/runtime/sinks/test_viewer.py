@@ -19,6 +19,7 @@ from edgefuse.runtime import (
     EdgefuseError,
     Frame,
     Perceiver,
+    Stream,
     Text,
 )
 from edgefuse.runtime.sinks import deliver
@@ -101,7 +102,7 @@ def test_large_frames_are_shown_small(tmp_path, manifest):
     viewer = Viewer(tmp_path / "run.rrd", manifest)
     image = np.random.default_rng(0).integers(0, 255, (2160, 3840, 3), np.uint8)
 
-    class One:
+    class One(Stream):
         live = False
 
         def __iter__(self):

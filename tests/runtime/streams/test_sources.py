@@ -8,7 +8,7 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 from small_networks import FUSION_OF_TWO, WHOLE, image, imu, write_bundle
 
-from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP, Bundle, Frame, Perceiver, StreamError
+from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP, Bundle, Frame, Perceiver, Stream, StreamError
 from edgefuse.runtime.manifest import AudioModality, Manifest
 from edgefuse.runtime.sinks.recorder import Recorder
 from edgefuse.runtime.streams.sources import Source, open_streams
@@ -31,7 +31,7 @@ def speech() -> Manifest:
     return manifest.model_copy(update={"modalities": (manifest.modalities[0], heard)})
 
 
-class Samples:
+class Samples(Stream):
     live = False
 
     def __init__(self, *samples):

@@ -1,0 +1,38 @@
+"""Drops: what came to nothing in a run, counted in one place."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from typing import Literal, TypeAlias
+
+from edgefuse.runtime.errors import RefusalReason
+
+DropReason: TypeAlias = RefusalReason | Literal["overtaken", "gap", "stale"]
+
+
+class Drops:
+    """Counts by sense and reason. Thread-safe.
+
+    `overtaken` counts frames, texts or hops that no encoder took, since newer ones had come; `gap` the missing values
+    of a series; `stale` encodings that came too late to be fused; every other reason counts samples that were refused.
+    """
+
+    def __init__(self, senses: Iterable[str]) -> None:
+        self._counts: dict[str, Counter[DropReason]] = {sense: Counter() for sense in senses}
+        self._lock = threading.Lock()
+
+    def count(self, sense: str, reason: DropReason, number: int = 1) -> bool:
+        """Add `number`; whether these are the first of this sense and reason."""
+        if not number:
+            return False
+        with self._lock:
+            counts = self._counts[sense]
+            counts[reason] += number
+            return counts[reason] == number
+
+    def as_dict(self) -> dict[str, dict[str, int]]:
+        """The counts so far, for every sense; only reasons that occurred."""
+        with self._lock:
+            return {sense: {str(reason): n for reason, n in counts.items()} for sense, counts in self._counts.items()}

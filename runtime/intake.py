@@ -1,0 +1,80 @@
+"""The intake: takes samples of every sense on one clock, refuses those that do not fit, and hands out the newest."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+
+from edgefuse.runtime.continuity import SetBack, StampOrder
+from edgefuse.runtime.drops import Drops
+from edgefuse.runtime.errors import SampleError
+from edgefuse.runtime.evidence import Evidence
+from edgefuse.runtime.inlets import Inlet
+from edgefuse.runtime.samples import Sample
+
+_FUTURE_TOLERANCE_NS = 50_000_000
+_CLOCK_STEP_NS = 100_000_000
+"""A clock that is set back by less is being adjusted; stamps and ages bear that."""
+
+log = logging.getLogger(__name__)
+
+
+class Intake:
+    """One inlet per sense. Thread-safe: streams put, encoders take.
+
+    With `clocked`, stamps are on the clock that `received_ns` is on; else no clock runs (a recording read as fast as
+    possible), and no sample can be in the future.
+    """
+
+    def __init__(self, inlets: Mapping[str, Inlet], drops: Drops, clocked: bool) -> None:
+        self._inlets = inlets
+        self._drops = drops
+        self._clocked = clocked
+        self._orders = {name: StampOrder() for name in inlets}
+        self._received_ns: int | None = None
+        self._lock = threading.Lock()
+
+    def put(self, sample: Sample, received_ns: int) -> bool:
+        """Take in one sample; False if it was refused, which is counted and, the first time, logged.
+
+        Raises SetBack where time was set back: nothing of this intake fits what comes from then on.
+        """
+        with self._lock:
+            try:
+                self._put(sample, received_ns)
+            except SampleError as error:
+                self._refuse(sample.modality, error)
+                return False
+            return True
+
+    def ready(self, modality: str) -> bool:
+        """Whether there is something new of this sense."""
+        return self._inlets[modality].ready()
+
+    def take(self, modality: str) -> Evidence | None:
+        """The newest of this sense, once; None if there is nothing new."""
+        with self._lock:
+            inlet = self._inlets[modality]
+            return inlet.take() if inlet.ready() else None
+
+    def _put(self, sample: Sample, received_ns: int) -> None:
+        order = self._orders[sample.modality]
+        if self._clocked:
+            self._check_clock(sample, received_ns)
+        order.check(sample.stamp_ns)
+        self._inlets[sample.modality].put(sample, received_ns)
+        order.accept(sample.stamp_ns)
+
+    def _check_clock(self, sample: Sample, received_ns: int) -> None:
+        before_ns = received_ns if self._received_ns is None else self._received_ns
+        if received_ns < before_ns - _CLOCK_STEP_NS:
+            raise SetBack(before_ns - received_ns)
+        self._received_ns = received_ns
+        ahead_ns = sample.until_ns - received_ns
+        if ahead_ns > _FUTURE_TOLERANCE_NS:
+            raise SampleError(f"is stamped {ahead_ns / 1e6:.1f} ms in the future of the perceiver's clock", "future")
+
+    def _refuse(self, modality: str, error: SampleError) -> None:
+        if self._drops.count(modality, error.reason):
+            log.warning("a sample of %s was skipped (more such are only counted): it %s", modality, error)
