@@ -77,6 +77,15 @@ def test_late_sound_is_perceived_as_if_it_were_not_late():
     assert agreements[1] >= agreements[0]
 
 
+def test_a_perceiver_is_opened_with_what_was_calibrated_and_corrects_what_is_pushed(tmp_path):
+    write_sync(tmp_path / "sync.json", sync_of(200))
+    perceiver = Perceiver.open(DEFAULT_BUNDLE, selftest=False, sync=tmp_path / "sync.json", senses=["audio"])
+    perceiver.push(AudioChunk(NS_PER_S, np.zeros(16_000, np.float32), 16_000, 0))
+    assert perceiver.step().stamp_ns == NS_PER_S + NS_PER_S - 200_000_000
+    with pytest.raises(CalibrationError, match="lens"):
+        Perceiver.open(DEFAULT_BUNDLE, selftest=False, camera_info=tmp_path / "lens.yaml")
+
+
 class Shifted(Stream):
     """A clip whose sound is stamped late."""
 

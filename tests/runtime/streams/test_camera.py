@@ -148,3 +148,32 @@ def test_settings_that_were_not_taken_are_said():
     given = CameraFormat(width=640, height=480, rate_hz=29.97, pixel_format="YUYV")
     wanted = CameraFormat(width=1280, height=480, rate_hz=30.0, pixel_format="MJPG")
     assert refused(wanted, given) == ["width 1280 asked, 640 given", "pixel_format MJPG asked, YUYV given"]
+
+
+def fed(camera: Camera, frames: int = 3) -> set[str]:
+    """The threads in which that many frames are handed over; the camera is closed then."""
+    threads: list[str] = []
+
+    def take(frame: Frame) -> None:
+        threads.append(threading.current_thread().name)
+        if len(threads) == frames:
+            camera.close()
+
+    camera.feed(take)
+    assert len(threads) == frames, "closed, it hands over no more"
+    return set(threads)
+
+
+def test_whoever_is_fed_by_a_camera_gets_its_frames_in_the_thread_that_reads_it(mjpeg_server):
+    here = threading.current_thread().name
+    camera = Camera(mjpeg_server.url)
+    assert fed(camera) == {here}
+    assert (camera.state, camera.health.overtaken) == ("ended", 0)
+    with Camera(mjpeg_server.url) as opened:
+        (reader,) = fed(opened)
+    assert reader != here
+
+
+def test_a_camera_that_cannot_be_opened_is_said_where_it_is_fed():
+    with pytest.raises(StreamError, match="no such video file"):
+        Camera("/nowhere.mp4").feed(lambda frame: None)
