@@ -15,6 +15,7 @@ from edgefuse.runtime.drops import Drops
 from edgefuse.runtime.inlets import open_inlet
 from edgefuse.runtime.intake import Intake
 from edgefuse.runtime.manifest import ImageModality, Manifest, Modality
+from edgefuse.runtime.perceiver import FUTURE_TOLERANCE_MS
 from edgefuse.runtime.prompts import open_tokenizer
 from edgefuse.runtime.samples import Frame, Sample
 from edgefuse.runtime.streams import Stream
@@ -68,7 +69,7 @@ class WholeRunner:
         senses = self._manifest.modalities
         self._drops = Drops([m.name for m in senses])
         inlets = {m.name: open_inlet(m, self._tokenizer, self._drops) for m in senses}
-        self._intake = Intake(inlets, self._drops, clocked=True)
+        self._intake = Intake(inlets, self._drops, future_tolerance_ns=round(FUTURE_TOLERANCE_MS * 1e6))
         self._newest = {m.name: (0, _nothing(m, self._frame)) for m in senses}
 
     def _feed(self, stream: Stream) -> None:

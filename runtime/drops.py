@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
-from edgefuse.runtime.errors import RefusalReason
+from edgefuse.runtime.errors import RefusalReason, SampleError
 
 DropReason: TypeAlias = RefusalReason | Literal["overtaken", "gap", "stale"]
 
@@ -21,7 +21,17 @@ class Drops:
 
     def __init__(self, senses: Iterable[str]) -> None:
         self._counts: dict[str, Counter[DropReason]] = {sense: Counter() for sense in senses}
+        self._refusals: dict[str, str] = {}
         self._lock = threading.Lock()
+
+    def refuse(self, sense: str, error: SampleError) -> bool:
+        """One more sample was refused, for this; whether it is the first of this sense and reason."""
+        self._refusals[sense] = str(error)
+        return self.count(sense, error.reason)
+
+    def refusal(self, sense: str) -> str | None:
+        """Why the last sample was refused, in words that go on from "it"; None if none was."""
+        return self._refusals.get(sense)
 
     def count(self, sense: str, reason: DropReason, number: int = 1) -> bool:
         """Add `number`; whether these are the first of this sense and reason."""

@@ -12,13 +12,15 @@ import numpy as np
 class Evidence:
     """One encoder's input, batch of one, with the times of its way here.
 
-    `stamp_ns` is when its newest value was sensed, on the samples' clock; `received_ns` when the perceiver got it.
+    `stamp_ns` is when its newest value was sensed, on the samples' clock; `received_ns` when the perceiver got it;
+    `frame_id` is the frame's.
     """
 
     modality: str
     stamp_ns: int
     received_ns: int
     array: np.ndarray
+    frame_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,7 @@ class Fusion:
             senses={name: self._sense(fused, index, aligned.get(name)) for index, name in enumerate(self._names)},
             agreement=fused.agreement if len(fit) > 1 else None,
             certain=judged.certain and not strange,
+            frame_id=next((frame_id for name in fit if (frame_id := aligned[name].tokens.evidence.frame_id)), ""),
             trace=trace(),
         )
 

@@ -73,7 +73,7 @@ class FrameSlot:
         assert self._newest is not None, "take() without ready()"
         (frame, received_ns), self._newest = self._newest, None
         image = frame.image if frame.encoding == "rgb8" else cv2.cvtColor(frame.image, cv2.COLOR_BGR2RGB)
-        return Evidence(self._name, frame.stamp_ns, received_ns, np.ascontiguousarray(image)[None])
+        return Evidence(self._name, frame.stamp_ns, received_ns, np.ascontiguousarray(image)[None], frame.frame_id)
 
 
 class TextSlot:

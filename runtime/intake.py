@@ -13,7 +13,6 @@ from edgefuse.runtime.evidence import Evidence
 from edgefuse.runtime.inlets import Inlet
 from edgefuse.runtime.samples import Sample
 
-_FUTURE_TOLERANCE_NS = 50_000_000
 _CLOCK_STEP_NS = 100_000_000
 """A clock that is set back by less is being adjusted; stamps and ages bear that."""
 
@@ -23,14 +22,14 @@ log = logging.getLogger(__name__)
 class Intake:
     """One inlet per sense. Thread-safe: streams put, encoders take.
 
-    With `clocked`, stamps are on the clock that `received_ns` is on; else no clock runs (a recording read as fast as
-    possible), and no sample can be in the future.
+    Stamps are on the clock that `received_ns` is on, at most `future_tolerance_ns` ahead of it. With None no clock runs
+    (a recording read as fast as possible), and no sample can be in the future.
     """
 
-    def __init__(self, inlets: Mapping[str, Inlet], drops: Drops, clocked: bool) -> None:
+    def __init__(self, inlets: Mapping[str, Inlet], drops: Drops, future_tolerance_ns: int | None) -> None:
         self._inlets = inlets
         self._drops = drops
-        self._clocked = clocked
+        self._future_tolerance_ns = future_tolerance_ns
         self._orders = {name: StampOrder() for name in inlets}
         self._received_ns: int | None = None
         self._lock = threading.Lock()
@@ -60,21 +59,21 @@ class Intake:
 
     def _put(self, sample: Sample, received_ns: int) -> None:
         order = self._orders[sample.modality]
-        if self._clocked:
-            self._check_clock(sample, received_ns)
+        if self._future_tolerance_ns is not None:
+            self._check_clock(sample, received_ns, self._future_tolerance_ns)
         order.check(sample.stamp_ns)
         self._inlets[sample.modality].put(sample, received_ns)
         order.accept(sample.stamp_ns)
 
-    def _check_clock(self, sample: Sample, received_ns: int) -> None:
+    def _check_clock(self, sample: Sample, received_ns: int, tolerance_ns: int) -> None:
         before_ns = received_ns if self._received_ns is None else self._received_ns
         if received_ns < before_ns - _CLOCK_STEP_NS:
             raise SetBack(before_ns - received_ns)
         self._received_ns = received_ns
         ahead_ns = sample.until_ns - received_ns
-        if ahead_ns > _FUTURE_TOLERANCE_NS:
+        if ahead_ns > tolerance_ns:
             raise SampleError(f"is stamped {ahead_ns / 1e6:.1f} ms in the future of the perceiver's clock", "future")
 
     def _refuse(self, modality: str, error: SampleError) -> None:
-        if self._drops.count(modality, error.reason):
+        if self._drops.refuse(modality, error):
             log.warning("a sample of %s was skipped (more such are only counted): it %s", modality, error)

@@ -38,6 +38,9 @@ from edgefuse.runtime.streams import Stream, Watcher
 from edgefuse.runtime.streams.corrected import Corrected
 from edgefuse.runtime.tokens import TokenStore
 
+FUTURE_TOLERANCE_MS = 50.0
+"""By how much clocks of two computers that are synchronised are apart at most, with a message's own way added."""
+
 FuseOn: TypeAlias = Literal["lead", "any"] | float
 
 log = logging.getLogger(__name__)
@@ -54,6 +57,7 @@ class Perceiver:
 
     `now_ns` is the clock that pushed samples are stamped on. `confidence` is how sure percepts really are, as measured:
     by the bundle's own file if it has one ("bundle"); None: as the network says. `corrections` are made to all samples.
+    A sample that is stamped further ahead of that clock than `future_tolerance_ms` is refused.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class Perceiver:
         selftest: bool = True,
         confidence: Confidence | Literal["bundle"] | None = "bundle",
         corrections: Corrections | None = None,
+        future_tolerance_ms: float = FUTURE_TOLERANCE_MS,
     ) -> None:
         self._modalities = _chosen(bundle.manifest, senses)
         self.bundle = bundle
@@ -87,11 +92,12 @@ class Perceiver:
         self._fusing = threading.Lock()
         self._familiar = own_familiar(bundle)
         self._corrections = corrections
+        self._future_tolerance_ns = round(future_tolerance_ms * 1e6)
         self._fuse_on: FuseOn = fuse_on
         self._offsets_ns = {sense: round(offsets_ms.get(sense, 0.0) * 1e6) for sense in self.senses}
         self._max_age_ns: dict[str, int] = {}
         self.set_max_age_ms({})
-        self._now_ns = now_ns
+        self.now_ns = now_ns
         self._runs = Runs(self._begun)
 
     @staticmethod
@@ -159,6 +165,10 @@ class Perceiver:
         """What came to nothing in this run (the last one, until another begins), by sense and reason, see Drops."""
         return self._runs.newest.drops.as_dict()
 
+    def refusal(self, sense: str) -> str | None:
+        """Why the last sample of a sense that was refused in this run was, in words that go on from "it"."""
+        return self._runs.newest.drops.refusal(sense)
+
     def newest(self, sense: str) -> Tokens | None:
         """The newest encoding of a sense, with the evidence behind it; None if there is none yet."""
         return self._runs.newest.tokens.newest(sense)
@@ -221,7 +231,7 @@ class Perceiver:
         if evidence is None:
             return None
         with self._encoding[sense]:
-            tokens = self._encoders[sense].encode(evidence, self._now_ns)
+            tokens = self._encoders[sense].encode(evidence, self.now_ns)
         run.tokens.put(tokens)
         if run.drift is not None:
             run.drift.note(tokens)
@@ -238,7 +248,7 @@ class Perceiver:
             if aligned is None:
                 return None
             fused = self._fusion.fuse(aligned)
-            fused_ns = self._now_ns()
+            fused_ns = self.now_ns()
             strange = run.drift is not None and run.drift.is_strange(fused.fit)
             return self._fusion.percept(
                 fused, trigger.stamp_ns, aligned, strange, lambda: self._trace(trigger, fused_ns, run.clocked)
@@ -281,7 +291,7 @@ class Perceiver:
 
     def _take(self, sample: Sample) -> bool:
         """Into the intake, and ring for its encoder."""
-        run, received_ns = self._runs.for_next_sample(), self._now_ns()
+        run, received_ns = self._runs.for_next_sample(), self.now_ns()
         try:
             taken = run.intake.put(sample, received_ns)
         except SetBack as event:
@@ -298,7 +308,7 @@ class Perceiver:
         inlets = {m.name: open_inlet(m, self._tokenizer, drops) for m in self._modalities}
         return Run(
             clocked=clocked,
-            intake=Intake(inlets, drops, clocked),
+            intake=Intake(inlets, drops, self._future_tolerance_ns if clocked else None),
             tokens=TokenStore(self._max_age_ns, self._offsets_ns, drops),
             schedule=self._schedule(),
             drift=None if self._familiar is None else Drift(self._familiar),
@@ -319,7 +329,7 @@ class Perceiver:
             taken_ns=trigger.taken_ns,
             encoded_ns=trigger.encoded_ns,
             fused_ns=fused_ns,
-            published_ns=self._now_ns(),
+            published_ns=self.now_ns(),
         )
 
 

@@ -70,6 +70,8 @@ class Percept:
     `agreement` in 0..1 is how likely the valid senses speak of the same thing, None where fewer than two are valid or
     the network does not say.
 
+    `frame_id` is the coordinate frame of the picture that took part, empty where none did or nobody says.
+
     Where confidence is calibrated for the senses that are valid, `confidence` is how often such percepts are right and
     `certain` whether that is enough for the precision that was wanted (False: abstain, also where a sense met what the
     bundle was not made for); else `confidence` is the score of the label and `certain` None. That was measured with the
@@ -85,6 +87,7 @@ class Percept:
     agreement: float | None
     trace: Trace
     certain: bool | None = None
+    frame_id: str = ""
 
     @property
     def contradiction(self) -> bool:

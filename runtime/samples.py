@@ -16,12 +16,17 @@ NS_PER_S = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture, uint8 (height, width, 3); `encoding` names the colour order as ROS does."""
+    """One picture, uint8 (height, width, 3); `encoding` names the colour order as ROS does.
+
+    `frame_id` is the coordinate frame of the camera that took it (REP-105, such as camera_optical_frame), empty where
+    nobody says.
+    """
 
     stamp_ns: int
     image: np.ndarray
     encoding: Literal["rgb8", "bgr8"] = "rgb8"
     modality: str = "image"
+    frame_id: str = ""
 
     @property
     def until_ns(self) -> int:

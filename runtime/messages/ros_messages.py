@@ -69,7 +69,7 @@ def compressed_image_from_frame(frame: Frame, ros_ns: int, image_format: ImageFo
         _, encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality])
     else:
         _, encoded = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-    header = CdrBuilder().header(frame.stamp_ns + ros_ns, frame.modality)
+    header = CdrBuilder().header(frame.stamp_ns + ros_ns, frame.frame_id)
     return header.string(image_format).data(encoded.tobytes()).content
 
 
@@ -95,7 +95,7 @@ def string_from_text(text: Text) -> bytes:
 
 def percept_from_percept(percept: Percept, ros_ns: int, bundle_name: str, bundle_id: str) -> bytes:
     """An edgefuse_msgs/Percept."""
-    message = CdrBuilder().header(percept.stamp_ns + ros_ns, "")
+    message = CdrBuilder().header(percept.stamp_ns + ros_ns, percept.frame_id)
     message.string(percept.label).number("float32", percept.confidence)
     message.strings(list(percept.scores)).floats(np.array(list(percept.scores.values())))
     message.floats(_NO_FLOATS if percept.embedding is None else percept.embedding).number("uint32", len(percept.senses))

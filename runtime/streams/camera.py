@@ -29,8 +29,8 @@ class Camera(DeviceStream[Frame]):
 
     `device` is an index, a path such as /dev/v4l/by-id/..., a URL (RTSP, HTTP), a GStreamer pipeline, or a video file,
     which is played in real time and ends. What else is given is asked of a local device; `format` is what it gives.
-    `modality` is the sense that it is of. Frames that waited in the driver while it was opened are skipped, halves of a
-    JPEG are dropped and counted.
+    `modality` is the sense that it is of, `frame_id` the coordinate frame that it sees in. Frames that waited in the
+    driver while it was opened are skipped, halves of a JPEG are dropped and counted.
     """
 
     def __init__(
@@ -44,9 +44,10 @@ class Camera(DeviceStream[Frame]):
         buffers: int | None = None,
         patience: Patience | None = None,
         modality: str = "image",
+        frame_id: str = "",
     ) -> None:
         wanted = CameraFormat(width, height, rate_hz, pixel_format, exposure_ms, buffers)
-        self._grabber = Grabber(camera_source(device), wanted, modality)
+        self._grabber = Grabber(camera_source(device), wanted, modality, frame_id)
         super().__init__(self._grabber, 1, patience)
 
     @property
@@ -68,7 +69,7 @@ class Camera(DeviceStream[Frame]):
 class Grabber:
     """The Device behind a Camera."""
 
-    def __init__(self, source: CameraSource, wanted: CameraFormat, modality: str) -> None:
+    def __init__(self, source: CameraSource, wanted: CameraFormat, modality: str, frame_id: str) -> None:
         self.name = source.name
         self.format = CameraFormat()
         self.broken = 0
@@ -76,6 +77,7 @@ class Grabber:
         self._source = source
         self._wanted = wanted
         self._modality = modality
+        self._frame_id = frame_id
         self._capture = cv2.VideoCapture()
         self._as_jpeg = False
         self._opened_ns = 0
@@ -107,7 +109,7 @@ class Grabber:
             self.broken += 1
             return None
         self._note_size(image)
-        return Frame(stamp_ns, cv2.cvtColor(image, cv2.COLOR_BGR2RGB), "rgb8", self._modality)
+        return Frame(stamp_ns, cv2.cvtColor(image, cv2.COLOR_BGR2RGB), "rgb8", self._modality, self._frame_id)
 
     def close(self) -> None:
         """See Device."""

@@ -25,7 +25,8 @@ _SOUND_SUFFIXES = (".wav", ".flac")
 class Clip(Stream):
     """Yields a `Frame` (rgb8) per picture and an `AudioChunk` per 20 ms, each when it would have been sensed.
 
-    Either file may be None; `senses` are those that the picture and the sound are of. Played in real time (`live`),
+    Either file may be None; `senses` are those that the picture and the sound are of, `frame_id` is the
+    coordinate frame of the picture. Played in real time (`live`),
     stamps are on the monotonic clock and begin when the iteration does; otherwise they begin at 0. Sound of any rate
     and number of channels becomes mono at `rate_hz`. Raises StreamError if a file is missing, unreadable or cut off.
     """
@@ -37,12 +38,14 @@ class Clip(Stream):
         live: bool = True,
         rate_hz: int = 16_000,
         senses: tuple[str, str] = ("image", "audio"),
+        frame_id: str = "",
     ) -> None:
         if video is None and audio is None:
             raise StreamError("a clip needs a video or a sound file")
         self.live = live
         self._rate_hz = rate_hz
         self._seen, self._heard = senses
+        self._frame_id = frame_id
         self.video, self.audio = video, audio
         self._capture = None if video is None else _open_video(video)
         self._sound = None if audio is None else _open_audio(audio)
@@ -83,7 +86,7 @@ class Clip(Stream):
                 break
             read += 1
             stamp_ns = start_ns + round(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
-            yield Frame(stamp_ns, cv2.cvtColor(image, cv2.COLOR_BGR2RGB), "rgb8", self._seen)
+            yield Frame(stamp_ns, cv2.cvtColor(image, cv2.COLOR_BGR2RGB), "rgb8", self._seen, self._frame_id)
         else:
             return
         if read < expected:

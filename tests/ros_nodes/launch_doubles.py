@@ -13,7 +13,7 @@ from typing import Any
 
 MODULES = {
     "launch": ("LaunchDescription",),
-    "launch.actions": ("DeclareLaunchArgument", "ExecuteProcess", "SetEnvironmentVariable", "Shutdown"),
+    "launch.actions": ("DeclareLaunchArgument", "ExecuteProcess", "LogInfo", "SetEnvironmentVariable", "Shutdown"),
     "launch.conditions": ("IfCondition",),
     "launch.substitutions": ("LaunchConfiguration", "PathJoinSubstitution"),
     "launch_ros": (),

@@ -44,7 +44,7 @@ def test_camera_info_goes_with_every_image(ros, lens):
     assert (info.width, info.height, info.distortion_model) == (320, 240, "plumb_bob")
     assert list(info.d) == [-0.2, 0.05, 0, 0, 0]
     assert (info.k[0], info.p[2], len(info.p)) == (300.0, 160.0, 12)
-    assert info.header.frame_id == "camera"
+    assert info.header.frame_id == "camera_optical_frame"
     stamps = {(one.header.stamp.sec, one.header.stamp.nanosec) for one in infos}
     assert len(stamps & {(one.header.stamp.sec, one.header.stamp.nanosec) for one in images}) > 3
 

@@ -52,10 +52,10 @@ def test_a_frame_survives():
     from edgefuse_ros.conversions import image_from_frame
 
     picture = np.random.default_rng(0).integers(0, 255, (480, 640, 3), np.uint8)
-    message = image_from_frame(Frame(STAMP_NS - 5, picture, "bgr8"), 5, "head")
+    message = image_from_frame(Frame(STAMP_NS - 5, picture, "bgr8", frame_id="head"), 5)
     assert (message.header.frame_id, message.step) == ("head", 1920)
     back = frame_from_image(message, STAMP_NS, "image")
-    assert back.encoding == "bgr8"
+    assert (back.encoding, back.frame_id) == ("bgr8", "head")
     assert np.array_equal(back.image, picture)
 
 

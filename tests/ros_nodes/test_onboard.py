@@ -18,6 +18,7 @@ def test_the_onboard_node_perceives_and_no_image_crosses_a_topic(ros):
     assert all(sense.valid for sense in percepts[-1].senses[:2])
     age_s = ros.node.get_clock().now().nanoseconds / 1e9 - percepts[-1].header.stamp.sec
     assert -0.1 < age_s < 2, "stamped in ROS time"
+    assert percepts[-1].header.frame_id == "camera_optical_frame"
     topics = {topic for topic, types in ros.node.get_topic_names_and_types() if "sensor_msgs/msg/Image" in types}
     assert topics == set()
     ros.until(lambda: "onboard: image device" in statuses(diagnostics), "diagnostics")

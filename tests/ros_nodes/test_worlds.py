@@ -13,6 +13,7 @@ def test_two_stacks_in_two_domains_do_not_mix(ros, other_ros):
     other_ros.start("perception_node", autostart=True)
     ros.start("camera_node", clip=DEFAULT_CLIP)
     ros.until(lambda: len(percepts) > 30, "percepts")
+    assert percepts[-1].header.frame_id == "camera_optical_frame", "that of the images, REP-103"
     other_ros.spin(0.5)
     assert others == []
     assert {name for name, _ in other_ros.node.get_node_names_and_namespaces()} == {"perception", "test"}

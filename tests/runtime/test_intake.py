@@ -21,12 +21,11 @@ NOW_NS = 1000 * MS
 class Counting(Intake):
     """An intake that is asked for its drops."""
 
-    def __init__(self, clocked: bool = True) -> None:
+    def __init__(self, future_tolerance_ns: int | None = 50 * MS) -> None:
         self.drops = Drops(["image", "audio"])
         image, audio = MANIFEST.modality("image"), MANIFEST.modality("audio")
-        super().__init__(
-            {"image": FrameSlot(image, self.drops), "audio": Window(audio, self.drops)}, self.drops, clocked
-        )
+        inlets = {"image": FrameSlot(image, self.drops), "audio": Window(audio, self.drops)}
+        super().__init__(inlets, self.drops, future_tolerance_ns)
 
 
 @pytest.fixture
@@ -61,7 +60,7 @@ def test_a_sample_from_the_future_is_skipped_and_does_not_block_those_after_it(i
 
 
 def test_without_a_clock_nothing_is_in_the_future():
-    intake = Counting(clocked=False)
+    intake = Counting(future_tolerance_ns=None)
     assert intake.put(frame(5000), NOW_NS)
 
 

@@ -26,6 +26,7 @@ def open_perceiver(settings: PerceptionSettings, now_ns: Callable[[], int]) -> P
         settings.backend,
         confidence=chosen_confidence(settings.confidence or "bundle", bundle.manifest),
         corrections=read_corrections(settings.undistort, settings.sync, bundle.manifest),
+        future_tolerance_ms=settings.future_tolerance_ms,
     )
     perceiver.set_max_age_ms(max_age_ms(settings, bundle.manifest))
     return perceiver

@@ -39,7 +39,7 @@ class CameraNode(DeviceNode[CameraNodeSettings]):
     def _publish(self, sample: Sample) -> None:
         if not isinstance(sample, Frame):
             return
-        image = image_from_frame(sample, self.clock.ros_ns(), self.settings.frame_id)
+        image = image_from_frame(sample, self.clock.ros_ns())
         self._size = image.width, image.height
         self._images.publish(image)
         info = self._info  # the service may set another meanwhile

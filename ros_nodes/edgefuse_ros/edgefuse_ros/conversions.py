@@ -40,12 +40,12 @@ def stamp_ns_from_message(message: Any, now_ns: int) -> int:
     return header.stamp.sec * NS_PER_S + header.stamp.nanosec or now_ns
 
 
-def image_from_frame(frame: Frame, ros_ns: int, frame_id: str) -> Image:
+def image_from_frame(frame: Frame, ros_ns: int) -> Image:
     """A sensor_msgs/Image with a copy of the picture."""
     height, width, channels = frame.image.shape
     message = Image(height=height, width=width, encoding=frame.encoding, step=width * channels)
     message.header.stamp = time_from_stamp(frame.stamp_ns + ros_ns)
-    message.header.frame_id = frame_id
+    message.header.frame_id = frame.frame_id
     message.data = _bytes(frame.image)
     return message
 

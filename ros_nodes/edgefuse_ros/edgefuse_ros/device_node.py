@@ -30,7 +30,7 @@ class DeviceNode(Node, Generic[M]):
         self.settings: M = Parameters(self, model).read()
         self._name = name
         self._faults = Faults(self.get_logger())
-        self._diagnosis = Diagnosis(name, self._faults)
+        self._diagnosis = Diagnosis(self, self._faults)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self._pump: Pump | None = None
         logging.getLogger("edgefuse").addHandler(RosLogging(self.get_logger()))

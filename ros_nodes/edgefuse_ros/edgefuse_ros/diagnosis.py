@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.node import Node
 
+from edgefuse.runtime.errors import RefusalReason
 from edgefuse.runtime.streams import StreamHealth
 from edgefuse_ros.conversions import status_from_finding
 from edgefuse_ros.faults import Faults
@@ -18,15 +20,18 @@ from edgefuse_ros.settings import Limits
 OK: Final = DiagnosticStatus.OK
 WARN: Final = DiagnosticStatus.WARN
 ERROR: Final = DiagnosticStatus.ERROR
+_REFUSALS: Final = get_args(RefusalReason)
 _THERMAL = Path("/sys/class/thermal")
 
 
 class Diagnosis:
     """Asked once a second; tells what is wrong now, and counts since the start."""
 
-    def __init__(self, node_name: str, faults: Faults) -> None:
-        self._node_name = node_name
+    def __init__(self, node: Node, faults: Faults) -> None:
+        """Statuses carry the full name of `node`, so that two robots' do not mix: `robot/perception: image`."""
+        self._node_name = node.get_fully_qualified_name().lstrip("/")
         self._faults = faults
+        self._counted: dict[str, tuple[int, int]] = {}
         self._faults_seen: dict[str, int] = {}
         self._cpu_s, self._wall_s = time.process_time(), time.monotonic()
 
@@ -40,9 +45,9 @@ class Diagnosis:
         for sense in perception.perceiver.senses:
             yield self._sense(sense, perception, limits, drops.get(sense, {}), silent_s[sense], drift.get(sense))
 
-    def of_state(self, label: str) -> DiagnosticStatus:
-        """A node that is not active."""
-        return self._status("perception", OK, label, {})
+    def of_state(self, label: str, failure: str | None) -> DiagnosticStatus:
+        """A node that is not active; ERROR where it was to be, and why it is not."""
+        return self._status("perception", OK if failure is None else ERROR, failure or label, {"state": label})
 
     def of_stream(self, name: str, health: StreamHealth) -> DiagnosticStatus:
         """A device."""
@@ -102,17 +107,40 @@ class Diagnosis:
         level, message = OK, "heard" if sense in perception.heard_s else "nothing so far"
         if drift is not None and drift > limits.drift_warn:
             level, message = WARN, f"unlike what the bundle was made for: drift {drift:.1f}"
+        stamp_age_s = perception.stamp_age_s.get(sense)
+        if stamp_age_s is not None and stamp_age_s > limits.stamp_age_warn_s:
+            level, message = WARN, f"stamped {stamp_age_s:.1f} s before it comes: is its clock this computer's?"
         if sense in limits.expected and silent_s > limits.silent_warn_s:
             level = ERROR if silent_s > limits.silent_error_s else WARN
             message = f"silent for {silent_s:.1f} s"
+        refusal = self._refusal(sense, perception, drops, limits)
+        if refusal is not None:
+            level, message = max(level, refusal[0]), refusal[1]
         latest = perception.latest.senses.get(sense) if perception.latest is not None else None
         values: dict[str, Any] = {"silent for [s]": f"{silent_s:.2f}"}
         values["age at the last percept [ms]"] = _shown(None if latest is None else latest.age_ms)
         values["valid at the last percept"] = latest is not None and latest.valid
         values["drift [sd]"] = _shown(drift)
+        values["stamped before it came [s]"] = "" if stamp_age_s is None else f"{stamp_age_s:.3f}"
         values |= {f"dropped: {reason}": count for reason, count in drops.items()}
         values |= {f"refused: {reason}": count for reason, count in self._faults.of(sense).items()}
         return self._status(sense, level, message, values)
+
+    def _refusal(
+        self, sense: str, perception: Perception, drops: Mapping[str, int], limits: Limits
+    ) -> tuple[bytes, str] | None:
+        """Level and words, where a share of what came since the last time was refused."""
+        refused = sum(self._faults.of(sense).values()) + sum(drops.get(reason, 0) for reason in _REFUSALS)
+        taken = perception.taken[sense]
+        refused_before, taken_before = self._counted.get(sense, (0, 0))
+        self._counted[sense] = refused, taken
+        refused, taken = max(0, refused - refused_before), max(0, taken - taken_before)
+        share = refused / max(1, refused + taken)
+        if not refused or share < limits.refused_warn:
+            return None
+        why = perception.perceiver.refusal(sense) or self._faults.last(sense)
+        said = f"{refused} of {refused + taken} refused lately, the last since it {why}"
+        return ERROR if share >= limits.refused_error else WARN, said
 
     def _status(self, part: str, level: bytes, message: str, values: dict[str, Any]) -> DiagnosticStatus:
         return status_from_finding(f"{self._node_name}: {part}", self._node_name, level, message, values)

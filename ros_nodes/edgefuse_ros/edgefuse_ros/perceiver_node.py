@@ -48,7 +48,8 @@ class PerceiverNode(LifecycleNode):
         self.settings = self.parameters.read()
         self._bundle_id = ""
         self._withheld = 0
-        self.diagnosis = Diagnosis(name, self.faults)
+        self._failure: str | None = None
+        self.diagnosis = Diagnosis(self, self.faults)
         self._percepts = profiles.publisher(self, PerceptMessage, "percepts", profiles.PERCEPT)
         self._classifications = Classifications(self)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
@@ -153,12 +154,14 @@ class PerceiverNode(LifecycleNode):
         try:
             act()
         except EdgefuseError as error:
-            self.get_logger().error(f"cannot {transition}: {error}")
+            self._failure = f"cannot {transition}: {error}"
         except Exception as error:  # the border of the node, and rclpy says nothing of what it catches
-            self.get_logger().error(f"cannot {transition}: {error!r}")
+            self._failure = f"cannot {transition}: {error!r}"
             self.faults.count(transition, "unexpected", repr(error))
         else:
+            self._failure = None
             return True
+        self.get_logger().error(self._failure)
         return False
 
     def _opened(self, settings: PerceptionSettings) -> Perceiver:
@@ -170,7 +173,7 @@ class PerceiverNode(LifecycleNode):
         if percept.confidence < self.settings.min_confidence:
             self._withheld += 1
             return
-        name, frame_id = perceiver.bundle.manifest.name, self.settings.frame_id
+        name, frame_id = perceiver.bundle.manifest.name, self.settings.frame_id or percept.frame_id
         message = percept_from_percept(percept, self.ros_ns(), frame_id, name, self._bundle_id)
         self._percepts.publish(message)
         self._classifications.publish(message)
@@ -218,7 +221,7 @@ class PerceiverNode(LifecycleNode):
     def _statuses(self) -> Iterable[DiagnosticStatus]:
         limits, perception = self.settings.limits, self.perception
         if perception is None or perception.started_s is None:
-            yield self.diagnosis.of_state("unconfigured" if perception is None else "inactive")
+            yield self.diagnosis.of_state("unconfigured" if perception is None else "inactive", self._failure)
         else:
             yield from self.diagnosis.of_perception(perception, limits, self._bundle_id, self._withheld)
         yield from self.of_sources()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import monotonic
@@ -11,6 +11,7 @@ from time import monotonic
 import numpy as np
 
 from edgefuse.runtime import Perceiver, Percept, Sample
+from edgefuse.runtime.samples import NS_PER_S
 from edgefuse_ros.faults import Faults
 
 _JOIN_TIMEOUT_S = 5.0
@@ -39,6 +40,8 @@ class Perception:
         self.perceiver = perceiver
         self.latest: Percept | None = None
         self.heard_s: dict[str, float] = {}
+        self.taken: Counter[str] = Counter()
+        self.stamp_age_s: dict[str, float] = {}
         self._publish = publish
         self._faults = faults
         self._run: _Run | None = None
@@ -51,7 +54,8 @@ class Perception:
 
     def start(self) -> None:
         """Begin to perceive."""
-        self.heard_s = {}
+        self.heard_s, self.stamp_age_s = {}, {}
+        self.taken = Counter()
         self._run = _Run(self.perceiver, self._deliver, self._faults)
 
     def stop(self) -> None:
@@ -62,8 +66,12 @@ class Perception:
 
     def push(self, sample: Sample) -> None:
         """See Perceiver.push."""
-        if self._run is not None and self.perceiver.push(sample):
+        if self._run is None:
+            return
+        self.stamp_age_s[sample.modality] = (self.perceiver.now_ns() - sample.until_ns) / NS_PER_S
+        if self.perceiver.push(sample):
             self.heard_s[sample.modality] = monotonic()
+            self.taken[sample.modality] += 1
 
     def swap(self, perceiver: Perceiver) -> None:
         """From the next sample on another perceiver gets them; the old one finishes what it has."""

@@ -45,6 +45,11 @@ class Limits(Settings):
     expected: list[str] = _live(["image", "audio"], "senses whose silence is a fault; ['']: none")
     silent_warn_s: float = _live(1.0, "WARN when an expected sense has been silent for so long [s]", ge=0.0, le=3600.0)
     silent_error_s: float = _live(3.0, "ERROR when it has been silent for so long [s]", ge=0.0, le=3600.0)
+    refused_warn: float = _live(0.1, "WARN when such a share of a sense's messages was refused lately", ge=0.0, le=1.0)
+    refused_error: float = _live(0.5, "ERROR when such a share was refused", ge=0.0, le=1.0)
+    stamp_age_warn_s: float = _live(
+        1.0, "WARN when a sense's messages are stamped so long before they come [s]", ge=0.0, le=1e9
+    )
     latency_warn_ms: float = _live(150.0, "WARN when the latency's p99 is above [ms]", ge=0.0, le=60_000.0)
     latency_error_ms: float = _live(500.0, "ERROR when the latency's p99 is above [ms]", ge=0.0, le=60_000.0)
     drift_warn: float = _live(
@@ -64,7 +69,7 @@ class PerceptionSettings(Settings):
     fuse_on: Literal["lead", "any"] = _live("lead", "a percept on each new evidence of the first sense, or of any")
     fusion_rate_hz: float = _live(0.0, "percepts per second at most [Hz]; 0: as fuse_on says", ge=0.0, le=1000.0)
     min_confidence: float = _live(0.0, "percepts less sure are not published, only counted", ge=0.0, le=1.0)
-    frame_id: str = Field("", description="frame_id of the percepts")
+    frame_id: str = Field("", description="frame_id of the percepts; empty: that of the images")
     signals: list[str] = Field(
         [],
         description="senses of kind signal that come as other messages: 'SENSE PACKAGE/msg/TYPE FIELD FIELD ...', such "
@@ -82,6 +87,12 @@ class PerceptionSettings(Settings):
     )
     undistort: str = Field("", description="camera_info (path or file://) that frames are straightened by; empty: none")
     confidence: str = _live("", "file of `edgefuse calibrate confidence`; empty: the bundle's own")
+    future_tolerance_ms: float = Field(
+        50.0,
+        description="what is stamped further ahead of this computer's clock is refused [ms]",
+        ge=0.0,
+        le=10_000.0,
+    )
     sync: str = Field("", description="sync.json that stamps are set right by, beside offset_ms; empty: none")
     autostart: bool = Field(False, description="configure and activate at the start, without being told")
     max_age_ms: MaxAge = MaxAge()
@@ -106,7 +117,7 @@ class CameraSettings(ClipSettings):
     height: int = Field(0, description="[pixels]; 0: the driver's choice", ge=0, le=16_384)
     rate_hz: float = Field(0.0, description="frames per second [Hz]; 0: the driver's choice", ge=0.0, le=1000.0)
     pixel_format: str = Field("", description="four letters such as MJPG or YUYV; empty: the driver's choice")
-    frame_id: str = Field("camera", description="frame_id of the images")
+    frame_id: str = Field("camera_optical_frame", description="frame_id of the images: x right, y down, z ahead")
 
 
 class CameraNodeSettings(CameraSettings):

@@ -37,7 +37,7 @@ class Delayed(Stream):
 def camera(settings: CameraSettings, now_ns: Callable[[], int], sense: str = "image") -> Stream:
     """The camera, or the frames of the clip; raises StreamError for a clip that cannot be played."""
     if settings.clip:
-        clip = Clip(Path(settings.clip), None, senses=(sense, ""))
+        clip = Clip(Path(settings.clip), None, senses=(sense, ""), frame_id=settings.frame_id)
         return Delayed(clip, round(settings.clip_start_s * 1e9), now_ns)
     return Camera(
         int(settings.device) if settings.device.isdigit() else settings.device,
@@ -46,6 +46,7 @@ def camera(settings: CameraSettings, now_ns: Callable[[], int], sense: str = "im
         settings.rate_hz or None,
         settings.pixel_format or None,
         modality=sense,
+        frame_id=settings.frame_id,
     )
 
 

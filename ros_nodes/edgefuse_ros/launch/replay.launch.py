@@ -1,12 +1,14 @@
 """Perception on a recording (rosbag2, MCAP), on the recording's own clock, until it ends.
 
+Of the recording, only the topics that perception takes are played: a recorded /cmd_vel must not move the robot again.
+
 ros2 launch edgefuse_ros replay.launch.py recording:=run.mcap image:=/front/image_raw
 """
 
 from __future__ import annotations
 
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, SetEnvironmentVariable, Shutdown
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, LogInfo, SetEnvironmentVariable, Shutdown
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
@@ -29,6 +31,8 @@ ARGUMENTS = (
     ("fastdds_profile", PathJoinSubstitution([SHARE, "config", "fastdds.xml"]), "Fast DDS, sized for images"),
 )
 REMAPPED = ("image", "audio", "audio_info", "text", "percepts")
+COMPRESSED = [LaunchConfiguration("image"), "/compressed"]
+PLAYED = [*(LaunchConfiguration(name) for name in ("image", "audio", "audio_info", "text")), COMPRESSED]
 
 
 def perception() -> Node:
@@ -45,7 +49,7 @@ def perception() -> Node:
         ],
         remappings=[
             *((topic, LaunchConfiguration(topic)) for topic in REMAPPED),
-            ("image/compressed", [LaunchConfiguration("image"), "/compressed"]),
+            ("image/compressed", COMPRESSED),
         ],
         output="screen",
     )
@@ -55,11 +59,14 @@ def generate_launch_description() -> LaunchDescription:
     """See above."""
     play = ["ros2", "bag", "play", LaunchConfiguration("recording"), "--clock", "100"]
     play += ["--rate", LaunchConfiguration("rate"), "--delay", LaunchConfiguration("delay")]
+    play += ["--topics", *PLAYED]
+    said = [part for topic in PLAYED for part in (" ", *(topic if isinstance(topic, list) else [topic]))]
     return LaunchDescription(
         [
             *(DeclareLaunchArgument(name, default_value=value, description=said) for name, value, said in ARGUMENTS),
             SetEnvironmentVariable("FASTDDS_DEFAULT_PROFILES_FILE", LaunchConfiguration("fastdds_profile")),
             perception(),
+            LogInfo(msg=["of the recording only these topics are played:", *said]),
             ExecuteProcess(cmd=play, output="screen", on_exit=Shutdown()),
         ]
     )

@@ -64,11 +64,11 @@ def test_a_bundle_brings_its_own_and_a_file_takes_its_place(tmp_path: Path) -> N
     assert seen(Perceiver(Bundle.open(bundle), now_ns=lambda: 0)).certain is True
     assert seen(Perceiver(Bundle.open(bundle), now_ns=lambda: 0, confidence=None)).certain is None
     as_the_network_says = Perceiver.open(bundle, confidence=None)
-    as_the_network_says._now_ns = lambda: 0
+    as_the_network_says.now_ns = lambda: 0
     assert seen(as_the_network_says).certain is None
     write_confidence(tmp_path / "other.json", confidence("image", threshold=1.0))
     opened = Perceiver.open(bundle, confidence=tmp_path / "other.json")
-    opened._now_ns = lambda: 0
+    opened.now_ns = lambda: 0
     assert seen(opened).certain is False
 
 
