@@ -29,8 +29,9 @@ Convert: TypeAlias = Callable[[Any, int], Sample | None]
 class Inputs:
     """Subscribes what the senses need, each on a topic of the sense's name, until `close`.
 
-    image: sensor_msgs/Image, and CompressedImage on `SENSE/compressed`; audio: `audio_type`, and what says how it is
-    encoded on `SENSE_info`; text: std_msgs/String; signal: edgefuse_msgs/Signal, or the message that `signals` maps.
+    image: sensor_msgs/Image, or CompressedImage on `SENSE/compressed` (`image_transport`); audio: `audio_type`, and
+    what says how it is encoded on `SENSE_info`; text: std_msgs/String; signal: edgefuse_msgs/Signal, or the message
+    that `signals` maps.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Inputs:
         self._ros_ns = ros_ns
         self._faults = faults
         self._subscriptions: list[Any] = []
+        self._image_transport = settings.image_transport
         self._audio_type = settings.audio_type
         self._audio_message = message_type(settings.audio_type, "audio_type")
         mapped = mapped_signals(settings.signals, senses)
@@ -67,9 +69,7 @@ class Inputs:
     def _subscribe_sense(self, sense: Modality, mapped: MappedSignal | None) -> None:
         name = sense.name
         if sense.kind == "image":
-            self._subscribe(name, Image, name, profiles.IMAGE, partial(frame_from_image, modality=name))
-            compressed = partial(frame_from_compressed_image, modality=name)
-            self._subscribe(name, CompressedImage, f"{name}/compressed", profiles.IMAGE, compressed)
+            self._subscribe_images(name)
         elif sense.kind == "audio":
             self._subscribe_sound(name, Sound(sense.rate_hz, name, self._audio_type))
         elif sense.kind == "text":
@@ -78,6 +78,14 @@ class Inputs:
             self._subscribe(name, SignalMessage, name, profiles.SIGNAL, partial(signal_from_signal, modality=name))
         else:
             self._subscribe(name, mapped.type, name, profiles.SIGNAL, mapped.signal)
+
+    def _subscribe_images(self, name: str) -> None:
+        """One topic: a driver compresses its images only where somebody subscribes them compressed."""
+        if self._image_transport == "raw":
+            self._subscribe(name, Image, name, profiles.IMAGE, partial(frame_from_image, modality=name))
+        else:
+            convert = partial(frame_from_compressed_image, modality=name)
+            self._subscribe(name, CompressedImage, f"{name}/compressed", profiles.IMAGE, convert)
 
     def _subscribe_sound(self, name: str, sound: Sound) -> None:
         qos = profiles.DRIVER_AUDIO if self._audio_type == AUDIO_STAMPED else profiles.AUDIO

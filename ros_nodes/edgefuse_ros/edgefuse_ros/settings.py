@@ -75,6 +75,9 @@ class PerceptionSettings(Settings):
         description="senses of kind signal that come as other messages: 'SENSE PACKAGE/msg/TYPE FIELD FIELD ...', such "
         "as 'touch geometry_msgs/msg/WrenchStamped wrench.force.x wrench.force.y'; on the topic SENSE",
     )
+    image_transport: Literal["raw", "compressed"] = Field(
+        "raw", description="raw: images on the topic SENSE; compressed: JPEG or PNG on SENSE/compressed"
+    )
     audio_type: Literal[
         "edgefuse_msgs/msg/AudioChunk",
         "audio_common_msgs/msg/AudioDataStamped",

@@ -22,6 +22,7 @@ ARGUMENTS = (
     ("microphone", "true", "start the microphone node; false: another driver publishes sound"),
     ("image", "image", "topic of the images"),
     ("audio", "audio", "topic of the sound"),
+    ("image_transport", "raw", "raw, or compressed: the topic of the images with /compressed behind it"),
     ("audio_type", "edgefuse_msgs/msg/AudioChunk", "of the sound, such as audio_common_msgs/msg/AudioDataStamped"),
     ("audio_info", "audio_info", "topic that says how sound of audio_common_msgs is encoded"),
     ("text", "text", "topic of the text"),
@@ -31,7 +32,10 @@ ARGUMENTS = (
     ("fastdds_profile", PathJoinSubstitution([SHARE, "config", "fastdds.xml"]), "Fast DDS, sized for images"),
 )
 USE_SIM_TIME = {"use_sim_time": ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)}
-PERCEIVER = {name: ParameterValue(LaunchConfiguration(name), value_type=str) for name in ("bundle", "audio_type")}
+PERCEIVER = {
+    name: ParameterValue(LaunchConfiguration(name), value_type=str)
+    for name in ("bundle", "image_transport", "audio_type")
+}
 
 
 def remaps(*topics: str) -> list[tuple[str, LaunchConfiguration]]:

@@ -22,14 +22,16 @@ ARGUMENTS = (
     ("bundle", "", "directory made by `edgefuse export`; empty: the bundle that ships with edgefuse"),
     ("namespace", "", "of the perception node"),
     ("params_file", PathJoinSubstitution([SHARE, "config", "replay.yaml"]), "parameters of the perception node"),
-    ("image", "/edgefuse/image", "the recording's topic of images; compressed ones under it on /compressed"),
+    ("image", "/edgefuse/image", "the recording's topic of images, without /compressed"),
     ("audio", "/edgefuse/audio", "the recording's topic of sound"),
+    ("image_transport", "compressed", "raw, or compressed: the topic of the images with /compressed behind it"),
     ("audio_type", "edgefuse_msgs/msg/AudioChunk", "of the sound, such as audio_common_msgs/msg/AudioDataStamped"),
     ("audio_info", "audio_info", "topic that says how sound of audio_common_msgs is encoded"),
     ("text", "/edgefuse/text", "the recording's topic of text"),
     ("percepts", "percepts", "topic of the percepts"),
     ("fastdds_profile", PathJoinSubstitution([SHARE, "config", "fastdds.xml"]), "Fast DDS, sized for images"),
 )
+TEXTS = ("bundle", "image_transport", "audio_type")
 REMAPPED = ("image", "audio", "audio_info", "text", "percepts")
 COMPRESSED = [LaunchConfiguration("image"), "/compressed"]
 PLAYED = [*(LaunchConfiguration(name) for name in ("image", "audio", "audio_info", "text")), COMPRESSED]
@@ -44,7 +46,10 @@ def perception() -> Node:
         namespace=LaunchConfiguration("namespace"),
         parameters=[
             LaunchConfiguration("params_file"),
-            {name: ParameterValue(LaunchConfiguration(name), value_type=str) for name in ("bundle", "audio_type")},
+            {
+                name: ParameterValue(LaunchConfiguration(name), value_type=str)
+                for name in ("bundle", "image_transport", "audio_type")
+            },
             {"use_sim_time": True},
         ],
         remappings=[
