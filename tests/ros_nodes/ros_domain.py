@@ -69,6 +69,17 @@ class Ros:
         process.send_signal(number)
         return process.wait(timeout=15)
 
+    def interrupt_often(self, name: str) -> int:
+        """Send SIGINT until a node's process has ended; its exit code."""
+        process = self._processes.pop(name)
+        for _ in range(1000):
+            process.send_signal(signal.SIGINT)
+            try:
+                return process.wait(timeout=0.02)
+            except subprocess.TimeoutExpired:
+                continue
+        raise AssertionError(f"{name} did not end")
+
     def cpu_s(self, name: str) -> float:
         """How much time on a core a node has taken so far [s]."""
         fields = Path(f"/proc/{self._processes[name].pid}/stat").read_text().rsplit(")", 1)[1].split()

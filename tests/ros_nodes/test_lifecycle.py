@@ -93,3 +93,23 @@ def test_activated_again_it_hears_all_that_the_new_microphone_sends(ros):
         dropped = {value.key for value in statuses(diagnostics)["onboard: audio"].values if "dropped" in value.key}
         assert dropped <= {"dropped: overtaken", "dropped: gap"}, "no sample of sound is refused"
         assert ros.change(name, "deactivate")
+
+
+def test_each_step_is_one_line_that_says_what_was_taken(ros):
+    name = ros.start("perception_node")
+    ros.until(lambda: "waits to be configured: `ros2 lifecycle set /perception configure`" in ros.log(name), "a hint")
+    assert ros.change(name, "configure")
+    assert "senses image, audio, text; labels red ball," in ros.log(name)
+    assert ros.change(name, "activate")
+    (active,) = [line for line in ros.log(name).splitlines() if "active: " in line]
+    assert "image from /image (Image; best_effort" in active
+    assert "audio from /audio (AudioChunk; reliable" in active
+
+
+@pytest.mark.parametrize("node", ["perception_node", "onboard_node", "camera_node"])
+def test_told_to_end_again_and_again_it_ends_well(ros, node):
+    clip = {"camera__clip": DEFAULT_CLIP, "microphone__clip": DEFAULT_CLIP.with_suffix(".wav"), "autostart": True}
+    parameters = {"onboard_node": clip, "perception_node": {"autostart": True}, "camera_node": {"clip": DEFAULT_CLIP}}
+    name = ros.start(node, **parameters[node])
+    assert ros.interrupt_often(name) == 0, ros.log(name)
+    assert "Traceback" not in ros.log(name)

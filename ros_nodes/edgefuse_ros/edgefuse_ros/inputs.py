@@ -53,6 +53,7 @@ class Inputs:
         self._ros_ns = ros_ns
         self._faults = faults
         self._subscriptions: list[Any] = []
+        self.described: list[str] = []
         self._image_transport = settings.image_transport
         self._audio_type = settings.audio_type
         self._audio_message = message_type(settings.audio_type, "audio_type")
@@ -96,7 +97,10 @@ class Inputs:
 
     def _subscribe(self, sense: str, kind: type[Any], topic: str, qos: QoSProfile, convert: Convert) -> None:
         take = partial(self._take, sense, convert)
-        self._subscriptions.append(profiles.subscribe(self._node, kind, topic, take, qos))
+        subscription = profiles.subscribe(self._node, kind, topic, take, qos)
+        self._subscriptions.append(subscription)
+        asked = profiles.in_words(subscription.qos_profile)
+        self.described.append(f"{sense} from {subscription.topic_name} ({kind.__name__}; {asked})")
 
     def _take(self, sense: str, convert: Convert, message: Any) -> None:
         with self._faults.border(sense):

@@ -52,6 +52,11 @@ class OnboardNode(PerceiverNode):
             self._inputs.close()
         self._inputs = None
 
+    def describe_sources(self) -> list[str]:
+        """Its devices and topics."""
+        devices = [f"{sense} from {pump.health.name}" for sense, pump in self._pumps.items()]
+        return devices + ([] if self._inputs is None else self._inputs.described)
+
     def ros_ns(self) -> int:
         """From the monotonic clock."""
         return self.clock.ros_ns()

@@ -70,6 +70,10 @@ class PerceiverNode(LifecycleNode):
     def ros_ns(self) -> int:
         """What to add to a percept's stamp to get ROS time [ns]."""
 
+    @abstractmethod
+    def describe_sources(self) -> Iterable[str]:
+        """Where each sense comes from, in words."""
+
     def of_sources(self) -> Iterable[DiagnosticStatus]:
         """What /diagnostics says of the sources."""
         return ()
@@ -82,8 +86,11 @@ class PerceiverNode(LifecycleNode):
         return [perceiver.bundle.manifest.modality(sense) for sense in perceiver.senses]
 
     def autostart(self) -> None:
-        """Configure and activate, where the parameter says so."""
-        if self.settings.autostart and self.trigger_configure() == _SUCCESS:
+        """Configure and activate, where the parameter says so; else say that it waits for that."""
+        if not self.settings.autostart:
+            name = self.get_fully_qualified_name()
+            self.get_logger().info(f"waits to be configured: `ros2 lifecycle set {name} configure`, or autostart:=true")
+        elif self.trigger_configure() == _SUCCESS:
             self.trigger_activate()
 
     def close(self) -> None:
@@ -139,11 +146,13 @@ class PerceiverNode(LifecycleNode):
     def _load(self) -> None:
         self.settings = self.parameters.read()
         self.perception = Perception(self._opened(self.settings), self._publish, self.faults)
+        self.get_logger().info(f"configured: {_described(self.perception.perceiver)}")
 
     def _begin(self) -> None:
         assert self.perception is not None, "active without being configured"
         self.perception.start()
         self.open_sources()
+        self.get_logger().info(f"active: {'; '.join(self.describe_sources())}")
 
     def _cease(self) -> None:
         self.close_sources()
@@ -227,3 +236,11 @@ class PerceiverNode(LifecycleNode):
         yield from self.of_sources()
         yield self.diagnosis.of_faults()
         yield self.diagnosis.of_computer(limits.temperature_warn_c)
+
+
+def _described(perceiver: Perceiver) -> str:
+    """What was loaded, in one line."""
+    manifest, labels = perceiver.bundle.manifest, perceiver.labels
+    shown = ", ".join(labels[:3]) + (f" and {len(labels) - 3} more" if len(labels) > 3 else "")
+    backends = ", ".join(f"{graph} {backend}" for graph, backend in perceiver.backends.items())
+    return f"bundle {manifest.name}, senses {', '.join(perceiver.senses)}; labels {shown}; backends {backends}"

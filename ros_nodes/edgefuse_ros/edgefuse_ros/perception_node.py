@@ -27,6 +27,10 @@ class PerceptionNode(PerceiverNode):
             self._inputs.close()
         self._inputs = None
 
+    def describe_sources(self) -> list[str]:
+        """Its topics."""
+        return [] if self._inputs is None else self._inputs.described
+
     def ros_ns(self) -> int:
         """Its perceiver runs on ROS time."""
         return 0

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 
 from edgefuse.runtime import EdgefuseError
 from edgefuse_ros.device_node import DeviceNode
@@ -19,22 +20,28 @@ def spin(make: Callable[[], PerceiverNode | DeviceNode[Any]]) -> None:
 
     One thread runs all callbacks: they only convert and hand over, and more threads would make every one later.
     """
+    # rclpy's own handlers end the spinning. Python's would interrupt the closing as well, at a second SIGINT.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     rclpy.init()
     try:
-        node = make()
+        _spin(make())
     except EdgefuseError as error:
-        rclpy.try_shutdown()
         print(f"edgefuse_ros: {error}", file=sys.stderr)
         sys.exit(2)
+    except Exception:
+        if rclpy.ok():
+            raise  # else it was told to end, and rclpy says so in many ways: by what needs a context that is gone
+    finally:
+        rclpy.try_shutdown()
+
+
+def _spin(node: PerceiverNode | DeviceNode[Any]) -> None:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
         node.autostart()
         executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
     finally:
         node.close()
         executor.shutdown()
         node.destroy_node()
-        rclpy.try_shutdown()
