@@ -1,5 +1,6 @@
 """The rules of the house: who may import whom, and the same words everywhere."""
 
+import ast
 import subprocess
 import sys
 import zipfile
@@ -47,6 +48,14 @@ def test_the_runtime_loads_without_what_is_optional():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert result.returncode == 0, result.stderr
+
+
+def test_what_is_marked_abstract_cannot_be_made():
+    """Python minds @abstractmethod only in a class that derives from ABC, or in a Protocol."""
+    for path in (path for room in (*MAY_IMPORT, "ros_nodes") for path in (HOUSE / room).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef) and "abstractmethod" in ast.unparse(node):
+                assert {"ABC", "Protocol"} & {ast.unparse(base) for base in node.bases}, f"{path}: {node.name}"
 
 
 def test_the_words_of_the_way_are_the_same_in_the_readme_and_in_the_code():
