@@ -123,7 +123,7 @@ def _tune(console: Console, bundles: list[Path], source: Path) -> None:
 
 def _compared(console: Console, new: Result, old: Result) -> int:
     """Say what changed; 1 if something is slower."""
-    from edgefuse.bench.compare import compare, differences
+    from edgefuse.bench.comparison import compare, differences
     from edgefuse.bench.report import change_table
 
     changes = compare(new, old)

@@ -76,3 +76,4 @@ class Signal:
 
 
 Sample: TypeAlias = Frame | AudioChunk | Text | Signal
+"""A piece of any sense."""

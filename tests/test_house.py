@@ -78,4 +78,5 @@ def test_the_wheel_holds_the_rooms_and_the_default_and_nothing_else(tmp_path):
     for file in ("bundle/manifest.json", "bundle/image.onnx", "tabletop.mp4", "tabletop.wav"):
         assert f"edgefuse/runtime/default/{file}" in names
     assert "edgefuse/runtime/sinks/console.py" in names
+    assert "edgefuse/py.typed" in names
     assert "edgefuse/runtime/messages/msg/Percept.msg" in names
