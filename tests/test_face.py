@@ -120,45 +120,7 @@ def imports_in(code: str) -> set[str]:
     return {node.module or "" for node in ast.walk(ast.parse(code)) if isinstance(node, ast.ImportFrom)}
 
 
-PROGRAM = """
-from edgefuse.runtime import (
-    DEFAULT_BUNDLE, DEFAULT_CLIP, Bundle, CalibrationError, Corrected, JsonLines, Perceiver, Percept, Recording,
-    RunStatistics, Sink, Source, Stream, deliver, open_streams, read_corrections,
-)
-
-
-class Loudest:
-    def __init__(self) -> None:
-        self.best: Percept | None = None
-
-    def write(self, percept: Percept) -> None:
-        if self.best is None or percept.confidence > self.best.confidence:
-            self.best = percept
-
-    def close(self) -> None:
-        pass
-
-
-def main() -> None:
-    bundle = Bundle.open(DEFAULT_BUNDLE)
-    senses = [modality.name for modality in bundle.manifest.modalities]
-    streams: list[Stream] = open_streams(Source(DEFAULT_CLIP), bundle.manifest, senses, fast=True)
-    try:
-        corrections = read_corrections("camera.yaml", None, bundle.manifest)
-    except CalibrationError as error:
-        print(error)
-        corrections = None
-    if corrections is not None:
-        streams = [Corrected(stream, corrections) for stream in streams]
-    loudest, statistics = Loudest(), RunStatistics()
-    sinks: list[Sink] = [loudest, statistics, JsonLines("percepts.jsonl")]
-    deliver(Perceiver(bundle, fuse_on=5.0).perceive(*streams), sinks)
-    print(statistics.percepts, loudest.best.label if loudest.best else "nothing")
-
-
-if __name__ == "__main__":
-    main()
-"""
+EXAMPLE = HOUSE / "docs" / "examples" / "own_sink.py"
 SLIPS = """
 from edgefuse.runtime import Percepts
 from edgefuse.runtime import Perceiver, DEFAULT_BUNDLE
@@ -185,16 +147,22 @@ def others() -> list[str]:
     return [path for path in sys.path if path.endswith("site-packages")]
 
 
-def test_a_users_program_runs(installed, tmp_path):
-    result = subprocess.run([installed, "-c", PROGRAM], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+def test_a_users_program_runs_and_is_told_what_is_wrong_in_one_line(installed, tmp_path):
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [installed, EXAMPLE, *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+
+    result = run()
     assert result.returncode == 0, result.stderr
-    assert "camera.yaml" in result.stdout
+    assert "s  red ball  " in result.stdout
     assert len((tmp_path / "percepts.jsonl").read_text().splitlines()) > 50
+    refused = run("--camera-info", "camera.yaml")
+    assert (refused.returncode, "camera.yaml" in refused.stderr.splitlines()[-1]) == (2, True)
 
 
 def test_the_types_of_a_users_program_are_checked_and_its_slips_found(installed, tmp_path):
     """By mypy, as strict as it can be, on edgefuse as it is installed."""
-    (tmp_path / "program.py").write_text(PROGRAM)
+    shutil.copy(EXAMPLE, tmp_path / "program.py")
     (tmp_path / "slips.py").write_text(SLIPS)
     command = [sys.executable, "-m", "mypy", "--config-file", "", "--strict", "--python-executable", str(installed)]
     result = subprocess.run(
