@@ -42,6 +42,8 @@ THOROUGH = Extent(
     ros_rounds=3,
     ros_s=10.0,
 )
+"""Minutes, for figures to be relied on."""
+
 QUICK = Extent(
     engines=Effort(calls=100, seconds=1.0),
     rounds=3,
@@ -55,6 +57,7 @@ QUICK = Extent(
     ros_rounds=1,
     ros_s=3.0,
 )
+"""Seconds, with a wider spread."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from edgefuse.bench import result as measured
-from edgefuse.bench.compare import Change
+from edgefuse.bench.comparison import Change
 from edgefuse.bench.result import Figure, Flow, LiveResult, PipelineResult, Ratio, Result, RosResult
 
 _COLOURS = {"faster": "green", "slower": "red", "same": "dim"}

@@ -29,7 +29,7 @@ def measure_start(variant: Variant, times: int) -> Start:
 def _start(variant: Variant, running_s: float) -> tuple[float, float | None]:
     """Seconds to the first percept, and the peak of the resident memory [MB] so long after it, if it still ran."""
     options = ["--bundle", str(variant.bundle.directory), "--backend", variant.backend, "--jsonl", "-"]
-    command = [sys.executable, "-m", "edgefuse.cli", "run", variant.workload.source, *options]
+    command = [sys.executable, "-m", "edgefuse", "run", variant.workload.source, *options]
     start = time.monotonic()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout is not None

@@ -48,6 +48,7 @@ def ranges_once(
     path = folder / "ranges" / f"{key}.npz"
     kept = _read(path, key, tensors)
     if kept is not None:
+        _log.info("a graph's ranges are taken from %s, as they were measured before", path)
         mark_used(path)
         return kept
     measured = measure_ranges(model, tensors, arrays, constant)

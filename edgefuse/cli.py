@@ -6,30 +6,35 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import cv2
 import typer
-from rich.markup import escape
-from rich.table import Table
+from typer.exceptions import TyperException
 
 from edgefuse.cli_bench import bench
 from edgefuse.cli_calibrate import app as calibrate_app
-from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP, Bundle, EdgefuseError, Perceiver
-from edgefuse.runtime.calibrated.corrections import read_corrections
-from edgefuse.runtime.engines.engine import Backend
-from edgefuse.runtime.manifest import Manifest
-from edgefuse.runtime.perceiver import chosen_confidence
-from edgefuse.runtime.sinks import Observer, Sink, deliver
-from edgefuse.runtime.sinks.console import LiveTable, summary
-from edgefuse.runtime.sinks.jsonl import JsonLines
-from edgefuse.runtime.sinks.statistics import RunStatistics
-from edgefuse.runtime.sinks.timeline import Timeline
-from edgefuse.runtime.streams.sources import Source, open_streams
+from edgefuse.cli_doctor import doctor
+from edgefuse.cli_train import train
+from edgefuse.options import (
+    OWN_BUNDLE,
+    Camera,
+    Microphone,
+    OnBackend,
+    SoundFile,
+    Topics,
+    complete_senses,
+    show_help,
+)
+from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP, EdgefuseError
 from edgefuse.terminal import open_console, progress_bar
+from edgefuse.verbosity import Quiet, Verbose, also_behind_commands, is_quiet, show_warnings
+from edgefuse.version import version
 
-_SHORT_SPIN = "20000"  # of torch's threads between two operators: longer starves others, none costs a third
-_INTERRUPTED = 130  # as a shell says of a program ended by Ctrl-C
+if TYPE_CHECKING:
+    from typer.core import TyperGroup
+
+    from edgefuse.runtime import Bundle, Manifest, Observer, Sink
+
 _EXTRAS = {
     **dict.fromkeys(
         ("torch", "onnx", "onnxscript", "safetensors", "sklearn", "scipy", "tensorboard", "jinja2"), "export"
@@ -39,25 +44,51 @@ _EXTRAS = {
     "rerun": "viz",
 }
 
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    help="Fused perception on a robot: camera, microphone and text in, percepts out, in real time.",
-)
-app.add_typer(calibrate_app, name="calibrate")
-app.command()(bench)
+app = typer.Typer(pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(version())
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def edgefuse(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_show_version,
+            is_eager=True,
+            help="of edgefuse, of what runs bundles, and of those it can read",
+        ),
+    ] = False,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Fused perception on a robot: camera, microphone and text in, percepts out, in real time."""
+    show_help(context)
+
+
+def commands() -> TyperGroup:
+    """The whole command line."""
+    group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup), "there are several commands"
+    return also_behind_commands(group)
 
 
 def main() -> None:
     """Run the command line; what a user can mend is one line on stderr and exit code 2."""
-    from edgefuse.fusion.errors import FusionError
+    from edgefuse.fusion import FusionError
 
     _quieten_opencv()
+    show_warnings()
     try:
-        app()
-    except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
+        sys.exit(commands()(standalone_mode=False))
+    except TyperException as error:
+        sys.exit(_complain(_wrong_call(error)))
     except (EdgefuseError, FusionError) as error:
         sys.exit(_complain(str(error)))
     except ModuleNotFoundError as error:
@@ -68,9 +99,16 @@ def main() -> None:
 
 
 def _quieten_opencv() -> None:
-    """A file that OpenCV and FFmpeg cannot open is our one line, not theirs as well."""
+    """A file that OpenCV and FFmpeg cannot open is our one line, not theirs as well; before OpenCV is imported."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+
+
+def _wrong_call(error: TyperException) -> str:
+    """What is wrong with the call, in one line, and whose help to read."""
+    said = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
+    context = getattr(error, "ctx", None)
+    return said if context is None else f"{said} (see `{context.command_path} -h`)"
 
 
 def _complain(message: str) -> int:
@@ -83,14 +121,18 @@ def run(
     file: Annotated[
         Path | None, typer.Argument(help="video with its sound beside it, or MCAP; else a demo clip")
     ] = None,
-    bundle: Annotated[Path, typer.Option("--bundle", "-b", help="made by `edgefuse export`")] = DEFAULT_BUNDLE,
-    audio: Annotated[Path | None, typer.Option(help="sound file, where it is not beside the video")] = None,
-    camera: Annotated[str | None, typer.Option(help="index, /dev/..., URL (RTSP, HTTP) or GStreamer pipeline")] = None,
-    microphone: Annotated[str | None, typer.Option(help="index, name or part of one, or `default`")] = None,
-    topic: Annotated[list[str] | None, typer.Option(help="sense=topic of a recording, where several fit")] = None,
+    bundle: Annotated[
+        Path, typer.Option("--bundle", "-b", help="made by `edgefuse export`", show_default=OWN_BUNDLE)
+    ] = DEFAULT_BUNDLE,
+    audio: SoundFile = None,
+    camera: Camera = None,
+    microphone: Microphone = None,
+    topic: Topics = None,
     fast: Annotated[bool, typer.Option("--fast", help="as fast as possible instead of in real time")] = False,
     prompt: Annotated[list[str] | None, typer.Option(help="a text that names a class; may be repeated")] = None,
-    drop: Annotated[list[str] | None, typer.Option(help="take this sense away; may be repeated")] = None,
+    drop: Annotated[
+        list[str] | None, typer.Option(help="take this sense away; may be repeated", autocompletion=complete_senses)
+    ] = None,
     rate: Annotated[float | None, typer.Option(help="percepts per second at most, not one per frame", min=0.1)] = None,
     jsonl: Annotated[str | None, typer.Option(help="write a JSON object per percept; - is the standard output")] = None,
     timeline: Annotated[Path | None, typer.Option(help="draw the run into this PNG, SVG or PDF")] = None,
@@ -102,10 +144,23 @@ def run(
     confidence: Annotated[
         str, typer.Option(help="file of `calibrate confidence`; bundle: its own; none: as the network says")
     ] = "bundle",
-    backend: Annotated[Backend, typer.Option(help="what runs the graphs; auto: the fastest that is here")] = "auto",
+    backend: OnBackend = "auto",
     selftest: Annotated[bool, typer.Option(help="replay the bundle's golden vectors before the first percept")] = True,
 ) -> None:
     """Perceive: run a bundle on a clip, a recording or live devices, and show its percepts."""
+    from edgefuse.runtime import (
+        Bundle,
+        JsonLines,
+        LiveTable,
+        Perceiver,
+        RunStatistics,
+        Source,
+        deliver,
+        open_streams,
+        read_corrections,
+        summary,
+    )
+
     opened = Bundle.open(bundle)
     senses = _left(opened.manifest, drop or [])
     corrections = read_corrections(camera_info, sync, opened.manifest)
@@ -119,17 +174,19 @@ def run(
         rate or "lead",
         backend=backend,
         selftest=selftest,
-        confidence=chosen_confidence(None if confidence == "none" else confidence, opened.manifest),
+        confidence=None if confidence == "none" else confidence,
         corrections=corrections,
     )
     console = open_console(stderr=jsonl == "-")
     statistics = RunStatistics()
     observers = _observers(opened, timeline, viewer, rrd, record)
-    sinks: list[Sink] = [statistics, *([JsonLines(jsonl)] if jsonl else []), *observers, LiveTable(console, statistics)]
+    sinks: list[Sink] = [statistics, *([JsonLines(jsonl)] if jsonl else []), *observers]
+    if not is_quiet():
+        sinks.append(LiveTable(console, statistics))
     try:
         deliver(perceiver.perceive(*streams, watchers=observers), sinks)
     finally:
-        if statistics.percepts:
+        if statistics.percepts and not (is_quiet() and jsonl == "-"):
             console.print(summary(statistics, perceiver.senses, perceiver.drops(), perceiver.drift()))
 
 
@@ -137,16 +194,14 @@ def _observers(
     bundle: Bundle, timeline: Path | None, viewer: bool, rrd: Path | None, record: Path | None
 ) -> list[Observer]:
     """The sinks that take samples as well; the recorder last, so that no file is begun if another is refused."""
+    from edgefuse.runtime import Recorder, Timeline, Viewer
+
     observers: list[Observer] = []
     if timeline is not None:
         observers.append(Timeline(timeline))
     if viewer or rrd is not None:
-        from edgefuse.runtime.sinks.viewer import Viewer
-
         observers.append(Viewer(rrd, bundle.manifest))
     if record is not None:
-        from edgefuse.runtime.sinks.recorder import Recorder
-
         observers.append(Recorder(record, bundle))
     return observers
 
@@ -160,47 +215,6 @@ def _left(manifest: Manifest, dropped: list[str]) -> list[str]:
     if not left:
         raise EdgefuseError("--drop took every sense away; leave at least one")
     return left
-
-
-@app.command()
-def train(
-    output: Annotated[Path, typer.Option("--output", "-o", help="directory of the checkpoint and its report")],
-    data: Annotated[Path | None, typer.Option(help="folder of yours: <label>/<stem>.png|jpg and <stem>.wav")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="instead of the default's")] = None,
-    features: Annotated[Literal["log_mel", "mfcc"], typer.Option(help="of the built-in audio encoder")] = "log_mel",
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    image_encoder: Annotated[Path | None, typer.Option(help="directory of a Hugging Face ResNet or ViT")] = None,
-    audio_encoder: Annotated[Path | None, typer.Option(help="of a Wav2Vec2, an AST or a Whisper")] = None,
-    text_encoder: Annotated[Path | None, typer.Option(help="of a BERT and its tokenizer.json")] = None,
-    freeze: Annotated[
-        bool, typer.Option("--freeze/--fine-tune", help="pretrained encoders stay as they are, or learn slowly too")
-    ] = True,
-) -> None:
-    """Train the reference network on the built-in tabletop task, or on a folder of yours; then measure it.
-
-    With an encoder's directory, that sense starts from it: transfer learning.
-    """
-    os.environ.setdefault("GOMP_SPINCOUNT", _SHORT_SPIN)
-    from edgefuse.fusion.evaluation import evaluate_checkpoint
-    from edgefuse.fusion.progress import evaluation_bar, training_bars
-    from edgefuse.fusion.settings import TrainingSettings
-    from edgefuse.fusion.training import train as train_network
-    from edgefuse.fusion.transfer import EncoderDirectories
-
-    encoders = EncoderDirectories(image_encoder, audio_encoder, text_encoder)
-    settings = TrainingSettings(audio_features=features, seed=seed, fine_tune=not freeze)
-    if epochs is not None:
-        settings = settings.model_copy(update={"epochs": epochs})
-    console = open_console()
-    with training_bars(console) as bars:
-        trained = train_network(settings, output, bars, data, encoders)
-    console.print(f"{trained.checkpoint}, trained in {trained.seconds / 60:.1f} minutes")
-    for senses, share in trained.accuracy.items():
-        console.print(f"validation accuracy, {senses}: {share:.1%}")
-    if data is None:
-        with evaluation_bar(console) as bar:
-            report = evaluate_checkpoint(trained.checkpoint, progress=bar)
-        console.print(report.table())
 
 
 @app.command()
@@ -227,6 +241,7 @@ def export(
     from edgefuse.export.report.tables import precision_table, verification_table
     from edgefuse.export.source import spec_from_source
     from edgefuse.export.tensorrt import EngineRequest, sizes_from
+    from edgefuse.runtime import Bundle
 
     engines = None
     if target != "onnx":
@@ -261,6 +276,7 @@ def verify(
     from edgefuse.export.verify import verify_bundle
     from edgefuse.fusion.evaluation import evaluate
     from edgefuse.fusion.progress import evaluation_bar
+    from edgefuse.runtime import Bundle
     from edgefuse.runtime.prompts import open_tokenizer
 
     if table and not checkpoint.endswith(".safetensors"):
@@ -283,22 +299,7 @@ def verify(
     raise typer.Exit(1 if failures else 0)
 
 
-@app.command()
-def doctor(
-    camera: Annotated[str | None, typer.Option(help="watch this camera for 3 s")] = None,
-    microphone: Annotated[str | None, typer.Option(help="listen to this microphone for 3 s, or to `default`")] = None,
-) -> None:
-    """Say what this machine has, and what is missing for what; exit code 1 if something that must work does not."""
-    from edgefuse.runtime.doctor import examine, measure
-
-    table = Table("", "for", "", box=None)
-    findings = examine() + measure(camera, microphone)
-    for finding in findings:
-        mark = {"ok": "[green]ok[/]", "missing": "[yellow]missing[/]", "wrong": "[red]wrong[/]"}[finding.state]
-        table.add_row(mark, finding.subject, escape(finding.detail))
-    open_console().print(table)
-    raise typer.Exit(1 if any(finding.state == "wrong" for finding in findings) else 0)
-
-
-if __name__ == "__main__":
-    main()
+app.command()(train)
+app.command()(bench)
+app.add_typer(calibrate_app, name="calibrate")
+app.command()(doctor)

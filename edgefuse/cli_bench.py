@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP
-from edgefuse.runtime.errors import EdgefuseError
+from edgefuse.options import CAMERA_HELP, MICROPHONE_HELP, OWN_BUNDLE, OnBackends
+from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP, EdgefuseError
 from edgefuse.terminal import open_console, still_bar
 
 if TYPE_CHECKING:
@@ -21,13 +21,16 @@ _LIVE = "live"
 
 
 def bench(
-    bundle: Annotated[list[Path] | None, typer.Argument(help="made by `edgefuse export`; several are compared")] = None,
-    backend: Annotated[
-        list[str] | None, typer.Option(help="auto, cpu, openvino, cuda or tensorrt; repeated: each bundle on each")
+    bundle: Annotated[
+        list[Path] | None,
+        typer.Argument(help="made by `edgefuse export`; several are compared", show_default=OWN_BUNDLE),
     ] = None,
-    source: Annotated[str, typer.Option(help="video with its sound beside it, MCAP, or `live`")] = str(DEFAULT_CLIP),
-    camera: Annotated[str | None, typer.Option(help="of --source live, as `run` takes it; what is here")] = None,
-    microphone: Annotated[str | None, typer.Option(help="of --source live, as `run` takes it; what is here")] = None,
+    backend: OnBackends = None,
+    source: Annotated[
+        str, typer.Option(help="video with its sound beside it, MCAP, or `live`", show_default="the demo clip")
+    ] = str(DEFAULT_CLIP),
+    camera: Annotated[str | None, typer.Option(help=f"{CAMERA_HELP}; of --source live")] = None,
+    microphone: Annotated[str | None, typer.Option(help=f"{MICROPHONE_HELP}; of --source live")] = None,
     rate: Annotated[float | None, typer.Option(help="frames per second; the source's own")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="seconds instead of minutes, with a wider spread")] = False,
     vs: Annotated[str | None, typer.Option(help="peers: torch,torch-compile,ort,openvino; need --checkpoint")] = None,
@@ -123,7 +126,7 @@ def _tune(console: Console, bundles: list[Path], source: Path) -> None:
 
 def _compared(console: Console, new: Result, old: Result) -> int:
     """Say what changed; 1 if something is slower."""
-    from edgefuse.bench.compare import compare, differences
+    from edgefuse.bench.comparison import compare, differences
     from edgefuse.bench.report import change_table
 
     changes = compare(new, old)

@@ -6,39 +6,39 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import cv2
-import numpy as np
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from edgefuse.runtime import DEFAULT_BUNDLE, Bundle, Frame, Perceiver, Stream
-from edgefuse.runtime.errors import CalibrationError
-from edgefuse.runtime.streams.sources import Source, open_streams
+from edgefuse.options import OWN_BUNDLE, Camera, Microphone, SoundFile, Topics, show_help
+from edgefuse.runtime import DEFAULT_BUNDLE, CalibrationError
 from edgefuse.terminal import open_console, progress_bar
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
     from edgefuse.calibration.boards import Board
     from edgefuse.calibration.camera import CameraCalibration
     from edgefuse.calibration.collection import Collection
     from edgefuse.calibration.confidence import ConfidenceCalibration
     from edgefuse.calibration.views import View, ViewCollector
-    from edgefuse.runtime.calibrated.confidence import Confidence
+    from edgefuse.runtime import Bundle, Confidence, Frame, Source, Stream
 
 _DOTS_PER_MM = 300 / 25.4
 _MARKER_SHARE = 0.75
 _LITTLE_COVERED = 0.6
 _COLLECTED_PER_SAMPLE = 8
 
-app = typer.Typer(no_args_is_help=True, help="Measure a robot's senses once, in files that everything else uses.")
+app = typer.Typer(
+    callback=show_help,
+    invoke_without_command=True,
+    help="Measure a robot's senses once, in files that everything else uses.",
+)
 
-Device = Annotated[str | None, typer.Option("--camera", help="index, /dev/..., URL (RTSP, HTTP) or GStreamer pipeline")]
-Topics = Annotated[list[str] | None, typer.Option(help="sense=topic of a recording, where several fit")]
 Picture = Annotated[Path | None, typer.Option(help="draw what was measured into this PNG, SVG or PDF")]
 Kind = Annotated[Literal["charuco", "chessboard"], typer.Option("--board", help="what is held before the camera")]
 Size = Annotated[str, typer.Option(help="the board's squares across x down, the outer ones too")]
-Square = Annotated[float, typer.Option(help="how wide a square is [mm]; measure it on the print")]
-Marker = Annotated[float | None, typer.Option(help="how wide a marker is [mm]; three quarters of a square")]
+Square = Annotated[float, typer.Option(help="how wide a square is, in mm; measure it on the print")]
+Marker = Annotated[float | None, typer.Option(help="how wide a marker is, in mm; three quarters of a square")]
 Dictionary = Annotated[str, typer.Option(help="of a ChArUco board's markers")]
 
 
@@ -52,6 +52,9 @@ def board(
     dictionary: Dictionary = "4X4_50",
 ) -> None:
     """Draw a board to be printed; the default one fits A4."""
+    import cv2
+    import numpy as np
+
     from edgefuse.calibration.pictures import check_writable
 
     drawn = _board(kind, size, square, marker, dictionary)
@@ -66,7 +69,7 @@ def board(
 def camera(
     file: Annotated[Path | None, typer.Argument(help="folder of pictures, video or MCAP", show_default=False)] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="camera_info of ROS, in YAML")] = Path("camera.yaml"),
-    device: Device = None,
+    device: Camera = None,
     topic: Topics = None,
     kind: Kind = "charuco",
     size: Size = "9x6",
@@ -85,7 +88,7 @@ def camera(
     """Measure a lens with a board: hold it all over the picture, near and far, tilted to every side; Ctrl-C ends."""
     from edgefuse.calibration.camera import calibrate_camera
     from edgefuse.calibration.pictures import check_drawable, check_writable
-    from edgefuse.runtime.calibrated.camera_info import write_camera_info
+    from edgefuse.runtime import Source, write_camera_info
 
     check_drawable(picture)
     check_writable(output)
@@ -106,30 +109,30 @@ def camera(
 def sync(
     file: Annotated[Path | None, typer.Argument(help="video or MCAP", show_default=False)] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="for `edgefuse run --sync`")] = Path("sync.json"),
-    audio: Annotated[Path | None, typer.Option(help="sound file, where it is not beside the video")] = None,
-    device: Device = None,
-    microphone: Annotated[str | None, typer.Option(help="index, name or part of one, or `default`")] = None,
+    audio: SoundFile = None,
+    device: Camera = None,
+    microphone: Microphone = None,
     topic: Topics = None,
-    seconds: Annotated[float, typer.Option(help="how long to look and listen at most [s]", min=5.0)] = 60.0,
+    seconds: Annotated[float, typer.Option(help="how long to look and listen at most, in seconds", min=5.0)] = 60.0,
     method: Annotated[
         Literal["auto", "events", "correlation"], typer.Option(help="auto: correlation where there are no clear events")
     ] = "auto",
-    most: Annotated[float, typer.Option(help="the largest offset looked for [ms]", min=10.0, max=5000.0)] = 500.0,
-    distance: Annotated[float, typer.Option(help="of what flashes and beeps from the robot [m]", min=0.0)] = 0.0,
+    most: Annotated[float, typer.Option(help="the largest offset looked for, in ms", min=10.0, max=5000.0)] = 500.0,
+    distance: Annotated[float, typer.Option(help="of what flashes and beeps from the robot, in m", min=0.0)] = 0.0,
     picture: Picture = None,
 ) -> None:
     """Measure by how much sound is stamped late: flash and beep, or clap, in view, 10 times, at irregular intervals."""
     from edgefuse.calibration.pictures import check_drawable, check_writable
     from edgefuse.calibration.sync import measure_sync
     from edgefuse.calibration.witness import watch
-    from edgefuse.runtime.calibrated.sync import write_sync
+    from edgefuse.runtime import Source, write_sync
 
     check_drawable(picture)
     check_writable(output)
     streams = _streams(Source(file, audio, device, microphone, topic or ()), ("image", "audio"))
     console = open_console()
     with progress_bar(console) as progress:
-        witness = watch(streams, seconds, lambda done: progress("seen and heard [s]", done, seconds))
+        witness = watch(streams, seconds, lambda done: progress("seconds seen and heard", done, seconds))
     measured = measure_sync(witness.seen(), witness.heard(), method, most, distance)
     write_sync(output, measured.sync)
     if picture is not None:
@@ -141,7 +144,7 @@ def sync(
 
 @app.command()
 def confidence(
-    bundle: Annotated[Path, typer.Argument(help="made by `edgefuse export`")] = DEFAULT_BUNDLE,
+    bundle: Annotated[Path, typer.Argument(help="made by `edgefuse export`", show_default=OWN_BUNDLE)] = DEFAULT_BUNDLE,
     output: Annotated[Path, typer.Option("--output", "-o", help="for `edgefuse run --confidence`")] = Path(
         "confidence.json"
     ),
@@ -161,7 +164,7 @@ def confidence(
 ) -> None:
     """Measure how sure percepts really are, for every subset of senses, and from where on they are certain."""
     from edgefuse.calibration.pictures import check_drawable, check_writable
-    from edgefuse.runtime.calibrated.confidence import write_confidence
+    from edgefuse.runtime import Bundle, write_confidence
 
     check_drawable(picture)
     check_writable(output)
@@ -182,18 +185,21 @@ def quantization(
     output: Annotated[Path, typer.Option("--output", "-o", help="for `edgefuse export --calibration`")] = Path(
         "calibration.npz"
     ),
-    bundle: Annotated[Path, typer.Option("--bundle", "-b", help="whose encoders tell samples apart")] = DEFAULT_BUNDLE,
+    bundle: Annotated[
+        Path, typer.Option("--bundle", "-b", help="whose encoders tell samples apart", show_default=OWN_BUNDLE)
+    ] = DEFAULT_BUNDLE,
     checkpoint: Annotated[str | None, typer.Option(help="choose from its task's own calibration samples")] = None,
-    audio: Annotated[Path | None, typer.Option(help="sound file, where it is not beside the video")] = None,
-    device: Device = None,
-    microphone: Annotated[str | None, typer.Option(help="index, name or part of one, or `default`")] = None,
+    audio: SoundFile = None,
+    device: Camera = None,
+    microphone: Microphone = None,
     topic: Topics = None,
     samples: Annotated[int, typer.Option(help="how many to choose", min=32, max=4096)] = 256,
-    seconds: Annotated[float, typer.Option(help="how long to look and listen at most [s]", min=5.0)] = 600.0,
+    seconds: Annotated[float, typer.Option(help="how long to look and listen at most, in seconds", min=5.0)] = 600.0,
 ) -> None:
     """Collect samples that cover what the robot meets, for int8's ranges: let it sense all that it is used for."""
     from edgefuse.calibration.collection import write_collection
     from edgefuse.calibration.pictures import check_writable
+    from edgefuse.runtime import Bundle, Source
 
     check_writable(output)
     opened, console = Bundle.open(bundle), open_console()
@@ -218,6 +224,7 @@ def _collected_samples(
 
         return collect_examples(bundle, spec_from_source(checkpoint), count)
     from edgefuse.calibration.collection import choose, collect, lasting, samples_of
+    from edgefuse.runtime import Perceiver, open_streams
 
     perceiver = Perceiver(bundle)
     senses = tuple(modality.name for modality in bundle.manifest.modalities)
@@ -260,6 +267,8 @@ def _measured_confidence(
 
 
 def _confidence_table(confidence: Confidence) -> Table:
+    from rich.table import Table
+
     columns = ("senses", "examples", "ECE before", "T", "ECE after", "certain from", "of these right", "are certain")
     table = Table(*columns, title=f"confidence, wanted precision {confidence.wanted_precision:.0%}; cross-validated")
     for one in confidence.subsets:
@@ -287,6 +296,8 @@ def _board(
 
 def _streams(source: Source, senses: tuple[str, ...]) -> list[Stream]:
     """The devices or the file, read as fast as it goes, as the senses of the bundle that ships with edgefuse."""
+    from edgefuse.runtime import Bundle, open_streams
+
     if source.devices and (source.camera is None or (source.microphone is None and "audio" in senses)):
         raise CalibrationError("give both --camera and --microphone, or a file")
     return open_streams(source, Bundle.open(DEFAULT_BUNDLE).manifest, senses, fast=not source.devices)
@@ -303,6 +314,8 @@ def _frames(source: Source) -> Iterable[Frame]:
 
 def _filmed(stream: Stream) -> Iterator[Frame]:
     """Its frames; the device is let go of when nobody takes more."""
+    from edgefuse.runtime import Frame
+
     try:
         for sample in stream:
             if isinstance(sample, Frame):

@@ -1,1 +1,43 @@
+"""Any PyTorch network that fuses senses, made into a bundle that is verified before it takes its name."""
 
+from typing import TYPE_CHECKING
+
+from edgefuse import imported_when_asked_for
+
+if TYPE_CHECKING:
+    from edgefuse.export.errors import ExportError
+    from edgefuse.export.exporter import export_bundle
+    from edgefuse.export.progress import Progress
+    from edgefuse.export.source import spec_from_source
+    from edgefuse.export.spec import Examples, FusionSpec, ModalitySpec
+    from edgefuse.export.tensorrt.build import EngineRequest
+    from edgefuse.export.tensorrt.check import EngineCheck, check_engines
+    from edgefuse.export.verify import verify_bundle
+else:
+    __getattr__, __dir__ = imported_when_asked_for(
+        __name__,
+        {
+            "errors": "ExportError",
+            "exporter": "export_bundle",
+            "progress": "Progress",
+            "source": "spec_from_source",
+            "spec": "Examples FusionSpec ModalitySpec",
+            "tensorrt.build": "EngineRequest",
+            "tensorrt.check": "EngineCheck check_engines",
+            "verify": "verify_bundle",
+        },
+    )
+
+__all__ = [
+    "EngineCheck",
+    "EngineRequest",
+    "Examples",
+    "ExportError",
+    "FusionSpec",
+    "ModalitySpec",
+    "Progress",
+    "check_engines",
+    "export_bundle",
+    "spec_from_source",
+    "verify_bundle",
+]

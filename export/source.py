@@ -51,9 +51,7 @@ def spec_from_function(place: str, name: str) -> FusionSpec:
         except Exception as error:  # the function is the user's and may raise anything
             raise ExportError(f"{place}:{name} failed: {reason(error)}") from error
     if not isinstance(spec, FusionSpec):
-        raise ExportError(
-            f"{place}:{name} returned a {type(spec).__name__}, expected an edgefuse.export.spec.FusionSpec"
-        )
+        raise ExportError(f"{place}:{name} returned a {type(spec).__name__}, expected an edgefuse.export.FusionSpec")
     return spec
 
 

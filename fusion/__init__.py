@@ -1,1 +1,58 @@
+"""The networks in PyTorch: encoders of the senses, the attention that fuses them, and their training."""
 
+from typing import TYPE_CHECKING
+
+from edgefuse import imported_when_asked_for
+
+if TYPE_CHECKING:
+    from edgefuse.fusion.attention import AttentionFusion, FusionOutput
+    from edgefuse.fusion.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+    from edgefuse.fusion.config import NetworkConfig
+    from edgefuse.fusion.encoders import AudioEncoder, Encoded, ImageEncoder, TextEncoder
+    from edgefuse.fusion.errors import CheckpointError, DataError, FusionError, PretrainedError, SynthesisError
+    from edgefuse.fusion.features import AudioFeatures, ImageFeatures
+    from edgefuse.fusion.network import FusionNetwork
+    from edgefuse.fusion.settings import TrainingSettings
+    from edgefuse.fusion.training import Trained, train
+    from edgefuse.fusion.transfer import EncoderDirectories
+else:
+    __getattr__, __dir__ = imported_when_asked_for(
+        __name__,
+        {
+            "attention": "AttentionFusion FusionOutput",
+            "checkpoint": "Checkpoint load_checkpoint save_checkpoint",
+            "config": "NetworkConfig",
+            "encoders": "AudioEncoder Encoded ImageEncoder TextEncoder",
+            "errors": "CheckpointError DataError FusionError PretrainedError SynthesisError",
+            "features": "AudioFeatures ImageFeatures",
+            "network": "FusionNetwork",
+            "settings": "TrainingSettings",
+            "training": "Trained train",
+            "transfer": "EncoderDirectories",
+        },
+    )
+
+__all__ = [
+    "AttentionFusion",
+    "AudioEncoder",
+    "AudioFeatures",
+    "Checkpoint",
+    "CheckpointError",
+    "DataError",
+    "Encoded",
+    "EncoderDirectories",
+    "FusionError",
+    "FusionNetwork",
+    "FusionOutput",
+    "ImageEncoder",
+    "ImageFeatures",
+    "NetworkConfig",
+    "PretrainedError",
+    "SynthesisError",
+    "TextEncoder",
+    "Trained",
+    "TrainingSettings",
+    "load_checkpoint",
+    "save_checkpoint",
+    "train",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from edgefuse.runtime.engines.backends import open_engine
 from edgefuse.runtime.engines.engine import Backend, Engine
 from edgefuse.runtime.errors import BundleError
 from edgefuse.runtime.manifest import Manifest, read_manifest
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ class Bundle:
         manifest = read_manifest(directory)
         for file, expected in manifest.files.items():
             _check_file(directory / file, expected)
+        _log.info("%s is the bundle %r, exported by edgefuse %s", directory, manifest.name, manifest.made.edgefuse)
         return Bundle(directory, manifest)
 
     def engine(self, graph: str, backend: Backend = "auto") -> Engine:

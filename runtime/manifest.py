@@ -110,6 +110,7 @@ class SignalModality(_Modality):
 
 
 Modality = Annotated[ImageModality | AudioModality | TextModality | SignalModality, Field(discriminator="kind")]
+"""One sense of a bundle, of any kind: `kind` says which."""
 
 
 class Provenance(Strict):

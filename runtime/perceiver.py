@@ -55,9 +55,9 @@ class Perceiver:
     - `perceive()` in one thread and `push(sample)` in others, as ROS callbacks do, until `close()`;
     - `push(sample)` and `step()` in turn in one thread, where the samples' order alone decides the result.
 
-    `now_ns` is the clock that pushed samples are stamped on. `confidence` is how sure percepts really are, as measured:
-    by the bundle's own file if it has one ("bundle"); None: as the network says. `corrections` are made to all samples.
-    A sample that is stamped further ahead of that clock than `future_tolerance_ms` is refused.
+    `now_ns` is the clock that pushed samples are stamped on; one that is stamped further ahead of it than
+    `future_tolerance_ms` is refused. `confidence` is how sure percepts really are, as measured: by the bundle's own
+    file if it has one ("bundle"), or by this file; None: as the network says. `corrections` are made to all samples.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Perceiver:
         now_ns: Callable[[], int] = time.monotonic_ns,
         backend: Backend = "auto",
         selftest: bool = True,
-        confidence: Confidence | Literal["bundle"] | None = "bundle",
+        confidence: Confidence | str | Path | None = "bundle",
         corrections: Corrections | None = None,
         future_tolerance_ms: float = FUTURE_TOLERANCE_MS,
     ) -> None:
@@ -85,8 +85,7 @@ class Perceiver:
             replay(bundle, self._engines)
         self._encoders = {sense: _encoder(self._engines.get(sense)) for sense in self.senses}
         classes = name_classes(bundle.manifest, prompts, self._tokenizer, self._engines)
-        measured = _own_confidence(bundle) if confidence == "bundle" else confidence
-        self._fusion = Fusion(bundle.manifest, self._engines["fusion"], classes, measured)
+        self._fusion = Fusion(bundle.manifest, self._engines["fusion"], classes, _confidence(confidence, bundle))
         # An engine is for one thread at a time, and prompts are encoded by the text sense's.
         self._encoding = {modality.name: threading.Lock() for modality in bundle.manifest.modalities}
         self._fusing = threading.Lock()
@@ -134,7 +133,7 @@ class Perceiver:
             offsets_ms,
             backend=backend,
             selftest=selftest,
-            confidence=chosen_confidence(confidence, opened.manifest),
+            confidence=confidence,
             corrections=read_corrections(camera_info, sync, opened.manifest),
         )
 
@@ -345,16 +344,14 @@ def _chosen(manifest: Manifest, senses: Collection[str]) -> list[Modality]:
     return [modality for modality in manifest.modalities if modality.name in senses or not senses]
 
 
-def chosen_confidence(which: str | Path | None, manifest: Manifest) -> Confidence | Literal["bundle"] | None:
-    """That of a file; "bundle" and None stay what they are, see Perceiver. Raises CalibrationError."""
-    if which is None or which == "bundle":
-        return None if which is None else "bundle"
-    return read_confidence(which, manifest)
-
-
-def _own_confidence(bundle: Bundle) -> Confidence | None:
-    file = bundle.manifest.confidence
-    return None if file is None else read_confidence(bundle.directory / file, bundle.manifest)
+def _confidence(which: Confidence | str | Path | None, bundle: Bundle) -> Confidence | None:
+    """See Perceiver; raises CalibrationError for a file that is of no use."""
+    if which is None or isinstance(which, Confidence):
+        return which
+    if which != "bundle":
+        return read_confidence(which, bundle.manifest)
+    own = bundle.manifest.confidence
+    return None if own is None else read_confidence(bundle.directory / own, bundle.manifest)
 
 
 def _graphs(manifest: Manifest, senses: Collection[str]) -> list[str]:

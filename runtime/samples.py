@@ -81,3 +81,4 @@ class Signal:
 
 
 Sample: TypeAlias = Frame | AudioChunk | Text | Signal
+"""A piece of any sense."""

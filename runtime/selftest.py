@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator, Mapping
@@ -20,6 +21,7 @@ from edgefuse.runtime.wiring import PROMPTS, fits
 if TYPE_CHECKING:
     from edgefuse.runtime.bundle import Bundle
 
+_log = logging.getLogger(__name__)
 _ADVICE = "export it again for this machine, choose another --backend, or go on with --no-selftest"
 
 
@@ -32,6 +34,8 @@ def replay(bundle: Bundle, engines: Mapping[str, Engine]) -> None:
     for bound, wrong in _failures(bundle.directory, bundle.manifest, engines):
         where = f"graph {bound.graph}, output {bound.output} on {engines[bound.graph].backend}"
         raise BundleError(f"{bundle.directory} failed its self-test: {where}: {wrong}; {_ADVICE}")
+    if bundle.manifest.golden is not None:
+        _log.info("the golden vectors of %s come out right", bundle.directory)
 
 
 def why_unproven(directory: Path, manifest: Manifest, graph: str, engine: Engine) -> str | None:

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent / "calibration"))
 from flashes import RATE_HZ, Clocks, chunks, frames, moments
 from rendering import LENSES, Scene, photograph
 
-from edgefuse.calibration.boards import Board
+from edgefuse.calibration import Board
 
 BOARD = Board("charuco", 9, 6, 0.028, 0.021)
 LATE_S = 0.18

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import ASTConfig, ASTModel, CLIPConfig, CLIPModel
 
-from edgefuse.export.spec import Examples, FusionSpec, ModalitySpec
-from edgefuse.fusion.features import AudioFeatures
-from edgefuse.runtime.manifest import AudioModality, ImageModality, TextModality
+from edgefuse.export import Examples, FusionSpec, ModalitySpec
+from edgefuse.fusion import AudioFeatures
+from edgefuse.runtime import AudioModality, ImageModality, TextModality
 
 LABELS = {"cup": "a cup", "door": "a door", "person": "a person", "nothing": "nothing"}
 DIM, SIDE, TEXT_LENGTH, WINDOW_SAMPLES = 32, 64, 8, 8000

@@ -35,8 +35,13 @@ def open_engine(directory: Path, manifest: Manifest, graph: str, backend: Backen
     Raises EngineError where a backend asked for by name is not really usable, never falling back to another, and
     BundleError where the graph is not what its manifest says.
     """
-    if backend == "auto":
-        return _best(directory, manifest, graph)
+    engine = _best(directory, manifest, graph) if backend == "auto" else _wanted(directory, manifest, graph, backend)
+    spec = manifest.graphs[graph]
+    _log.info("the graph %s (%s, %s) runs on %s", graph, spec.file, spec.precision, engine.backend)
+    return engine
+
+
+def _wanted(directory: Path, manifest: Manifest, graph: str, backend: Backend) -> Engine:
     try:
         return _named(directory, manifest, graph, backend)
     except EngineError as error:

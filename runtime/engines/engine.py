@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
-from edgefuse.runtime.manifest import TensorSpec
+    from edgefuse.runtime.manifest import TensorSpec
 
 Backend = Literal["auto", "cpu", "openvino", "cuda", "tensorrt"]
 """What is asked for; `open_engine` in backends.py says what each of them means."""

@@ -81,6 +81,7 @@ class GraphCache:
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
         prune(self.directory, entry)
+        _log.info("%s, optimised for this machine, is kept in %s", path, entry)
         return _opened(entry, load)
 
 
@@ -101,6 +102,7 @@ def _opened(entry: Path, load: Callable[[Path], Loaded]) -> Loaded | None:
         shutil.rmtree(entry, ignore_errors=True)
         return None
     mark_used(entry)
+    _log.debug("a graph was loaded as it is kept in %s", entry)
     return loaded
 
 

@@ -92,6 +92,10 @@ class Grabber:
         # FFmpeg would scale a changed picture to the old size, and fill up half a one: decode JPEG here.
         network_jpeg = self.network and self.format.pixel_format == "MJPG"
         self._as_jpeg = network_jpeg and self._capture.set(cv2.CAP_PROP_FORMAT, -1)
+        given = self.format
+        log.info(
+            "%s is open: %s x %s at %s Hz, %s", self.name, given.width, given.height, given.rate_hz, given.pixel_format
+        )
         self._opened_ns = time.monotonic_ns()
         self._draining = self._source.kind != "file"
 

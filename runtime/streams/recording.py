@@ -55,6 +55,8 @@ class Recording(Stream):
         self._tracks = [
             Track(self._file, t.name, t.type, sense, rates_hz.get(sense, _RATE_HZ)) for sense, t in chosen.items()
         ]
+        for track in self._tracks:
+            log.info("%s: %s is replayed from %s", self._file.path, track.modality, track.topic)
         self._by_log_time = self._clocks_differ()
         firsts = [next(track.samples(0, self._by_log_time), None) for track in self._tracks]
         stamps = [first.stamp_ns for first in firsts if first is not None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import time
 from contextlib import suppress
@@ -17,6 +18,8 @@ from edgefuse.runtime.streams.audio_clock import AudioClock
 from edgefuse.runtime.streams.level import LevelWatch
 from edgefuse.runtime.streams.portaudio import MicrophoneOffer, close_microphone, find_microphone, open_microphone
 from edgefuse.runtime.streams.resampler import Resampler
+
+log = logging.getLogger(__name__)
 
 BACKLOG_S = 30.0
 _READ_WAIT_S = 0.1
@@ -72,6 +75,7 @@ class SoundCard:
             offer, rates_hz, self._block_s, self._channels, self._hear, partial(_end, self._blocks)
         )
         self.source_hz = round(self._stream.samplerate)
+        log.info("microphone %s is open at %d Hz", offer, self.source_hz)
         if self.clock is None or self._resampler is None:
             self.clock = AudioClock(self.source_hz)
             self._resampler = Resampler(self.source_hz, self._rate_hz)

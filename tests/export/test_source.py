@@ -21,7 +21,7 @@ WRONG = {
     "model.py:missing": "model.py: no function 'missing' in it",
     "model.py:number": "model.py: no function 'number' in it",
     "model.py:raises": r"model.py:raises failed: ValueError: weights are gone \(.*model.py:6\)",
-    "model.py:returns": "model.py:returns returned a dict, expected an edgefuse.export.spec.FusionSpec",
+    "model.py:returns": "model.py:returns returned a dict, expected an edgefuse.export.FusionSpec",
     "model.py:arguments": "model.py:arguments failed: TypeError: .* missing 1 required positional argument",
     "broken.py:network": r"broken.py cannot be loaded: SyntaxError: .* \(broken.py, line 1\)",
     "lacking.py:network": r"lacking.py cannot be loaded: ModuleNotFoundError: No module named 'nonesuch' \(.*py:1\)",

@@ -96,7 +96,7 @@ def test_a_recording_is_perceived_again_and_the_launch_ends_with_it(ros, launche
         ros2.chmod(0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     recording = tmp_path / "run.mcap"
-    record = [sys.executable, "-m", "edgefuse.cli", "run", "--fast", "--record", str(recording)]
+    record = [sys.executable, "-m", "edgefuse", "run", "--fast", "--record", str(recording)]
     subprocess.run(record, check=True, capture_output=True, timeout=120)
     before, again = ros.hear(Percept, "/edgefuse/percepts"), ros.hear(Percept, "/percepts")
     launcher.start("replay.launch.py", f"recording:={recording}")

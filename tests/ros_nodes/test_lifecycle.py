@@ -36,6 +36,14 @@ def test_every_order_of_transitions_twice(ros, node):
     assert state == "unconfigured"
 
 
+def test_what_the_two_nodes_have_in_common_is_no_node_by_itself(ros_installed):
+    from edgefuse_ros.perceiver_node import PerceiverNode
+    from edgefuse_ros.settings import PerceptionSettings
+
+    with pytest.raises(TypeError, match=r"abstract class PerceiverNode .*close_sources.*open_sources.*ros_ns"):
+        PerceiverNode("bare", PerceptionSettings)
+
+
 def test_transitions_under_load_and_what_they_free(ros):
     from rclpy.qos import qos_profile_sensor_data
     from sensor_msgs.msg import Image

@@ -17,7 +17,7 @@ NS_PER_S = 1_000_000_000
 @pytest.fixture(scope="module")
 def fast_percepts() -> list[dict]:
     """What `edgefuse run --fast --jsonl -` says of the clip."""
-    command = [sys.executable, "-m", "edgefuse.cli", "run", str(VIDEO), "--fast", "--jsonl", "-"]
+    command = [sys.executable, "-m", "edgefuse", "run", str(VIDEO), "--fast", "--jsonl", "-"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     return [json.loads(line) for line in result.stdout.splitlines()]
 

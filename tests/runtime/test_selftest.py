@@ -90,7 +90,7 @@ def test_the_command_line_refuses_it_in_one_line_or_goes_on_when_told_to(bundle)
     vectors = golden_vectors(bundle)
     vectors["imu/outputs/embedding"][1] *= -1
     add_golden(bundle, vectors)
-    command = [sys.executable, "-m", "edgefuse.cli", "run", "--fast", "--bundle", str(bundle)]
+    command = [sys.executable, "-m", "edgefuse", "run", "--fast", "--bundle", str(bundle)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert result.returncode == 2
     assert result.stderr.startswith(f"edgefuse: {bundle} failed its self-test: graph imu, output embedding")

@@ -8,7 +8,7 @@ from edgefuse.runtime import DEFAULT_BUNDLE, Bundle, Perceiver
 from edgefuse.runtime.bundle import sha256_of
 from edgefuse.runtime.calibrated.corrections import read_corrections
 from edgefuse.runtime.manifest import MANIFEST_FILE, Manifest
-from edgefuse.runtime.perceiver import FuseOn, chosen_confidence
+from edgefuse.runtime.perceiver import FuseOn
 from edgefuse_ros.settings import PerceptionSettings
 
 
@@ -24,7 +24,7 @@ def open_perceiver(settings: PerceptionSettings, now_ns: Callable[[], int]) -> P
         offsets_ms,
         now_ns,
         settings.backend,
-        confidence=chosen_confidence(settings.confidence or "bundle", bundle.manifest),
+        confidence=settings.confidence or "bundle",
         corrections=read_corrections(settings.undistort, settings.sync, bundle.manifest),
         future_tolerance_ms=settings.future_tolerance_ms,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
@@ -32,7 +32,7 @@ from edgefuse_ros.settings import PerceptionSettings
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
-class PerceiverNode(LifecycleNode):
+class PerceiverNode(LifecycleNode, ABC):
     """configure loads the bundle, activate starts, deactivate frees the CPU, cleanup the memory.
 
     `now_ns` is the perceiver's clock.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgefuse.bench.compare import compare, differences
+from edgefuse.bench.comparison import compare, differences
 from edgefuse.bench.errors import BenchError
 from edgefuse.bench.figures import figure_from, percentile_ratio, ratio_from
 from edgefuse.bench.result import Configuration, EngineResult, Host, Result

@@ -1,0 +1,29 @@
+"""`edgefuse doctor`: what this machine has, and what is missing for what."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from edgefuse.options import CAMERA_HELP, MICROPHONE_HELP
+from edgefuse.terminal import open_console
+
+
+def doctor(
+    camera: Annotated[str | None, typer.Option(help=f"{CAMERA_HELP}; it is watched for 3 s")] = None,
+    microphone: Annotated[str | None, typer.Option(help=f"{MICROPHONE_HELP}; it is listened to for 3 s")] = None,
+) -> None:
+    """Say what this machine has, and what is missing for what; exit code 1 if something that must work does not."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from edgefuse.runtime.doctor import examine, measure
+
+    table = Table("", "for", "", box=None)
+    findings = examine() + measure(camera, microphone)
+    for finding in findings:
+        mark = {"ok": "[green]ok[/]", "missing": "[yellow]missing[/]", "wrong": "[red]wrong[/]"}[finding.state]
+        table.add_row(mark, finding.subject, escape(finding.detail))
+    open_console().print(table)
+    raise typer.Exit(1 if any(finding.state == "wrong" for finding in findings) else 0)
