@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-import cv2
 import typer
 from rich.markup import escape
 from rich.table import Table
@@ -18,6 +17,7 @@ from edgefuse.cli_calibrate import app as calibrate_app
 from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP, Bundle, EdgefuseError, Perceiver
 from edgefuse.runtime.calibrated.corrections import read_corrections
 from edgefuse.runtime.engines.engine import Backend
+from edgefuse.runtime.extras import how_to_install
 from edgefuse.runtime.manifest import Manifest
 from edgefuse.runtime.perceiver import chosen_confidence
 from edgefuse.runtime.sinks import Observer, Sink, deliver
@@ -26,18 +26,18 @@ from edgefuse.runtime.sinks.jsonl import JsonLines
 from edgefuse.runtime.sinks.statistics import RunStatistics
 from edgefuse.runtime.sinks.timeline import Timeline
 from edgefuse.runtime.streams.corrected import Corrected
+from edgefuse.runtime.streams.opencv_log import ERROR, set_log_level
 from edgefuse.runtime.streams.sources import Source, open_streams
 from edgefuse.terminal import open_console, progress_bar
 
 _SHORT_SPIN = "20000"  # of torch's threads between two operators: longer starves others, none costs a third
 _INTERRUPTED = 130  # as a shell says of a program ended by Ctrl-C
 _EXTRAS = {
-    **dict.fromkeys(
-        ("torch", "onnx", "onnxscript", "safetensors", "sklearn", "scipy", "tensorboard", "jinja2"), "export"
-    ),
+    **dict.fromkeys(("torch", "onnx", "onnxscript", "safetensors", "sklearn", "scipy", "tensorboard"), "export"),
     "openvino": "openvino",
     "matplotlib": "timeline",
     "rerun": "viz",
+    "jinja2": "viz",
 }
 
 app = typer.Typer(
@@ -64,14 +64,14 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] not in _EXTRAS:
             raise
-        extra = _EXTRAS[error.name.split(".")[0]]
-        sys.exit(_complain(f"this command needs {error.name}, which is not installed: pip install 'edgefuse[{extra}]'"))
+        how = how_to_install(_EXTRAS[error.name.split(".")[0]])
+        sys.exit(_complain(f"this command needs {error.name}, which is not installed: {how}"))
 
 
 def _quieten_opencv() -> None:
     """A file that OpenCV and FFmpeg cannot open is our one line, not theirs as well."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+    set_log_level(ERROR)
 
 
 def _complain(message: str) -> int:
