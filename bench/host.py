@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from edgefuse.bench.result import Host
 from edgefuse.runtime.engines.processor import processor_name
+from edgefuse.runtime.extras import installed_version
 
 _GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 _PACKAGES = ("numpy", "onnxruntime", "onnxruntime-gpu", "opencv-python-headless", "torch", "openvino", "tensorrt")
@@ -34,13 +34,8 @@ def load() -> float:
 
 def versions() -> dict[str, str]:
     """Of Python, of edgefuse, and of those packages that decide figures and are installed."""
-    found = {"python": platform.python_version()}
-    for package in ("edgefuse", *_PACKAGES):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    packages = {package: installed_version(package) for package in ("edgefuse", *_PACKAGES)}
+    return {"python": platform.python_version()} | {name: version for name, version in packages.items() if version}
 
 
 def _first_line(path: Path) -> str | None:

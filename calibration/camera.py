@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Literal, TypeAlias
 
 import cv2
@@ -134,7 +134,7 @@ def _info(
 ) -> CameraInfo:
     kept = [view for view, good in zip(views, used, strict=True) if good]
     measured = CameraMeasured(
-        at=at or datetime.now(UTC).isoformat(timespec="seconds"),
+        at=at or datetime.now(timezone.utc).isoformat(timespec="seconds"),
         by=f"edgefuse {__version__}",
         how=str(board),
         views=len(kept),

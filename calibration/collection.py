@@ -7,7 +7,7 @@ import json
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final, Literal
 
@@ -145,7 +145,7 @@ def choose(
         raise CalibrationError(f"only {len(rows)} of {len(joint)} samples differ, {FEWEST_SAMPLES} at least: vary them")
     header = CollectionHeader(
         measured=Measured(
-            at=at or datetime.now(UTC).isoformat(timespec="seconds"), by=f"edgefuse {__version__}", how=how
+            at=at or datetime.now(timezone.utc).isoformat(timespec="seconds"), by=f"edgefuse {__version__}", how=how
         ),
         bundle=bundle,
         samples=len(rows),

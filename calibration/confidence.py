@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 import numpy as np
 
@@ -86,7 +86,8 @@ def calibrate_confidence(
     CalibrationError where they are too few.
     """
     judgements = [judge_subset(senses, one.scores, one.labels, precision) for senses, one in scored.items()]
-    measured = Measured(at=at or datetime.now(UTC).isoformat(timespec="seconds"), by=f"edgefuse {__version__}", how=how)
+    at = at or datetime.now(timezone.utc).isoformat(timespec="seconds")
+    measured = Measured(at=at, by=f"edgefuse {__version__}", how=how)
     confidence = Confidence(
         measured=measured,
         bundle=manifest.name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 import numpy as np
 
@@ -32,7 +32,7 @@ def familiar_from(encoded: Mapping[str, Mapping[str, np.ndarray]], how: str, at:
     ]
     if not outputs:
         return None
-    at = at or datetime.now(UTC).isoformat(timespec="seconds")
+    at = at or datetime.now(timezone.utc).isoformat(timespec="seconds")
     return Familiar(measured=Measured(at=at, by=f"edgefuse {__version__}", how=how), outputs=tuple(outputs))
 
 

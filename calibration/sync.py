@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Literal, TypeAlias
 
 from edgefuse import __version__
@@ -106,7 +106,7 @@ def _sync(
             f"{_LARGEST_SD_S * 1e3:.0f} at most): {ADVICE}"
         )
     away = f", {distance_m:g} m away" if distance_m else ""
-    moment = at or datetime.now(UTC).isoformat(timespec="seconds")
+    moment = at or datetime.now(timezone.utc).isoformat(timespec="seconds")
     return Sync(
         measured=Measured(at=moment, by=f"edgefuse {__version__}", how=how + away),
         method=method,

@@ -4,10 +4,14 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from pathlib import Path
 
 __version__ = "0.1.0"
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before ONNX Runtime is imported: a robot does not phone home
+
+if not (Path(__file__).parent / "runtime").is_dir():  # the source without its links, as a forge's archive is
+    __path__.append(str(Path(__file__).parent.parent))
 
 
 def imported_when_asked_for(

@@ -26,6 +26,7 @@ from edgefuse.options import (
     show_help,
 )
 from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP, EdgefuseError
+from edgefuse.runtime.extras import how_to_install
 from edgefuse.terminal import open_console, progress_bar
 from edgefuse.verbosity import Quiet, Verbose, also_behind_commands, is_quiet, show_warnings
 from edgefuse.version import version
@@ -36,12 +37,11 @@ if TYPE_CHECKING:
     from edgefuse.runtime import Bundle, Manifest, Observer, Sink
 
 _EXTRAS = {
-    **dict.fromkeys(
-        ("torch", "onnx", "onnxscript", "safetensors", "sklearn", "scipy", "tensorboard", "jinja2"), "export"
-    ),
+    **dict.fromkeys(("torch", "onnx", "onnxscript", "safetensors", "sklearn", "scipy", "tensorboard"), "export"),
     "openvino": "openvino",
     "matplotlib": "timeline",
     "rerun": "viz",
+    "jinja2": "viz",
 }
 
 app = typer.Typer(pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
@@ -94,8 +94,8 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] not in _EXTRAS:
             raise
-        extra = _EXTRAS[error.name.split(".")[0]]
-        sys.exit(_complain(f"this command needs {error.name}, which is not installed: pip install 'edgefuse[{extra}]'"))
+        how = how_to_install(_EXTRAS[error.name.split(".")[0]])
+        sys.exit(_complain(f"this command needs {error.name}, which is not installed: {how}"))
 
 
 def _quieten_opencv() -> None:

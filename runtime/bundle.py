@@ -13,6 +13,7 @@ from edgefuse.runtime.errors import BundleError
 from edgefuse.runtime.manifest import Manifest, read_manifest
 
 _log = logging.getLogger(__name__)
+_CHUNK = 1 << 20  # bytes read at a time: a graph may be larger than a robot's memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,11 @@ class Bundle:
 
 def sha256_of(path: Path) -> str:
     """The checksum that the manifest keeps for a file."""
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _check_file(path: Path, expected: str) -> None:

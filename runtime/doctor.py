@@ -8,10 +8,11 @@ import platform
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import metadata
 from typing import Literal
 
+from edgefuse.runtime.engines.processor import processor_name
 from edgefuse.runtime.errors import EngineError, StreamError
+from edgefuse.runtime.extras import how_to_install, installed_version
 from edgefuse.runtime.streams.camera import Camera
 from edgefuse.runtime.streams.devices import find_devices, measure_camera, measure_microphone
 from edgefuse.runtime.streams.microphone import Microphone
@@ -31,7 +32,7 @@ class Finding:
 def examine() -> list[Finding]:
     """Look at the machine; opens no device and changes nothing."""
     return [
-        Finding("machine", "ok", f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}"),
+        _machine(),
         _engine(),
         *_backends(),
         _graph_cache(),
@@ -56,28 +57,34 @@ def measure(camera: str | None, microphone: str | None) -> list[Finding]:
     return findings
 
 
-def _engine() -> Finding:
-    installed = [name for name in ("onnxruntime", "onnxruntime-gpu") if _version(name)]
-    if len(installed) == 2:
-        advice = "pip uninstall onnxruntime onnxruntime-gpu, then install the one you want"
-        return Finding("engine", "wrong", f"onnxruntime and onnxruntime-gpu overwrite each other: {advice}")
-    if not installed:
-        return Finding("engine", "wrong", "no onnxruntime: pip install onnxruntime")
-    import onnxruntime
+def _machine() -> Finding:
+    system = f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    return Finding("machine", "ok", f"{processor_name()}: {system}")
 
-    providers = ", ".join(onnxruntime.get_available_providers())
-    return Finding("engine", "ok", f"{installed[0]} {onnxruntime.__version__}: {providers}")
+
+def _engine() -> Finding:
+    from edgefuse.runtime.engines.engine_onnxruntime_rtx import PACKAGE
+    from edgefuse.runtime.engines.onnxruntime_package import check_one_package, installed_packages, load_onnxruntime
+
+    try:
+        check_one_package()
+        package = load_onnxruntime()
+    except EngineError as error:
+        return Finding("engine", "wrong", str(error))
+    name = next(iter(installed_packages()), "onnxruntime")
+    providers = ", ".join(package.get_available_providers())
+    beside = f"; beside it {PACKAGE} {installed_version(PACKAGE)}" if installed_version(PACKAGE) else ""
+    return Finding("engine", "ok", f"{name} {package.__version__}: {providers}{beside}")
 
 
 def _backends() -> list[Finding]:
-    """What else than ONNX Runtime on the CPU runs graphs. CUDA is tried out; TensorRT would build an engine first."""
+    """What else than ONNX Runtime on the CPU runs graphs. CUDA is tried out."""
     from edgefuse.runtime.engines.engine_file import check_installed
-    from edgefuse.runtime.engines.engine_onnxruntime_gpu import TENSORRT, check_provider
 
     return [
         _usable("openvino", _openvino),
         _usable("cuda", _cuda),
-        _usable("tensorrt, by onnxruntime", lambda: str(check_provider(TENSORRT))),
+        _usable("tensorrt, by onnxruntime", _tensorrt),
         _usable("engines of tensorrt", lambda: str(check_installed("tensorrt"))),
         _usable("engines of tensorrt-rtx", lambda: str(check_installed("tensorrt-rtx"))),
     ]
@@ -105,6 +112,14 @@ def _cuda() -> str:
     return str(gpu)
 
 
+def _tensorrt() -> str:
+    """Not tried out: it would build an engine first."""
+    from edgefuse.runtime.engines.engine_onnxruntime_gpu import TENSORRT, check_provider
+    from edgefuse.runtime.engines.engine_onnxruntime_rtx import PACKAGE, check_rtx_provider, is_tensorrt_here
+
+    return f"{check_rtx_provider()}, by {PACKAGE}" if is_tensorrt_here() else str(check_provider(TENSORRT))
+
+
 def _graph_cache() -> Finding:
     from edgefuse.runtime.engines.graph_cache import GraphCache, default_directory
 
@@ -116,11 +131,11 @@ def _graph_cache() -> Finding:
 
 
 def _packages(subject: str, names: tuple[str, ...], extra: str | None = None, needed: bool = False) -> Finding:
-    versions = {name: _version(name) for name in names}
+    versions = {name: installed_version(name) for name in names}
     missing = [name for name, version in versions.items() if version is None]
     if missing:
-        how = f"pip install 'edgefuse[{extra}]'" if extra else "pip install edgefuse"
-        return Finding(subject, "wrong" if needed else "missing", f"{', '.join(missing)} not installed: {how}")
+        lacking = f"{', '.join(missing)} not installed: {how_to_install(extra)}"
+        return Finding(subject, "wrong" if needed else "missing", lacking)
     return Finding(subject, "ok", ", ".join(f"{name} {version}" for name, version in versions.items()))
 
 
@@ -170,10 +185,3 @@ def _microphone(device: str) -> tuple[str, str | None]:
         f"level {heard.rms_dbfs:.0f} dBFS, peak {heard.peak_dbfs:.0f} dBFS"
     )
     return detail, heard.wrong
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None

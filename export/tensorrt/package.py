@@ -12,6 +12,7 @@ from edgefuse.runtime.engines import tensorrt_package
 from edgefuse.runtime.engines.gpu import find_gpu
 from edgefuse.runtime.engines.tensorrt_package import MODULES, EngineTarget
 from edgefuse.runtime.errors import EngineError
+from edgefuse.runtime.extras import how_to_install
 
 EXTRAS: dict[EngineTarget, str] = {"tensorrt": "tensorrt", "tensorrt-rtx": "rtx"}
 
@@ -67,9 +68,7 @@ def load_package(target: EngineTarget) -> Package:
     """Import the package of `target`; raises ExportError with what to install where it is not there."""
     name = MODULES[target]
     if find_spec(name) is None:
-        raise ExportError(
-            f'--target {target} needs {name}, which is not installed: pip install "edgefuse[{EXTRAS[target]}]"'
-        )
+        raise ExportError(f"--target {target} needs {name}, which is not installed: {how_to_install(EXTRAS[target])}")
     try:
         return Package(target, tensorrt_package.load_package(target))
     except EngineError as error:

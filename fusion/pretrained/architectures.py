@@ -45,7 +45,7 @@ def transformers() -> ModuleType:
     try:
         package = import_module("transformers")
     except ModuleNotFoundError as error:
-        message = "pretrained encoders need transformers, which is not installed: pip install 'edgefuse[pretrained]'"
+        message = "pretrained encoders need transformers, which is not installed: pip install transformers"
         raise PretrainedError(message) from error
     package.AttentionInterface.register(ATTENTION, attention)
     return package

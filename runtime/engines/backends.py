@@ -9,9 +9,11 @@ from edgefuse.runtime.engines.engine import Backend, Engine, mismatch
 from edgefuse.runtime.engines.engine_file import open_engine_file
 from edgefuse.runtime.engines.engine_onnxruntime import OnnxRuntimeEngine, open_on_cpu
 from edgefuse.runtime.engines.engine_onnxruntime_gpu import CUDA, is_built_in, open_on_cuda, open_on_tensorrt
+from edgefuse.runtime.engines.engine_onnxruntime_rtx import is_tensorrt_here, open_on_tensorrt_rtx
 from edgefuse.runtime.engines.engine_openvino import OpenVinoEngine, fast_in_bf16, open_on_openvino
 from edgefuse.runtime.engines.engine_tensorrt import TensorRtEngine
 from edgefuse.runtime.engines.gpu import find_gpu
+from edgefuse.runtime.engines.onnxruntime_package import installed_packages
 from edgefuse.runtime.engines.plan import OnnxRuntimeWay, OpenVinoWay, Way, planned_way
 from edgefuse.runtime.errors import BundleError, EngineError
 from edgefuse.runtime.manifest import GraphSpec, Manifest
@@ -28,9 +30,9 @@ def open_engine(directory: Path, manifest: Manifest, graph: str, backend: Backen
       bundle's golden vectors come out, else in float32.
     - `cuda`: ONNX Runtime's CUDA provider.
     - `tensorrt`: an engine of the bundle that was built for this GPU; for a graph that has none, ONNX Runtime's
-      TensorRT provider.
-    - `auto`: an engine of the bundle that was built for this GPU, else `cuda` where it works, else `openvino` where
-      that is planned, else `cpu`.
+      TensorRT provider, or its provider for TensorRT-RTX where that one's package is installed.
+    - `auto`: `tensorrt` where the bundle has an engine or that package is installed, else `cuda` where it works, else
+      `openvino` where that is planned, else `cpu`.
 
     Raises EngineError where a backend asked for by name is not really usable, never falling back to another, and
     BundleError where the graph is not what its manifest says.
@@ -57,6 +59,8 @@ def _named(directory: Path, manifest: Manifest, graph: str, backend: Backend) ->
         return _declared(path, spec, open_on_cuda(path))
     if backend == "tensorrt" and spec.engines:
         return _built(directory, spec, sha256)
+    if backend == "tensorrt" and is_tensorrt_here():
+        return _declared(path, spec, open_on_tensorrt_rtx(path))
     if backend == "tensorrt":
         return _declared(path, spec, open_on_tensorrt(path, sha256, spec.precision))
     way = planned_way(sha256)
@@ -80,8 +84,8 @@ def _candidates(spec: GraphSpec, planned: Way | None) -> list[Backend]:
         find_gpu()
     except EngineError:
         return openvino
-    tensorrt: list[Backend] = ["tensorrt"] if spec.engines else []
-    cuda: list[Backend] = ["cuda"] if is_built_in(CUDA) else []
+    tensorrt: list[Backend] = ["tensorrt"] if spec.engines or is_tensorrt_here() else []
+    cuda: list[Backend] = ["cuda"] if is_built_in(CUDA) or "onnxruntime-gpu" in installed_packages() else []
     return tensorrt + cuda + openvino
 
 

@@ -35,7 +35,8 @@ class Buffer:
     def host(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
         """The pinned memory as an array: a view that is good until the next `reserve` or `free`."""
         content = (ctypes.c_uint8 * self._bytes).from_address(self._host)
-        return np.ndarray(shape, dtype, memoryview(content))
+        view: np.ndarray = np.ndarray(shape, dtype, memoryview(content))
+        return view
 
     def free(self) -> None:
         """Let go of both."""

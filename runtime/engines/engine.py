@@ -21,7 +21,7 @@ class Engine(Protocol):
     belong to the caller. An engine is used by one thread at a time.
 
     `backend` says what really runs: onnxruntime-cpu, openvino-cpu (in float32), openvino-cpu-bf16, onnxruntime-cuda,
-    onnxruntime-tensorrt, tensorrt or tensorrt-rtx.
+    onnxruntime-tensorrt, onnxruntime-tensorrt-rtx, tensorrt or tensorrt-rtx.
     """
 
     backend: str

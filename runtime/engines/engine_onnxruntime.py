@@ -6,19 +6,22 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-import onnxruntime
 
 from edgefuse.runtime.engines.engine import first_line
 from edgefuse.runtime.engines.graph_cache import GraphCache, default_directory
+from edgefuse.runtime.engines.onnxruntime_package import load_onnxruntime
 from edgefuse.runtime.engines.plan import OnnxRuntimeWay
 from edgefuse.runtime.engines.processor import this_cpu
 from edgefuse.runtime.errors import BundleError, EngineError
 from edgefuse.runtime.manifest import Dtype, TensorSpec
 
-Options: TypeAlias = Callable[[], onnxruntime.SessionOptions]
+if TYPE_CHECKING:
+    import onnxruntime
+
+Options: TypeAlias = "Callable[[], onnxruntime.SessionOptions]"
 """Makes a session's options anew: each attempt to create one changes its own."""
 
 _GRAPH, _WEIGHTS = "graph.onnx", "weights.bin"
@@ -59,7 +62,11 @@ class OnnxRuntimeEngine:
 
 
 def open_on_cpu(path: Path, sha256: str, way: OnnxRuntimeWay | None = None) -> OnnxRuntimeEngine:
-    """The graph at `path`, whose checksum is `sha256`, on the CPU; raises BundleError where it is no graph."""
+    """The graph at `path`, whose checksum is `sha256`, on the CPU; raises BundleError where it is no graph.
+
+    Raises EngineError where ONNX Runtime itself is missing or damaged.
+    """
+    load_onnxruntime()  # before the graph, which is not to blame where that fails
     directory, way = default_directory(), way or OnnxRuntimeWay()
     try:
         if directory is None:
@@ -74,7 +81,7 @@ def open_on_cpu(path: Path, sha256: str, way: OnnxRuntimeWay | None = None) -> O
 def session_options(way: OnnxRuntimeWay | None = None) -> onnxruntime.SessionOptions:
     """As on every backend of ONNX Runtime."""
     way = way or OnnxRuntimeWay()
-    options = onnxruntime.SessionOptions()
+    options: onnxruntime.SessionOptions = load_onnxruntime().SessionOptions()
     options.intra_op_num_threads = way.threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
@@ -99,7 +106,10 @@ def cached_session(
 
 
 def _session(path: Path, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session: onnxruntime.InferenceSession = load_onnxruntime().InferenceSession(
+        path, options, providers=["CPUExecutionProvider"]
+    )
+    return session
 
 
 def _save(path: Path, entry: Path, options: onnxruntime.SessionOptions) -> None:
@@ -111,12 +121,13 @@ def _save(path: Path, entry: Path, options: onnxruntime.SessionOptions) -> None:
 
 
 def _optimised(entry: Path, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.graph_optimization_level = load_onnxruntime().GraphOptimizationLevel.ORT_DISABLE_ALL
     return _session(entry / _GRAPH, options)
 
 
 def _key(sha256: str, said: Mapping[str, str]) -> str:
-    parts = [_LAYOUT, sha256, onnxruntime.__version__, onnxruntime.get_build_info(), this_cpu(), sorted(said.items())]
+    package = load_onnxruntime()
+    parts = [_LAYOUT, sha256, package.__version__, package.get_build_info(), this_cpu(), sorted(said.items())]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 

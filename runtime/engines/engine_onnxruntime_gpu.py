@@ -13,23 +13,27 @@ from functools import cache
 from importlib import metadata
 from io import StringIO
 from pathlib import Path
-from typing import Any
-
-import onnxruntime
+from typing import TYPE_CHECKING, Any
 
 from edgefuse.runtime.cache_folder import cache_folder
 from edgefuse.runtime.engines.engine import first_line
 from edgefuse.runtime.engines.engine_onnxruntime import OnnxRuntimeEngine, session_options
 from edgefuse.runtime.engines.gpu import Gpu, find_gpu
 from edgefuse.runtime.engines.graph_cache import mark_used, prune
+from edgefuse.runtime.engines.onnxruntime_package import check_one_package, load_onnxruntime
 from edgefuse.runtime.errors import EngineError
+from edgefuse.runtime.extras import how_to_install
 from edgefuse.runtime.verification import Precision
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 CUDA, TENSORRT = "CUDAExecutionProvider", "TensorrtExecutionProvider"
 
 _CPU = "CPUExecutionProvider"
 _LIBRARIES = {CUDA: "libonnxruntime_providers_cuda.so", TENSORRT: "libonnxruntime_providers_tensorrt.so"}
-_INSTALL = "pip uninstall onnxruntime, then pip install onnxruntime-gpu; on a Jetson the build for its JetPack"
+_INSTEAD = "pip uninstall -y onnxruntime, then pip install 'onnxruntime-gpu[cuda,cudnn]', on a Jetson JetPack's own"
+_INSTALL = {CUDA: _INSTEAD, TENSORRT: f"{how_to_install('gpu')}, for RTX GPUs; for others {_INSTEAD}"}
 _FATAL, _WARNING = 4, 2
 _RECORD = "session.record_ep_graph_assignment_info"
 _log = logging.getLogger(__name__)
@@ -62,15 +66,16 @@ def check_provider(provider: str) -> Gpu:
 
 
 def check_built_in(provider: str) -> None:
-    """Raises EngineError where the installed onnxruntime lacks it."""
+    """Raises EngineError where the installed onnxruntime lacks it, or is of two packages that overwrote each other."""
+    check_one_package()
     if not is_built_in(provider):
-        available = ", ".join(onnxruntime.get_available_providers())
-        raise EngineError(f"the installed onnxruntime has no {provider}, only {available}: {_INSTALL}")
+        available = ", ".join(load_onnxruntime().get_available_providers())
+        raise EngineError(f"the installed onnxruntime has no {provider}, only {available}: {_INSTALL[provider]}")
 
 
 def is_built_in(provider: str) -> bool:
     """Whether the installed package has it, which does not mean that it works."""
-    return provider in onnxruntime.get_available_providers()
+    return provider in load_onnxruntime().get_available_providers()
 
 
 def active_session(path: Path, providers: Sequence[Provider]) -> onnxruntime.InferenceSession:
@@ -81,8 +86,8 @@ def active_session(path: Path, providers: Sequence[Provider]) -> onnxruntime.Inf
     """
     first = providers[0] if isinstance(providers[0], str) else providers[0][0]
     _load_libraries()
-    options = session_options()
-    options.add_session_config_entry(_RECORD, "1")
+    options, onnxruntime = session_options(), load_onnxruntime()
+    record_assignment(options)
     onnxruntime.set_default_logger_severity(_FATAL)  # of a provider that fails we say why ourselves
     try:
         session = onnxruntime.InferenceSession(path, options, providers=[*providers, _CPU], enable_fallback=0)
@@ -94,17 +99,30 @@ def active_session(path: Path, providers: Sequence[Provider]) -> onnxruntime.Inf
     if first not in session.get_providers():
         why = _missing_library(first) or "it did not start; is the driver new enough for the CUDA it was built for?"
         raise EngineError(f"{path}: ONNX Runtime's {first} is not active: {why}")
-    if not _operators(path, session, first):
-        raise EngineError(f"{path}: ONNX Runtime's {first} takes no operator of this graph; choose another --backend")
+    return checked(path, session, first)
+
+
+def record_assignment(options: onnxruntime.SessionOptions) -> None:
+    """Let the session say which provider runs what, for `checked`."""
+    options.add_session_config_entry(_RECORD, "1")
+
+
+def checked(path: Path, session: onnxruntime.InferenceSession, provider: str) -> onnxruntime.InferenceSession:
+    """The session; raises EngineError where the provider runs nothing of its graph."""
+    if not _operators(path, session, provider):
+        raise EngineError(
+            f"{path}: ONNX Runtime's {provider} takes no operator of this graph; choose another --backend"
+        )
     return session
 
 
 @cache
 def _load_libraries() -> None:
     """CUDA and cuDNN from Python packages, as `pip install onnxruntime-gpu[cuda,cudnn]` brings them."""
-    if hasattr(onnxruntime, "preload_dlls"):
+    package = load_onnxruntime()
+    if hasattr(package, "preload_dlls"):
         with redirect_stdout(StringIO()):  # what is missing then is said by `_missing_library`, if it was needed
-            onnxruntime.preload_dlls()
+            package.preload_dlls()
 
 
 def _operators(path: Path, session: onnxruntime.InferenceSession, provider: str) -> int:
@@ -123,11 +141,12 @@ def _missing_library(provider: str) -> str:
 
     Then ONNX Runtime has tried to load the provider, and loading it again fails the same way.
     """
-    library = Path(onnxruntime.__file__).parent / "capi" / _LIBRARIES[provider]
+    package = load_onnxruntime()
+    library = Path(str(package.__file__)).parent / "capi" / _LIBRARIES[provider]
     try:
         ctypes.CDLL(str(library))
     except OSError as error:
-        return f"{error}; install the CUDA, cuDNN and TensorRT that onnxruntime {onnxruntime.__version__} was built for"
+        return f"{error}; install the CUDA, cuDNN and TensorRT that onnxruntime {package.__version__} was built for"
     return ""
 
 
@@ -136,7 +155,8 @@ def _engine_cache(sha256: str, precision: Precision, gpu: Gpu) -> dict[str, Any]
     folder = cache_folder()
     if folder is None:
         return {}
-    parts = [sha256, precision, onnxruntime.__version__, onnxruntime.get_build_info(), _tensorrt_version(), str(gpu)]
+    package = load_onnxruntime()
+    parts = [sha256, precision, package.__version__, package.get_build_info(), _tensorrt_version(), str(gpu)]
     place = folder / "tensorrt" / hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)

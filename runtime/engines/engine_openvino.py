@@ -19,6 +19,7 @@ from edgefuse.runtime.engines.graph_cache import GraphCache, default_directory
 from edgefuse.runtime.engines.plan import OpenVinoWay
 from edgefuse.runtime.engines.processor import this_cpu
 from edgefuse.runtime.errors import BundleError, EngineError
+from edgefuse.runtime.extras import how_to_install
 from edgefuse.runtime.manifest import Dtype, GraphSpec, TensorSpec
 from edgefuse.runtime.wiring import fits
 
@@ -131,7 +132,7 @@ def _package() -> ModuleType:
     try:
         return importlib.import_module("openvino")
     except ImportError as error:
-        raise EngineError(f'OpenVINO is not installed: pip install "edgefuse[openvino]" ({error})') from error
+        raise EngineError(f"OpenVINO is not installed: {how_to_install('openvino')} ({error})") from error
 
 
 @cache

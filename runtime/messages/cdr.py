@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import Literal
 
 import numpy as np
 
@@ -27,40 +27,40 @@ class CdrBuilder:
         """The message, a copy."""
         return bytes(self._bytes)
 
-    def number(self, kind: Number, value: float) -> Self:
+    def number(self, kind: Number, value: float) -> CdrBuilder:
         """One number or bool."""
         code = _CODES[kind]
         self._align(struct.calcsize(code))
         self._bytes += struct.pack("<" + code, value)
         return self
 
-    def string(self, text: str) -> Self:
+    def string(self, text: str) -> CdrBuilder:
         """A string, UTF-8."""
         encoded = text.encode() + b"\0"
         self.number("uint32", len(encoded))
         self._bytes += encoded
         return self
 
-    def strings(self, texts: Sequence[str]) -> Self:
+    def strings(self, texts: Sequence[str]) -> CdrBuilder:
         """A sequence of strings."""
         self.number("uint32", len(texts))
         for text in texts:
             self.string(text)
         return self
 
-    def data(self, content: bytes) -> Self:
+    def data(self, content: bytes) -> CdrBuilder:
         """A sequence of uint8."""
         self.number("uint32", len(content))
         self._bytes += content
         return self
 
-    def floats(self, values: np.ndarray) -> Self:
+    def floats(self, values: np.ndarray) -> CdrBuilder:
         """A sequence of float32; `values` of any shape, row after row."""
         self.number("uint32", values.size)
         self._bytes += values.astype("<f4").tobytes()
         return self
 
-    def header(self, stamp_ns: int, frame_id: str) -> Self:
+    def header(self, stamp_ns: int, frame_id: str) -> CdrBuilder:
         """A std_msgs/Header; `stamp_ns` is ROS time [ns since the epoch]."""
         seconds, nanoseconds = divmod(stamp_ns, NS_PER_S)
         return self.number("int32", seconds).number("uint32", nanoseconds).string(frame_id)

@@ -1,7 +1,7 @@
 """Samples and percepts as ROS 2 messages.
 
 Each converter `<message>_from_<source>` gives the bytes of one message. `ros_ns` is what to add to a stamp to get ROS
-time [ns since the epoch]. The .msg files in `msg/` are those of the ROS package edgefuse_msgs.
+time [ns since the epoch]. The .msg files are those of the ROS package edgefuse_msgs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from edgefuse.runtime.samples import AudioChunk, Frame, Signal, Text
 
 ImageFormat: TypeAlias = Literal["jpeg", "png"]
 
-_MSG_DIRECTORY = Path(__file__).parent / "msg"
+_MSG_INSTALLED = Path(__file__).parent / "msg"
+_MSG_SOURCE = Path(__file__).resolve().parents[2] / "ros_nodes" / "edgefuse_msgs" / "msg"
+_MSG_DIRECTORY = _MSG_INSTALLED if _MSG_INSTALLED.is_dir() else _MSG_SOURCE
 _S16_SCALE = 32768
 _NO_FLOATS = np.empty(0, np.float32)
 _STANDARD = {

@@ -10,6 +10,7 @@ from typing import Literal
 import cv2
 
 from edgefuse.runtime.errors import StreamError
+from edgefuse.runtime.streams.opencv_log import SILENT, set_log_level
 from edgefuse.runtime.streams.v4l2 import cameras
 
 # OpenCV reads these when it first opens such a source. A camera that stalls would block for 10 s; FFmpeg would print a
@@ -74,11 +75,11 @@ def open_capture(source: CameraSource, wanted: CameraFormat) -> cv2.VideoCapture
             f"{source.name}: this OpenCV is built without GStreamer; give a URL or a device, or install another OpenCV"
         )
     capture = cv2.VideoCapture()
-    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what fails is raised below, in one line
+    level = set_log_level(SILENT)  # what fails is raised below, in one line
     try:
         capture.open(source.address, source.backend, _timeouts(source))
     finally:
-        cv2.utils.logging.setLogLevel(level)
+        set_log_level(level)
     if not capture.isOpened():
         raise StreamError(_why_not(source))
     if source.kind in ("v4l2", "gstreamer"):

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from edgefuse.runtime.samples import AudioChunk, Frame
 from edgefuse.runtime.streams import Stream, StreamHealth, StreamState
 from edgefuse.runtime.streams.outlet import Outlet
 from edgefuse.runtime.streams.watchdog import Device, Patience, Watchdog
+
+if TYPE_CHECKING:
+    from typing_extensions import Self  # of typing from Python 3.11 on
 
 S = TypeVar("S", Frame, AudioChunk)
 

@@ -70,7 +70,7 @@ def test_without_openvino_onnxruntime_alone_is_tried_and_one_line_says_so(monkey
     engine_openvino._core.cache_clear()
     assert all(isinstance(way, OnnxRuntimeWay) for way in tune._ways(2))
     (said,) = [record.getMessage() for record in caplog.records]
-    assert 'OpenVINO is not installed: pip install "edgefuse[openvino]"' in said
+    assert "OpenVINO is not installed: pip install '.[openvino]'" in said
 
 
 def test_the_plan_is_written_for_every_graph_and_used(tmp_path, monkeypatch):

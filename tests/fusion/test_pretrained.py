@@ -191,4 +191,4 @@ def test_without_transformers_one_line_says_what_to_install(pretrained, monkeypa
         raise ModuleNotFoundError(name)
 
     monkeypatch.setattr(architectures, "import_module", missing)
-    assert "pip install 'edgefuse[pretrained]'" in refusal(pretrained / "bert", "text")
+    assert "pip install transformers" in refusal(pretrained / "bert", "text")

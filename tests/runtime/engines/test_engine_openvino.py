@@ -133,7 +133,7 @@ def test_what_is_planned_runs_where_the_backend_is_left_to_the_machine(caplog):
 
 @pytest.mark.usefixtures("without_openvino")
 def test_without_the_package_one_line_says_what_to_install(caplog):
-    with pytest.raises(EngineError, match=r'graph text: OpenVINO is not installed: pip install "edgefuse\[openvino\]"'):
+    with pytest.raises(EngineError, match=r"graph text: OpenVINO is not installed: pip install '\.\[openvino\]' in "):
         BUNDLE.engine("text", "openvino")
     write_plan({BUNDLE.manifest.files[BUNDLE.manifest.graphs["text"].file]: IN_FLOAT32})
     assert BUNDLE.engine("text").backend == "onnxruntime-cpu"

@@ -8,7 +8,6 @@ import numpy as np
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
-import edgefuse.runtime
 from edgefuse.runtime import AudioChunk
 
 EPOCH_NS = 1_760_000_000_123_456_789
@@ -30,7 +29,7 @@ MGONZS13 = {
 }
 
 
-AUDIO_CHUNK = (Path(edgefuse.runtime.__file__).parent / "messages" / "msg" / "AudioChunk.msg").read_text()
+AUDIO_CHUNK = (Path(__file__).parents[3] / "ros_nodes" / "edgefuse_msgs" / "msg" / "AudioChunk.msg").read_text()
 
 
 class Bag:
