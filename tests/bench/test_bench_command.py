@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
+from command_line import refused
 from typer.testing import CliRunner
 
 from edgefuse.bench import measurement
 from edgefuse.bench.result import Result
 from edgefuse.cli import app
-
-EDGEFUSE = Path(sys.executable).with_name("edgefuse")
 
 
 @pytest.fixture
@@ -72,10 +66,8 @@ def test_the_exit_code_says_whether_something_is_slower(measured: Result, tmp_pa
         (["--compare", __file__], "is no result of `edgefuse bench --json`"),
     ],
 )
-def test_bad_input_is_one_line(arguments, said, tmp_path):
-    command = [EDGEFUSE, "bench", "--quick", *arguments]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=tmp_path, env=os.environ)
-    assert result.returncode == 2, result.stderr
-    (line,) = result.stderr.strip().splitlines()
+def test_bad_input_is_one_line(arguments, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    line = refused("bench", "--quick", *arguments)
     assert line.startswith("edgefuse: ")
     assert said in line

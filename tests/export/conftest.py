@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import onnx
@@ -22,6 +22,7 @@ from edgefuse.fusion.vocabulary import LABELS, build_tokenizer
 sys.path.insert(0, str(Path(__file__).parent))  # the tests' own modules
 
 FEW_PER_CLASS = 2
+MadeOnce = Callable[[str, Callable[[Path], object]], Path]
 
 
 def random_network(seed: int) -> FusionNetwork:
@@ -36,10 +37,9 @@ def random_network(seed: int) -> FusionNetwork:
 
 
 @pytest.fixture(scope="session")
-def checkpoint_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("checkpoint") / "random.safetensors"
-    save_checkpoint(path, random_network(seed=3), build_tokenizer().to_str(), LABELS, {})
-    return path
+def checkpoint_path(made_once: MadeOnce) -> Path:
+    network, tokenizer = random_network(seed=3), build_tokenizer().to_str()
+    return made_once("random.safetensors", lambda path: save_checkpoint(path, network, tokenizer, LABELS, {}))
 
 
 @pytest.fixture(scope="session")
@@ -63,10 +63,9 @@ def few_examples() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def fp32_bundle(checkpoint_path: Path, tmp_path_factory: pytest.TempPathFactory, few_examples: None) -> Path:
-    path = tmp_path_factory.mktemp("fp32") / "bundle"
-    exporter.export_bundle(checkpoint_path, path, "fp32", command="edgefuse export random.safetensors")
-    return path
+def fp32_bundle(checkpoint_path: Path, made_once: MadeOnce, few_examples: None) -> Path:
+    command = "edgefuse export random.safetensors"
+    return made_once("fp32", lambda path: exporter.export_bundle(checkpoint_path, path, "fp32", command=command))
 
 
 @pytest.fixture

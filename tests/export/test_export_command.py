@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command_line import edgefuse, refused
 
-EDGEFUSE = Path(sys.executable).with_name("edgefuse")
 NETWORKS = Path(__file__).with_name("networks.py")
-
-
-def edgefuse(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([str(EDGEFUSE), *map(str, arguments)], capture_output=True, text=True, timeout=120)
 
 
 @pytest.mark.parametrize(
@@ -25,9 +19,7 @@ def edgefuse(*arguments: object) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_bad_input_gets_one_line_and_exit_code_2(arguments: list[str], said: str, tmp_path: Path) -> None:
-    result = edgefuse("export", *arguments, "-o", tmp_path / "bundle")
-    assert result.returncode == 2
-    (line,) = result.stderr.strip().splitlines()
+    line = refused("export", *arguments, "-o", tmp_path / "bundle")
     assert line.startswith("edgefuse: ")
     assert said in line
     assert list(tmp_path.iterdir()) == []

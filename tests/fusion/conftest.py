@@ -1,4 +1,4 @@
-"""A network of random weights, and a data cache of the tests' own."""
+"""A network of random weights, and models as Hugging Face saves them."""
 
 import numpy as np
 import pytest
@@ -8,13 +8,6 @@ import transformers
 from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.network import FusionNetwork
 from edgefuse.fusion.vocabulary import PROMPTS, build_tokenizer, token_ids
-
-
-@pytest.fixture(autouse=True, scope="session")
-def own_cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EDGEFUSE_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 @pytest.fixture(scope="session")

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 HOUSE = Path(__file__).parent.parent.parent
 PROFILE = HOUSE / "ros_nodes" / "edgefuse_ros" / "config" / "fastdds.xml"
-_DOMAINS = count(10 + os.getpid() % 60)
+_DOMAINS = range(215, 233)  # beyond those that people use; their ports are none that Linux gives to others
 _START_S = 30.0
 
 
@@ -27,7 +27,7 @@ class Ros:
         import rclpy
         from rclpy.executors import SingleThreadedExecutor
 
-        self.domain = next(_DOMAINS) % 90 + 10
+        self.domain, self._claim = _free_domain()
         self._logs = logs
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._heard: dict[str, list[Any]] = defaultdict(list)
@@ -159,6 +159,7 @@ class Ros:
         self._executor.shutdown()
         self.node.destroy_node()
         self.context.shutdown()
+        self._claim.close()
 
     def _is_up(self, name: str) -> bool:
         assert self._processes[name].poll() is None, f"{name} ended; " + self._said()
@@ -174,6 +175,19 @@ class Ros:
 
     def _said(self) -> str:
         return "\n".join(f"{path.name}:\n{path.read_text()[-3000:]}" for path in sorted(self._logs.glob("*.log")))
+
+
+def _free_domain() -> tuple[int, socket.socket]:
+    """A domain that no other test on this machine is in, as long as the socket is open."""
+    for domain in _DOMAINS:
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0edgefuse-test-domain-{domain}")
+        except OSError:
+            claim.close()
+            continue
+        return domain, claim
+    raise RuntimeError(f"the ROS domains {_DOMAINS[0]} to {_DOMAINS[-1]} are all taken by other tests")
 
 
 def _command(node: str, name: str, options: Iterable[str], parameters: Mapping[str, object]) -> list[str]:
