@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -12,6 +11,7 @@ from edgefuse.export.precision.candidates import Blame, Candidate
 from edgefuse.export.precision.choose import Choice, Wanted
 from edgefuse.export.precision.quantize import Scheme
 from edgefuse.export.report.page import page_from_report
+from edgefuse.runtime.engines.onnxruntime_package import load_onnxruntime
 from edgefuse.runtime.engines.processor import processor_name
 from edgefuse.runtime.errors import BundleError
 from edgefuse.runtime.manifest import Provenance
@@ -53,7 +53,7 @@ def export_report(
         name=name,
         wanted=wanted,
         scheme=scheme,
-        processor=f"{processor_name()}, onnxruntime {version('onnxruntime')}, one thread",
+        processor=f"{processor_name()}, onnxruntime {load_onnxruntime().__version__}, one thread",
         candidates=tuple(candidate for choice in choices.values() for candidate in choice.candidates),
         blamed=tuple(blame for choice in choices.values() for blame in choice.blamed),
         verified=verified,

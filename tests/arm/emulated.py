@@ -63,7 +63,9 @@ def prepare_system(root: Path) -> None:
     hooks = "/usr/share/mmdebstrap/hooks/merged-usr"
     packages = "--include=python3,libportaudio2,libc-bin"
     options = ["--quiet", "--variant=extract", "--arch=arm64", f"--hook-dir={hooks}", packages]
-    subprocess.run(["mmdebstrap", *options, SUITE, str(beside)], check=True, stdout=subprocess.DEVNULL)
+    unpacked = subprocess.run(["mmdebstrap", *options, SUITE, str(beside)], capture_output=True, text=True)
+    if unpacked.returncode:
+        sys.exit(unpacked.stderr)
     (beside / "proc").mkdir(exist_ok=True)
     beside.rename(root)
 
