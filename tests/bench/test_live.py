@@ -37,7 +37,7 @@ def camera() -> Iterator[str]:
 def microphone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A sound server of its own, which this process takes for the system's."""
     if missing_programs():
-        pytest.skip(f"not installed: {', '.join(missing_programs())} (make setup installs them where it is root)")
+        pytest.skip(f"not installed: {', '.join(missing_programs())} (`make test` installs them where it is root)")
     server = SoundServer(tmp_path)
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)

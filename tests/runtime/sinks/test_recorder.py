@@ -319,4 +319,4 @@ def test_a_full_disk_ends_the_recording_and_not_the_perception(tmp_path):
     assert complaint.count("has stopped") == 1
     assert f"EdgefuseError: the recording {tmp_path / 'a.mcap'} ended early: File too large" in complaint
     replayed = list(Recording(tmp_path / "a.mcap", live=False))
-    assert replayed[-1].until_ns > 0.9e9
+    assert replayed[-1].until_ns > 0.5e9, "all that was flushed before, once a second"

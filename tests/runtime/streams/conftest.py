@@ -29,7 +29,7 @@ def sound_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[So
     """A sound server of its own, running, which this process takes for the system's."""
     missing = missing_programs() + ([] if ctypes.util.find_library("portaudio") else ["libportaudio2"])
     if missing:
-        pytest.skip(f"not installed: {', '.join(missing)} (make setup installs them where it is root)")
+        pytest.skip(f"not installed: {', '.join(missing)} (`make test` installs them where it is root)")
     server = SoundServer(tmp_path)
     for name, value in server.environment.items():
         monkeypatch.setitem(os.environ, name, value)
