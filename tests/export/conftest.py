@@ -17,6 +17,7 @@ from edgefuse.export.spec import FusionSpec
 from edgefuse.fusion.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.network import FusionNetwork
+from edgefuse.fusion.task import BuiltInTask
 from edgefuse.fusion.vocabulary import LABELS, build_tokenizer
 
 sys.path.insert(0, str(Path(__file__).parent))  # the tests' own modules
@@ -38,7 +39,9 @@ def random_network(seed: int) -> FusionNetwork:
 @pytest.fixture(scope="session")
 def checkpoint_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("checkpoint") / "random.safetensors"
-    save_checkpoint(path, random_network(seed=3), build_tokenizer().to_str(), LABELS, {})
+    network = random_network(seed=3)
+    task = BuiltInTask(name="tabletop")
+    save_checkpoint(path, Checkpoint(network, build_tokenizer(), LABELS, {}, network.config, task))
     return path
 
 
