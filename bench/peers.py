@@ -54,11 +54,11 @@ class Peers:
     """
 
     def __init__(self, checkpoint: str, bundle: Bundle, directory: Path) -> None:
-        from edgefuse.export.source import spec_from_source
+        from edgefuse.export.source import spec_to_time
         from edgefuse.export.tracing.graphs import graph_sources
         from edgefuse.export.tracing.inspection import inspect
 
-        spec = spec_from_source(checkpoint)
+        spec = spec_to_time(checkpoint)
         inspect(spec)
         made_from = bundle.manifest.made.checkpoint_sha256
         if None not in (made_from, spec.checkpoint_sha256) and made_from != spec.checkpoint_sha256:

@@ -228,6 +228,7 @@ def export(
     compute_capability: Annotated[
         list[str] | None, typer.Option(help="of an engine's GPU, such as 8.9; may be repeated")
     ] = None,
+    data: Annotated[Path | None, typer.Option(help="folder to measure on, not the one of the training")] = None,
     calibration: Annotated[
         Path | None, typer.Option(help="of `calibrate quantization`: what int8's ranges are measured on")
     ] = None,
@@ -235,10 +236,9 @@ def export(
 ) -> None:
     """Turn a network into a bundle, and verify it before it takes its name."""
     from edgefuse.calibration.collection import read_collection
-    from edgefuse.export.calibrations import with_collection
     from edgefuse.export.exporter import export_bundle
     from edgefuse.export.report.files import PAGE_FILE, read_report
-    from edgefuse.export.report.tables import precision_table, verification_table
+    from edgefuse.export.report.tables import precision_table, samples_text, verification_table
     from edgefuse.export.source import spec_from_source
     from edgefuse.export.tensorrt import EngineRequest, sizes_from
     from edgefuse.runtime import Bundle
@@ -252,14 +252,14 @@ def export(
     with progress_bar(console) as progress:
         command = shlex.join(["edgefuse", *sys.argv[1:]])
         collection = None if calibration is None else read_collection(calibration)
-        spec = spec_from_source(source)
-        if collection is not None:
-            spec = with_collection(spec, collection)
+        spec = spec_from_source(source, data, collection)
         manifest = export_bundle(spec, output, precision, engines, command, progress)
     if manifest.report is not None:
-        console.print(precision_table(read_report(output / manifest.report)))
-    if manifest.verified is not None:
-        console.print(verification_table(manifest.verified))
+        report = read_report(output / manifest.report)
+        console.print(precision_table(report))
+        if manifest.verified is not None:
+            console.print(verification_table(manifest.verified))
+        console.print(samples_text(report.samples, report.remarks))
     console.print(f"{output}: {Bundle.open(output).size_bytes / 1e6:.1f} MB; measured: {output / PAGE_FILE}")
 
 
@@ -267,25 +267,39 @@ def export(
 def verify(
     bundle: Annotated[Path, typer.Argument(help="made by `edgefuse export`")],
     checkpoint: Annotated[str, typer.Option(help="what it was made from, as `edgefuse export` takes it")],
+    data: Annotated[Path | None, typer.Option(help="folder to measure on, not the one of the training")] = None,
+    calibration: Annotated[
+        Path | None, typer.Option(help="of `calibrate quantization`: compare on this instead, without accuracy")
+    ] = None,
     table: Annotated[bool, typer.Option("--table", help="also the tabletop task's whole table")] = False,
 ) -> None:
     """Compare a bundle with its network: each graph, and the task's accuracy; exit code 1 if a bound is broken."""
+    from edgefuse.calibration.collection import read_collection
     from edgefuse.export.bundle_predictor import BundlePredictor
-    from edgefuse.export.report.tables import verification_table
+    from edgefuse.export.report.files import MEASURED, samples_in_words
+    from edgefuse.export.report.tables import samples_text, verification_table
+    from edgefuse.export.source import spec_from_source, spec_of_checkpoint_and_set
     from edgefuse.export.tensorrt import check_engines, check_numbers, engine_table
     from edgefuse.export.verify import verify_bundle
     from edgefuse.fusion.evaluation import evaluate
     from edgefuse.fusion.progress import evaluation_bar
+    from edgefuse.fusion.vocabulary import LABELS
     from edgefuse.runtime import Bundle
     from edgefuse.runtime.prompts import open_tokenizer
 
-    if table and not checkpoint.endswith(".safetensors"):
-        raise EdgefuseError("--table is of the tabletop task: give the checkpoint.safetensors of one")
-    console = open_console()
+    opened, console = Bundle.open(bundle), open_console()
+    if table and tuple(opened.manifest.labels) != LABELS:
+        raise EdgefuseError(f"--table is of the tabletop task, and {bundle} has other labels")
+    if data is not None and calibration is not None:
+        raise EdgefuseError("give either --data or --calibration: what to compare on")
     with progress_bar(console) as progress:
-        verification = verify_bundle(bundle, checkpoint, progress)
+        if calibration is None:
+            spec = spec_from_source(checkpoint, data)
+        else:
+            spec = spec_of_checkpoint_and_set(checkpoint, read_collection(calibration))
+        verification = verify_bundle(bundle, spec, progress)
     console.print(verification_table(verification))
-    opened = Bundle.open(bundle)
+    console.print(samples_text({MEASURED: samples_in_words(spec.holdout)}, spec.remarks))
     if table:
         with evaluation_bar(console) as bar:
             console.print(evaluate(BundlePredictor(opened), progress=bar, tokenizer=open_tokenizer(opened)).table())

@@ -155,7 +155,7 @@ def confidence(
         Path | None, typer.Option(help='or on lines of `edgefuse run --jsonl` to which "truth" was added')
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(help="with --checkpoint: on a folder of yours that it was not trained on")
+        Path | None, typer.Option(help="with --checkpoint: on those examples of this folder that are new to it")
     ] = None,
     precision: Annotated[
         float, typer.Option(help="share of the certain percepts that is to be right", min=0.5, max=0.999)
@@ -189,6 +189,7 @@ def quantization(
         Path, typer.Option("--bundle", "-b", help="whose encoders tell samples apart", show_default=OWN_BUNDLE)
     ] = DEFAULT_BUNDLE,
     checkpoint: Annotated[str | None, typer.Option(help="choose from its task's own calibration samples")] = None,
+    data: Annotated[Path | None, typer.Option(help="with --checkpoint: from this folder")] = None,
     audio: SoundFile = None,
     device: Camera = None,
     microphone: Microphone = None,
@@ -204,7 +205,17 @@ def quantization(
     check_writable(output)
     opened, console = Bundle.open(bundle), open_console()
     source = Source(file, audio, device, microphone, topic or ())
-    collection = _collected_samples(opened, source, checkpoint, samples, seconds, console)
+    if checkpoint is None:
+        if data is not None:
+            raise CalibrationError("--data goes with --checkpoint: give what is to be calibrated")
+        collection = _sensed_samples(opened, source, samples, seconds, console)
+    else:
+        if source.devices or source.file is not None:
+            raise CalibrationError("give either --checkpoint, or a file or devices")
+        from edgefuse.export.calibrations import collect_examples
+        from edgefuse.export.source import spec_from_source
+
+        collection = collect_examples(opened, spec_from_source(checkpoint, data), samples)
     write_collection(output, collection)
     header = collection.header
     console.print(
@@ -213,16 +224,7 @@ def quantization(
     )
 
 
-def _collected_samples(
-    bundle: Bundle, source: Source, checkpoint: str | None, count: int, seconds: float, console: Console
-) -> Collection:
-    if checkpoint is not None:
-        if source.devices or source.file is not None:
-            raise CalibrationError("give either --checkpoint, or a file or devices")
-        from edgefuse.export.calibrations import collect_examples
-        from edgefuse.export.source import spec_from_source
-
-        return collect_examples(bundle, spec_from_source(checkpoint), count)
+def _sensed_samples(bundle: Bundle, source: Source, count: int, seconds: float, console: Console) -> Collection:
     from edgefuse.calibration.collection import choose, collect, lasting, samples_of
     from edgefuse.runtime import Perceiver, open_streams
 
@@ -254,16 +256,11 @@ def _measured_confidence(
 
         scored = read_percepts(percepts, list(bundle.manifest.labels))
         return calibrate_confidence(scored, bundle.manifest, f"percepts of {percepts.name}", precision)
-    if data is not None:
-        from edgefuse.export.labelled_folder import folder_scores
-
-        scored = folder_scores(bundle, Path(str(checkpoint)), data)
-        return calibrate_confidence(scored, bundle.manifest, f"examples of the folder {data.name}", precision)
     from edgefuse.export.calibrations import confidence_of
     from edgefuse.export.source import spec_from_source
 
     with progress_bar(console) as progress:
-        return confidence_of(bundle, spec_from_source(str(checkpoint)), precision, progress)
+        return confidence_of(bundle, spec_from_source(str(checkpoint), data), precision, progress)
 
 
 def _confidence_table(confidence: Confidence) -> Table:

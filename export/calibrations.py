@@ -42,30 +42,20 @@ def confidence_of(
 ) -> ConfidenceCalibration:
     """How sure the bundle's percepts are on labelled samples of its network's spec that are not its training data.
 
-    Raises ExportError where the spec has none, CalibrationError where they are too few.
+    Raises ExportError where the spec has none or too few.
     """
     check_comparable(bundle.manifest, spec)
-    examples, how = _labelled(spec)
-    if examples is None or examples.labels is None:
-        raise ExportError(f"{spec.name} has no labelled samples to measure confidence on")
+    examples = _labelled(spec)
+    if examples.labels is None:
+        said = f" ({'; '.join(spec.remarks)})" if spec.remarks else ""
+        raise ExportError(f"{spec.name} has no labelled samples to measure confidence on{said}")
     scored = subset_scores(BundlePredictor(bundle), bundle.manifest, examples, progress)
-    return calibrate_confidence(scored, bundle.manifest, how, precision)
-
-
-def with_collection(spec: FusionSpec, collection: Collection) -> FusionSpec:
-    """The spec with collected samples instead of its own to measure ranges on; raises ExportError for other senses."""
-    senses = [modality.name for modality in spec.modalities]
-    if sorted(collection.samples) != sorted(senses):
-        raise ExportError(f"the set is of {', '.join(collection.samples)}, the network has {', '.join(senses)}")
-    for modality in spec.modalities:
-        found, own = collection.samples[modality.name], spec.calibration.samples[modality.name]
-        free = 2 if modality.described.kind == "image" else 0  # a picture may be of any size
-        if found.dtype != own.dtype or found.shape[1 + free :] != own.shape[1 + free :]:
-            raise ExportError(
-                f"the set's {modality.name} is {found.dtype} {list(found.shape)}, "
-                f"the network takes {own.dtype} {list(own.shape)}; collect it again"
-            )
-    return replace(spec, calibration=Examples({sense: collection.samples[sense] for sense in senses}))
+    if not scored:
+        raise ExportError(
+            f"confidence is measured on {FEWEST_EXAMPLES} labelled samples at least, here are {len(examples)} "
+            f"{examples.origin}"
+        )
+    return calibrate_confidence(scored, bundle.manifest, f"{len(examples)} {examples.origin}", precision)
 
 
 def collect_examples(bundle: Bundle, spec: FusionSpec, count: int) -> Collection:
@@ -80,7 +70,8 @@ def collect_examples(bundle: Bundle, spec: FusionSpec, count: int) -> Collection
 def subset_scores(
     predictor: BundlePredictor, manifest: Manifest, examples: Examples, progress: Progress = unseen
 ) -> dict[tuple[str, ...], Scored]:
-    """What the bundle says of labelled examples, by subset of the senses that its network can do with."""
+    """What the bundle says of labelled examples, by subset of senses that its network can do with and enough of them
+    have."""
     assert examples.labels is not None, "examples whose truth is not known"
     senses = tuple(modality.name for modality in manifest.modalities)
     chosen = [manifest.needed] if manifest.needed else subsets(senses)
@@ -91,32 +82,42 @@ def subset_scores(
     prompts, scored = predictor.labels_prompts(), {}
     for done, subset in enumerate(chosen, start=len(senses)):
         progress("confidence", done, steps)
-        scored[subset] = Scored(predictor.fused(sensed, subset, prompts)["scores"], examples.labels)
+        rows = examples.having(subset)
+        if rows.sum() >= FEWEST_EXAMPLES:
+            scores = predictor.fused(sensed, subset, prompts)["scores"]
+            scored[subset] = Scored(scores[rows], examples.labels[rows])
     progress("confidence", steps, steps)
     return scored
 
 
-def _labelled(spec: FusionSpec) -> tuple[Examples | None, str]:
-    if spec.validation is not None:
-        examples = spec.validation()
-        return examples, f"{len(examples)} samples of {spec.name} that neither training nor test holds"
-    return spec.holdout, f"{len(spec.holdout)} hold-out samples of {spec.name}"
+def _labelled(spec: FusionSpec) -> Examples:
+    """What confidence is measured on, if it has labels."""
+    if spec.validation is None:
+        examples, origin = spec.holdout, f"hold-out samples of {spec.name}"
+    else:
+        examples, origin = spec.validation(), f"samples of {spec.name} that neither training nor test holds"
+    return replace(examples, origin=examples.origin or origin)
 
 
 def _write_confidence(bundle: Bundle, predictor: BundlePredictor, spec: FusionSpec, progress: Progress) -> str | None:
-    examples, how = _labelled(spec)
-    if examples is None or examples.labels is None or len(examples) < FEWEST_EXAMPLES:
+    examples = _labelled(spec)
+    if examples.labels is None or len(examples) < FEWEST_EXAMPLES:
         return None
     scored = subset_scores(predictor, bundle.manifest, examples, progress)
-    calibration = calibrate_confidence(scored, bundle.manifest, how)
+    if not scored:
+        return None
+    calibration = calibrate_confidence(scored, bundle.manifest, f"{len(examples)} {examples.origin}")
     write_confidence(bundle.directory / CONFIDENCE_FILE, calibration.confidence)
     return CONFIDENCE_FILE
 
 
 def _write_familiar(bundle: Bundle, predictor: BundlePredictor, calibration: Examples) -> str | None:
     rows = np.linspace(0, len(calibration) - 1, min(len(calibration), MOST_FAMILIAR)).astype(int)
-    some = Examples({sense: array[rows] for sense, array in calibration.samples.items()})
-    encoded = _encoded(predictor, bundle.manifest, some)
+    some = calibration.take(rows)
+    encoded = {
+        sense: {name: array[some.having((sense,))] for name, array in outputs.items()}
+        for sense, outputs in _encoded(predictor, bundle.manifest, some).items()
+    }
     familiar = familiar_from(encoded, f"{len(rows)} samples that the graphs' ranges were measured on")
     if familiar is None:
         return None

@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from edgefuse.export import examples
+import numpy as np
+
+from edgefuse.calibration.collection import Collection
+from edgefuse.export import examples as tabletop_examples
+from edgefuse.export.collected import collected_examples, set_samples, with_collection
 from edgefuse.export.errors import ExportError
-from edgefuse.export.spec import Examples, FusionSpec, ModalitySpec
+from edgefuse.export.spec import Examples, FusionSpec, ModalitySpec, TaskSamples
+from edgefuse.export.tasks import DataNotHereError, task_samples
 from edgefuse.fusion.checkpoint import Checkpoint, load_checkpoint
 from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.errors import FusionError
-from edgefuse.fusion.vocabulary import LABELS, NOTHING, prompt_of
+from edgefuse.fusion.vocabulary import NOTHING, prompt_of, token_ids
 from edgefuse.runtime.bundle import sha256_of
 from edgefuse.runtime.manifest import AudioModality, ImageModality, Modality, TextModality
 
@@ -24,25 +29,49 @@ MAX_AGE_MS = {"image": 200.0, "audio": 600.0, "text": 4000.0}
 FEATURES = "features"
 """The submodule of our encoders that holds their fixed arithmetic."""
 
+NOISE_EXAMPLES = 8
+
 PRESET_CALIBRATION_EXAMPLES = 64
 PRESET_VERIFICATION_PER_CLASS = 2
 """A preset is a hundred times the size of the tabletop network."""
 
 
-def spec_from_checkpoint(path: Path) -> FusionSpec:
-    """The network at `path`; raises ExportError for another kind of file."""
+def spec_from_checkpoint(path: Path, data: Path | None = None, collection: Collection | None = None) -> FusionSpec:
+    """The network at `path` with samples of the folder `data`, else of what it was trained on, see `task_samples`.
+
+    A collection takes the place of the samples that ranges are measured on; where there are no others, of all, without
+    accuracy. Raises ExportError for another kind of file, and where there is nothing at all to measure on.
+    """
+    checkpoint = _loaded(path)
     try:
-        checkpoint = load_checkpoint(path)
-    except FusionError as error:
-        raise ExportError(str(error)) from error
-    holdout = examples.verification_examples(examples.VERIFICATION_PER_CLASS, checkpoint.tokenizer)
-    if tuple(checkpoint.labels) != LABELS:  # of another task, on a folder: what the examples speak of are no classes
-        holdout = Examples(holdout.samples)
-    calibration = examples.calibration_examples(examples.CALIBRATION_EXAMPLES, checkpoint.tokenizer)
-    spec = spec_from_network(path.stem, checkpoint, calibration, holdout, sha256_of(path))
-    if holdout.labels is None:
-        return spec
-    return replace(spec, validation=lambda: examples.confidence_examples(checkpoint.tokenizer))
+        samples = task_samples(path, checkpoint, data)
+    except DataNotHereError as error:
+        if collection is None:
+            raise
+        samples, collection = set_samples(collection, _described(checkpoint), error.reason), None
+    spec = spec_from_network(path.stem, checkpoint, samples, sha256_of(path))
+    return spec if collection is None else with_collection(spec, collection)
+
+
+def spec_from_set(path: Path, collection: Collection) -> FusionSpec:
+    """The network at `path` with the samples of a set and no others, to compare a bundle on; they have no labels."""
+    checkpoint = _loaded(path)
+    examples = collected_examples(collection, _described(checkpoint))
+    samples = TaskSamples(examples, examples, remarks=("accuracy is not measured: collected samples have no labels",))
+    return spec_from_network(path.stem, checkpoint, samples, sha256_of(path))
+
+
+def spec_with_noise(path: Path) -> FusionSpec:
+    """The network at `path` with a few samples that show nothing: enough to trace and time it, whatever it learned."""
+    checkpoint, random = _loaded(path), np.random.default_rng(0)
+    texts = token_ids(checkpoint.tokenizer, [prompt_of(label) for label in checkpoint.labels])
+    samples = {
+        "image": random.integers(0, 256, (NOISE_EXAMPLES, *checkpoint.config.image_size, 3), dtype=np.uint8),
+        "audio": 0.1 * random.standard_normal((NOISE_EXAMPLES, checkpoint.config.window_samples), dtype=np.float32),
+        "text": texts[np.arange(NOISE_EXAMPLES) % len(texts)],
+    }
+    noise = TaskSamples(Examples(samples), Examples(samples))
+    return spec_from_network(path.stem, checkpoint, noise, sha256_of(path))
 
 
 def spec_from_preset() -> FusionSpec:
@@ -53,15 +82,13 @@ def spec_from_preset() -> FusionSpec:
         checkpoint = base_network()
     except FusionError as error:
         raise ExportError(str(error)) from error
-    holdout = examples.verification_examples(PRESET_VERIFICATION_PER_CLASS)
-    calibration = examples.calibration_examples(PRESET_CALIBRATION_EXAMPLES)
-    return spec_from_network("base", checkpoint, calibration, Examples(holdout.samples))
+    holdout = tabletop_examples.verification_examples(PRESET_VERIFICATION_PER_CLASS)
+    calibration = tabletop_examples.calibration_examples(PRESET_CALIBRATION_EXAMPLES)
+    return spec_from_network("base", checkpoint, TaskSamples(calibration, replace(holdout, labels=None)))
 
 
-def spec_from_network(
-    name: str, checkpoint: Checkpoint, calibration: Examples, holdout: Examples, sha256: str | None = None
-) -> FusionSpec:
-    """A network of ours with samples of the tabletop task."""
+def spec_from_network(name: str, checkpoint: Checkpoint, samples: TaskSamples, sha256: str | None = None) -> FusionSpec:
+    """A network of ours with these samples."""
     encoders = {sense: checkpoint.network.encoders[sense] for sense in checkpoint.config.modalities}
     return FusionSpec(
         name=name,
@@ -71,12 +98,25 @@ def spec_from_network(
         ),
         fusion=checkpoint.network.fusion,
         labels={label: prompt_of(label) for label in checkpoint.labels},
-        calibration=calibration,
-        holdout=holdout,
+        calibration=samples.calibration,
+        holdout=samples.holdout,
         background=NOTHING if NOTHING in checkpoint.labels else None,
         tokenizer=checkpoint.tokenizer,
         checkpoint_sha256=sha256,
+        validation=samples.validation,
+        remarks=samples.remarks,
     )
+
+
+def _loaded(path: Path) -> Checkpoint:
+    try:
+        return load_checkpoint(path)
+    except FusionError as error:
+        raise ExportError(str(error)) from error
+
+
+def _described(checkpoint: Checkpoint) -> list[Modality]:
+    return [described(sense, checkpoint.config) for sense in checkpoint.config.modalities]
 
 
 def described(sense: str, config: NetworkConfig) -> Modality:

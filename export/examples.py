@@ -8,8 +8,9 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from edgefuse.export.errors import ExportError
-from edgefuse.export.spec import Examples
+from edgefuse.export.spec import Examples, TaskSamples
 from edgefuse.fusion import tabletop
+from edgefuse.fusion.checkpoint import Checkpoint
 from edgefuse.fusion.errors import FusionError
 from edgefuse.fusion.vocabulary import LABELS, SEEN_LABELS, token_ids
 
@@ -20,6 +21,18 @@ CONFIDENCE_PER_CLASS = 30
 CONFIDENCE_SEED = 7301
 VERIFICATION_PER_CLASS = 27
 VERIFICATION_LEVEL: tabletop.Level = "middle"
+
+
+def tabletop_samples(checkpoint: Checkpoint) -> TaskSamples:
+    """For a network that was trained on the task; raises ExportError without espeak-ng, or for one of other labels."""
+    if checkpoint.labels != LABELS:
+        raise ExportError("the checkpoint says that it is of the tabletop task, but has other labels; train it again")
+    tokenizer = checkpoint.tokenizer
+    return TaskSamples(
+        calibration=calibration_examples(CALIBRATION_EXAMPLES, tokenizer),
+        holdout=verification_examples(VERIFICATION_PER_CLASS, tokenizer),
+        validation=lambda: confidence_examples(tokenizer),
+    )
 
 
 def calibration_examples(count: int, tokenizer: Tokenizer | None = None) -> Examples:
@@ -34,7 +47,8 @@ def calibration_examples(count: int, tokenizer: Tokenizer | None = None) -> Exam
         ]
     except FusionError as error:
         raise ExportError(f"no calibration samples: {error}") from error
-    return Examples(_joined([_samples(part, tokenizer) for part in parts if len(part)]))
+    samples = _joined([_samples(part, tokenizer) for part in parts if len(part)])
+    return Examples(samples, origin="samples of the tabletop task's training split")
 
 
 def verification_examples(per_class: int, tokenizer: Tokenizer | None = None) -> Examples:
@@ -43,7 +57,7 @@ def verification_examples(per_class: int, tokenizer: Tokenizer | None = None) ->
         examples = tabletop.test_set(VERIFICATION_LEVEL, per_class)
     except FusionError as error:
         raise ExportError(f"no samples to verify with: {error}") from error
-    return Examples(_samples(examples, tokenizer), examples.labels)
+    return Examples(_samples(examples, tokenizer), examples.labels, origin="samples of the tabletop task's test split")
 
 
 def confidence_examples(tokenizer: Tokenizer | None = None) -> Examples:
@@ -57,7 +71,8 @@ def confidence_examples(tokenizer: Tokenizer | None = None) -> Examples:
     except FusionError as error:
         raise ExportError(f"no samples to measure confidence on: {error}") from error
     labels = np.concatenate([half.labels for half in halves])
-    return Examples(_joined([_samples(half, tokenizer) for half in halves]), labels)
+    samples = _joined([_samples(half, tokenizer) for half in halves])
+    return Examples(samples, labels, origin="samples of the tabletop task that neither training nor test holds")
 
 
 def subsets(senses: tuple[str, ...]) -> list[tuple[str, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import onnx
@@ -13,6 +13,7 @@ from edgefuse.export.calibrations import write_calibrations
 from edgefuse.export.description import TOKENIZER_FILE, checksums, described, provenance
 from edgefuse.export.errors import ExportError
 from edgefuse.export.golden import write_golden
+from edgefuse.export.precision.candidates import Candidate
 from edgefuse.export.precision.choose import Choice, Scheme, Wanted, choose, wider
 from edgefuse.export.progress import Progress, unseen
 from edgefuse.export.reference import Reference, all_sensed, feeds, reference
@@ -62,6 +63,7 @@ def export_bundle(
         check_request(engines)
     spec = source if isinstance(source, FusionSpec) else spec_from_source(str(source))
     inspect(spec)
+    check_samples(spec, precision)
     sources = graph_sources(spec)
     made = provenance(spec, command or f"edgefuse export {spec.name} -o {bundle} --precision {precision}")
     try:
@@ -74,7 +76,7 @@ def export_bundle(
             measured, kept = settled(export, choices, precision, directory, progress)
             if engines is not None:
                 build_engines(directory, read_manifest(directory), engines, bundle, progress).write(directory)
-            write_report(export_report(spec.name, precision, scheme, kept, measured, made), directory)
+            write_report(export_report(spec, precision, scheme, kept, measured, made), directory)
             return completed(export, measured, directory, progress)
     except OSError as error:
         raise ExportError(f"cannot export to {bundle}: {error}") from error
@@ -114,7 +116,10 @@ def traced_graph(source: GraphSource) -> onnx.ModelProto:
 def chosen(
     export: Export, models: Mapping[str, onnx.ModelProto], precision: Wanted, scheme: Scheme, progress: Progress
 ) -> dict[str, Choice]:
-    """Each graph in the type that is wanted, or that measurement says is best; ranges come from calibration samples."""
+    """Each graph in the type that is wanted, or that measurement says is best; ranges come from calibration samples.
+
+    What reads a sense that no calibration sample has stays in float32.
+    """
     spec, expected = export.spec, export.expected
     holdout = feeds(export.sources, models, spec.holdout, expected.sensed, expected.prompts)
     calibration = holdout  # which float32 has no use for
@@ -122,7 +127,36 @@ def chosen(
         sensed = all_sensed(SpecPredictor(spec, export.sources), spec.calibration)
         calibration = feeds(export.sources, models, spec.calibration, sensed, expected.prompts)
     features = {source.name: source.features for source in export.sources}
-    return choose(models, calibration, holdout, precision, scheme, progress, features)
+    lacking = [] if precision == "fp32" else without_samples(spec)
+    if not lacking:
+        return choose(models, calibration, holdout, precision, scheme, progress, features)
+    wide = {name: model for name, model in models.items() if name in (*lacking, "fusion")}
+    measurable = {name: model for name, model in models.items() if name not in wide}
+    choices = choose(measurable, calibration, holdout, precision, scheme, progress, features)
+    for name, choice in choose(wide, calibration, holdout, "fp32", scheme, progress, features).items():
+        choices[name] = with_refused(choice, lacking)
+    return {name: choices[name] for name in models}
+
+
+def check_samples(spec: FusionSpec, precision: Wanted) -> None:
+    """Raises ExportError where there is nothing to measure a type on that is asked for."""
+    lacking = without_samples(spec)
+    if lacking and precision in ("int8", "fp16"):
+        raise ExportError(
+            f"no calibration samples of {', '.join(lacking)} to measure {precision} on; give --data or --calibration "
+            "with some, or --precision auto or fp32"
+        )
+
+
+def without_samples(spec: FusionSpec) -> list[str]:
+    """The senses that no calibration sample has."""
+    return [modality.name for modality in spec.modalities if not spec.calibration.having((modality.name,)).any()]
+
+
+def with_refused(choice: Choice, lacking: Sequence[str]) -> Choice:
+    """A graph in float32, which says why it has no narrower type."""
+    refused = Candidate(graph=choice.graph, precision="int8", refused=f"no calibration samples of {', '.join(lacking)}")
+    return replace(choice, candidates=(*choice.candidates, refused), models=(*choice.models, None))
 
 
 def settled(

@@ -1,51 +1,169 @@
-"""A bundle on a folder of one's own, `FOLDER/<label>/<stem>.png|jpg` and `<stem>.wav`, as `edgefuse train` takes it."""
+"""A folder of one's own, `FOLDER/<label>/<stem>.png|jpg` and `<stem>.wav`, as samples for export and verify."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from edgefuse.calibration.confidence import FEWEST_EXAMPLES, Scored
-from edgefuse.export.bundle_predictor import BundlePredictor
+from edgefuse.calibration.confidence import FEWEST_EXAMPLES
 from edgefuse.export.errors import ExportError
-from edgefuse.fusion.checkpoint import load_checkpoint
+from edgefuse.export.examples import subsets
+from edgefuse.export.spec import Examples, TaskSamples
+from edgefuse.fusion.checkpoint import Checkpoint
 from edgefuse.fusion.errors import FusionError
-from edgefuse.fusion.folder import Recording, read_folder
-from edgefuse.runtime.bundle import Bundle
+from edgefuse.fusion.folder import FolderData, Recording, read_folder, shortened
+from edgefuse.fusion.folder_batches import remark
+from edgefuse.fusion.sensor import degrade
+from edgefuse.fusion.task import FolderTask, Task
+from edgefuse.fusion.vocabulary import token_ids
 
-SUBSETS = (("image",), ("audio",), ("image", "audio"))
+HELD = {"image": "pictures", "audio": "sounds"}
+"""What a folder holds, by sense. It holds no text: that is made up of the labels, as in training."""
+
+MOST_CALIBRATION = 512
+MOST_HOLDOUT = 1000
+MOST_VALIDATION = 2000
+"""Examples that are taken of a large folder, evenly: about as many as of the tabletop task."""
+
+SEED = 5102
+LARGEST_NOISE = 0.5
+NOISE_POWERS = (-4.0, -2.0)
+"""As in training: half of the scale of the camera's noise, the amplitude of the microphone's as a power of ten."""
 
 
-def folder_scores(bundle: Bundle, checkpoint: Path, folder: Path) -> dict[tuple[str, ...], Scored]:
-    """By subset of senses, on the examples that have them; not of a subset with fewer than 100.
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A folder's examples: to measure ranges on, to measure errors on, and all that training never saw."""
 
-    The folder must hold nothing that the network was trained on. Raises ExportError in one line for a folder or a
-    checkpoint that cannot be read, for labels that the bundle does not have, and where there are too few of all.
+    ranges: Sequence[Recording]
+    holdout: Sequence[Recording]
+    unseen: Sequence[Recording]
+
+
+def folder_samples(checkpoint: Checkpoint, task: Task | None, folder: Path) -> TaskSamples:
+    """Accuracy and confidence are measured on what training never saw, ranges on what it saw, if the folder has that.
+
+    `task` is what the network was trained on, None where nobody knows, so that nothing can be said to be unseen. Raises
+    ExportError in one line for a folder that cannot be read, or with labels that the network does not have.
     """
     try:
-        config = load_checkpoint(checkpoint).config
-        found = read_folder(folder, config)
+        found = read_folder(folder, checkpoint.config, checkpoint.labels)
     except FusionError as error:
         raise ExportError(str(error)) from error
-    labels = list(bundle.manifest.labels)
-    unknown = [label for label in found.labels if label not in labels]
-    if unknown:
-        raise ExportError(f"{folder / unknown[0]}: {unknown[0]!r} is none of the bundle's labels")
-    recordings = [*found.training, *found.validation]
-    chosen = {subset: [one for one in recordings if one.has(subset)] for subset in SUBSETS}
-    enough = {subset: some for subset, some in chosen.items() if len(some) >= FEWEST_EXAMPLES}
-    if not enough:
-        raise ExportError(
-            f"{folder} holds {len(recordings)} examples, {FEWEST_EXAMPLES} at least to measure confidence"
+    parts = parts_of(found, task)
+    origin = f"examples of {found.folder}"
+    holdout = filed(checkpoint, spread(parts.holdout, MOST_HOLDOUT), origin)
+    samples = TaskSamples(
+        calibration=usual(checkpoint, parts.ranges, origin),
+        holdout=replace(holdout, labels=None),
+        remarks=(*changes(found, task), *unmeasured(found, task, parts.unseen)),
+    )
+    if not parts.unseen:
+        return samples
+    unseen = f"{origin} that it was not trained on"
+    return replace(
+        samples,
+        holdout=replace(holdout, origin=unseen),
+        validation=lambda: filed(checkpoint, spread(parts.unseen, MOST_VALIDATION), unseen),
+    )
+
+
+def parts_of(found: FolderData, task: Task | None) -> Parts:
+    """By what the network was trained on: of a folder's network, the examples that are recorded; of others, none."""
+    everything = [*found.training, *found.validation]
+    trained_on = frozenset(task.trained_on) if isinstance(task, FolderTask) else frozenset()
+    unseen = [one for one in everything if one.digest not in trained_on] if task is not None else []
+    holdout = unseen or everything
+    if 2 * len(holdout) > len(everything):  # too little would be left to measure ranges on
+        holdout = holdout[1::2] or holdout
+    held_out = {one.digest for one in holdout}
+    return Parts([one for one in everything if one.digest not in held_out] or everything, holdout, unseen)
+
+
+def filed(checkpoint: Checkpoint, recordings: Sequence[Recording], origin: str) -> Examples:
+    """As they lie in the folder, as training validates on them."""
+    config = checkpoint.config
+    random = np.random.default_rng(SEED)
+    remarks = [remark(checkpoint.labels[one.label], random) for one in recordings]
+    present = {sense: np.array([one.has((sense,)) for one in recordings]) for sense in HELD}
+    return Examples(
+        samples={
+            "image": np.stack([one.frame(config) for one in recordings]),
+            "audio": np.stack([one.window(config) for one in recordings]),
+            "text": token_ids(checkpoint.tokenizer, remarks),
+        },
+        labels=np.array([one.label for one in recordings], np.int64),
+        present=present | {"text": np.zeros(len(recordings), bool)},
+        origin=origin,
+    )
+
+
+def usual(checkpoint: Checkpoint, recordings: Sequence[Recording], origin: str) -> Examples:
+    """What the robot will meet: half as they lie in the folder, half as a camera and a microphone would sense them."""
+    half = MOST_CALIBRATION // 2
+    some = spread(recordings, half)
+    again = [some[index % len(some)] for index in range(half)]
+    plain = filed(checkpoint, [*some, *again], origin)
+    image, audio = plain.samples["image"], plain.samples["audio"]
+    random = np.random.default_rng(SEED)
+    image[len(some) :] = degrade(image[len(some) :], random.uniform(0, LARGEST_NOISE, half), random)
+    audio[len(some) :] = [passing(one.pcm, audio.shape[1], random) for one in again]
+    return replace(plain, labels=None, present={sense: plain.present[sense] for sense in HELD})
+
+
+def passing(pcm: np.ndarray | None, samples: int, random: np.random.Generator) -> np.ndarray:
+    """A window of faint noise that slides past the sound: whole, cut at either end, or not in it at all."""
+    window = random.standard_normal(samples, dtype=np.float32)
+    window *= np.float32(10 ** random.uniform(*NOISE_POWERS))
+    if pcm is not None:
+        beside = samples // 8
+        place = int(random.integers(-len(pcm) - beside, samples + beside))
+        first, last = min(samples, max(0, place)), max(0, min(samples, place + len(pcm)))
+        window[first:last] += pcm[first - place : last - place]
+    return np.clip(window, -1, 1)
+
+
+def spread(recordings: Sequence[Recording], most: int) -> list[Recording]:
+    """At most so many of them, evenly over their order."""
+    rows = np.linspace(0, len(recordings) - 1, min(len(recordings), most)).round().astype(int)
+    return [recordings[row] for row in rows]
+
+
+def changes(found: FolderData, task: Task | None) -> Iterator[str]:
+    """Whether the folder is another than in training, and where it lacks something."""
+    here = {one.digest for one in (*found.training, *found.validation)}
+    if isinstance(task, FolderTask) and here != (then := {*task.trained_on, *task.held_out}):
+        yield (
+            f"{found.folder} is not what the network was trained on: it holds {len(here & then)} of those {len(then)} "
+            f"examples, and {len(here - then)} others"
         )
-    predictor, indices = BundlePredictor(bundle), [labels.index(label) for label in found.labels]
+    lacking = set(range(len(found.labels))) - {one.label for one in (*found.training, *found.validation)}
+    if lacking:
+        yield f"{found.folder} has no examples of {shortened([found.labels[label] for label in sorted(lacking)])}"
 
-    def scored(subset: tuple[str, ...], some: list[Recording]) -> Scored:
-        sensed = predictor.sensed("image", np.stack([one.frame(config) for one in some]))
-        sensed |= predictor.sensed("audio", np.stack([one.window(config) for one in some]))
-        sensed |= predictor.sensed("text", np.zeros((len(some), config.text_length), np.int64))
-        scores = predictor.fused(sensed, subset, predictor.labels_prompts())["scores"]
-        return Scored(scores, np.array([indices[one.label] for one in some]))
 
-    return {subset: scored(subset, some) for subset, some in enough.items()}
+def unmeasured(found: FolderData, task: Task | None, unseen: Sequence[Recording]) -> Iterator[str]:
+    """What the folder does not serve."""
+    if task is None:
+        yield (
+            "accuracy and confidence are not measured: the checkpoint does not say what it was trained on, so that "
+            "nothing here is known to be new to it; train again to have that recorded"
+        )
+        return
+    if not unseen:
+        yield f"accuracy and confidence are not measured: the network was trained on all that {found.folder} holds"
+        return
+    counts = {subset: sum(one.has(subset) for one in unseen) for subset in subsets(tuple(HELD))}
+    none = [" + ".join(subset) for subset, count in counts.items() if not count]
+    lacking = ", ".join([*none, "text"])
+    yield f"accuracy and confidence are not measured with {lacking}: no unseen example of {found.folder} has that"
+    few = [f"{' + '.join(subset)} ({count})" for subset, count in counts.items() if 0 < count < FEWEST_EXAMPLES]
+    if few:
+        yield f"confidence is not measured with {', '.join(few)}: {FEWEST_EXAMPLES} unseen examples at least"
+    known = {one.label for one in (*found.training, *found.validation)} - {one.label for one in unseen}
+    if known:
+        names = shortened([found.labels[label] for label in sorted(known)])
+        yield f"accuracy says nothing of {names}: the network was trained on all that the folder holds of it"

@@ -82,7 +82,8 @@ def feeds(
 ) -> dict[str, Feed]:
     """What each graph is fed with, by graph: the examples themselves; for the fusion what the network makes of them.
 
-    The fusion gets every subset of the senses in turn; what an absent one holds is whatever was there before.
+    The fusion gets every subset of the senses in turn; what an absent one holds is whatever was there before. Encoders
+    get stand-ins only where there is nothing else.
     """
     *encoders, fusion = sources
     arrays = dict(sensed)
@@ -90,6 +91,12 @@ def feeds(
         senses = tuple(examples.samples)
         masks = [[sense in subset for sense in senses] for subset in subsets(senses)]
         arrays["present"] = np.array([masks[index % len(masks)] for index in range(len(examples))])
-    by_graph = {source.name: Feed({source.inputs[0]: examples.samples[source.name]}) for source in encoders}
+    by_graph = {source.name: Feed({source.inputs[0]: _real(examples, source.name)}) for source in encoders}
     by_graph["fusion"] = Feed(arrays, {} if prompts is None else {"prompts": prompts})
     return {name: feed.only(value.name for value in models[name].graph.input) for name, feed in by_graph.items()}
+
+
+def _real(examples: Examples, sense: str) -> np.ndarray:
+    """The samples of a sense of the examples that have it; of all if none has."""
+    having = examples.having((sense,))
+    return examples.samples[sense][having] if having.any() else examples.samples[sense]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -16,14 +16,42 @@ from edgefuse.runtime.manifest import Modality
 class Examples:
     """Real samples: of each sense its encoder's input (examples, ...), in step; what they all speak of, if known.
 
-    labels: int64 (examples,), indices into the spec's labels; None where nobody knows them.
+    labels: int64 (examples,), indices into the spec's labels; None where nobody knows them. present: bool (examples,)
+    by sense, whether an example has it; all have a sense that is not named. What stands in for one that is lacking is
+    nothing to measure ranges, accuracy or what is usual on. origin: what they are, in words, for reports.
     """
 
     samples: Mapping[str, np.ndarray]
     labels: np.ndarray | None = None
+    present: Mapping[str, np.ndarray] = field(default_factory=dict)
+    origin: str | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.samples.values()))) if self.samples else 0
+
+    def having(self, senses: Sequence[str]) -> np.ndarray:
+        """Which examples have all of these senses, bool (examples,)."""
+        rows = [self.present[sense] for sense in senses if sense in self.present]
+        return np.logical_and.reduce([np.ones(len(self), bool), *rows])
+
+    def take(self, rows: np.ndarray) -> Examples:
+        """Some of them, by index or mask."""
+        return replace(
+            self,
+            samples={sense: array[rows] for sense, array in self.samples.items()},
+            labels=None if self.labels is None else self.labels[rows],
+            present={sense: array[rows] for sense, array in self.present.items()},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSamples:
+    """What a network is calibrated and judged on: see FusionSpec, whose fields these are."""
+
+    calibration: Examples
+    holdout: Examples
+    validation: Callable[[], Examples] | None = None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +90,10 @@ class FusionSpec:
     `labels` are {label: prompt} in the order of the scores. `calibration` are samples of what the robot will meet, to
     measure ranges on; `holdout` others, to measure errors and, where they have labels, accuracy. `metric(scores,
     labels)` is how good scores are, 0..1; the share of right first guesses if None. `validation` gives labelled samples
-    that are in neither, to measure confidence on; where it is None that is done on the hold-out. `tokenizer` is needed
-    by a text sense; 0 is its padding. `checkpoint_sha256` says which weights these are. Modules are in float32 and on
-    the CPU; the export puts them into eval mode.
+    that training never saw, to measure confidence on; where it is None that is done on the hold-out. `tokenizer` is
+    needed by a text sense; 0 is its padding. `checkpoint_sha256` says which weights these are. `remarks` say, for the
+    report, what cannot be measured on these samples. Modules are in float32 and on the CPU; the export puts them into
+    eval mode.
     """
 
     name: str
@@ -78,6 +107,7 @@ class FusionSpec:
     metric: Callable[[np.ndarray, np.ndarray], float] | None = None
     checkpoint_sha256: str | None = None
     validation: Callable[[], Examples] | None = None
+    remarks: tuple[str, ...] = ()
 
     @property
     def is_split(self) -> bool:

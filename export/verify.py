@@ -43,13 +43,14 @@ class Found:
     chain: Mapping[Subset, Arrays]
 
 
-def verify_bundle(bundle: Path, source: str, progress: Progress = unseen) -> Verification:
+def verify_bundle(bundle: Path, source: str | Path | FusionSpec, progress: Progress = unseen) -> Verification:
     """A bundle and what it was made from, on the same real samples; what broke its bound is in `.failures`.
 
-    `source` is as spec_from_source takes it. Raises BundleError or ExportError where one of them cannot be read, or
-    where they cannot be compared.
+    `source` is a spec, or what spec_from_source takes. Raises BundleError or ExportError where one of them cannot be
+    read, or where they cannot be compared.
     """
-    opened, spec = Bundle.open(bundle), spec_from_source(source)
+    opened = Bundle.open(bundle)
+    spec = source if isinstance(source, FusionSpec) else spec_from_source(str(source))
     check_comparable(opened.manifest, spec)
     inspect(spec)
     return verification(opened, reference(spec, graph_sources(spec), progress), progress)
@@ -99,14 +100,17 @@ def graph_rows(manifest: Manifest, expected: Reference, found: Found) -> list[Gr
 
 
 def accuracy_rows(expected: Reference, found: Found) -> list[AccuracyCheck]:
-    """One per subset of senses; none without labels."""
-    spec = expected.spec
-    if spec.holdout.labels is None:
+    """One per subset of senses that labelled examples have."""
+    holdout, metric = expected.spec.holdout, expected.spec.metric
+    if holdout.labels is None:
         return []
-    return [
-        accuracy_check(subset, spec.holdout.labels, one["scores"], found.chain[subset]["scores"], spec.metric)
-        for subset, one in expected.fused.items()
-    ]
+    checks = []
+    for subset in expected.fused:
+        rows = holdout.having(subset)
+        if rows.any():
+            scores = expected.fused[subset]["scores"][rows], found.chain[subset]["scores"][rows]
+            checks.append(accuracy_check(subset, holdout.labels[rows], *scores, metric))
+    return checks
 
 
 def alignment_rows(expected: Reference, found: Found) -> list[AlignmentCheck]:

@@ -1,8 +1,9 @@
 """A trained network as one safetensors file: weights, and as JSON metadata all that is needed to use them.
 
 Metadata: `kind` and `schema` (what the file is), `config`, `tokenizer` (a tokenizers JSON), `labels`, `figures` (what
-evaluation measured). Matrices are stored as float16, vectors and pretrained backbones as float32; there is no pickle in
-it. The configuration holds what rebuilds a pretrained encoder: its directory is not needed again.
+evaluation measured), `task` (what it was trained on; older files lack it). Matrices are stored as float16, vectors and
+pretrained backbones as float32; there is no pickle in it. The configuration holds what rebuilds a pretrained encoder:
+its directory is not needed again.
 """
 
 import json
@@ -19,6 +20,7 @@ from tokenizers import Tokenizer
 from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.errors import CheckpointError, PretrainedError
 from edgefuse.fusion.network import FusionNetwork
+from edgefuse.fusion.task import TASK, Task
 
 KIND = "edgefuse.fusion.checkpoint"
 SCHEMA = "1"
@@ -29,32 +31,34 @@ SHIPPED = Path(__file__).with_name("tabletop.safetensors")
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """network: in eval mode, float32, on the CPU; labels: classes in the order of the scores; figures: as saved."""
+    """network: in eval mode, float32, on the CPU; labels: classes in the order of the scores; figures: what evaluation
+    measured; task: what it was trained on, None where nobody recorded it."""
 
     network: FusionNetwork
     tokenizer: Tokenizer
     labels: tuple[str, ...]
     figures: dict
     config: NetworkConfig
+    task: Task | None = None
 
 
-def save_checkpoint(
-    path: str | Path, network: FusionNetwork, tokenizer_json: str, labels: list[str] | tuple[str, ...], figures: dict
-) -> None:
+def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
     """Writes beside `path` and renames, so that a killed process leaves no half file."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     metadata = {
         "kind": KIND,
         "schema": SCHEMA,
-        "config": network.config.model_dump_json(),
-        "tokenizer": tokenizer_json,
-        "labels": json.dumps(list(labels)),
-        "figures": json.dumps(figures),
+        "config": checkpoint.network.config.model_dump_json(),
+        "tokenizer": checkpoint.tokenizer.to_str(),
+        "labels": json.dumps(list(checkpoint.labels)),
+        "figures": json.dumps(checkpoint.figures),
     }
+    if checkpoint.task is not None:
+        metadata["task"] = checkpoint.task.model_dump_json()
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        save_file(stored(network), beside, metadata)
+        save_file(stored(checkpoint.network), beside, metadata)
         beside.chmod(0o644)
         beside.replace(path)
     finally:
@@ -90,14 +94,15 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         tokenizer = Tokenizer.from_str(metadata["tokenizer"])
         labels = tuple(json.loads(metadata["labels"]))
         figures = json.loads(metadata["figures"])
+        task = TASK.validate_json(metadata["task"]) if "task" in metadata else None
     except ValidationError as error:
         fields = ", ".join(".".join(map(str, one["loc"])) for one in error.errors())
-        raise CheckpointError(f"{path}: its network configuration is not valid here ({fields})") from error
+        raise CheckpointError(f"{path}: its network configuration or task is not valid here ({fields})") from error
     except PretrainedError as error:
         raise PretrainedError(f"{path}: {error}") from error
     except Exception as error:  # tokenizers raises bare Exception; torch RuntimeError with many lines
         raise CheckpointError(f"{path}: damaged checkpoint: {str(error).splitlines()[0]}") from error
-    return Checkpoint(network.eval(), tokenizer, labels, figures, config)
+    return Checkpoint(network.eval(), tokenizer, labels, figures, config, task)
 
 
 def read(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:

@@ -5,6 +5,7 @@ The same code measures the network in PyTorch and a bundle in any precision: it 
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from sklearn.metrics import classification_report, roc_auc_score
 from tokenizers import Tokenizer
 
 from edgefuse.fusion.checkpoint import load_checkpoint, save_checkpoint
+from edgefuse.fusion.errors import CheckpointError
 from edgefuse.fusion.prediction import EncodedRows, Encoding, NetworkPredictor, Predictor
 from edgefuse.fusion.report import Contradiction, Report, Row
 from edgefuse.fusion.tabletop import NOTHING_LABEL, SNR_DB, Examples, Situation, examples, test_set
@@ -56,13 +58,14 @@ def evaluate(
 
 def evaluate_checkpoint(path: str | Path, per_class: int = 60, progress: Progress | None = None) -> Report:
     """Evaluates a checkpoint of the tabletop task in PyTorch; writes the report beside it (report.json) and the main
-    figures into it. Raises `CheckpointError`, `SynthesisError`."""
+    figures into it. Raises `CheckpointError`, also for a network of other labels, and `SynthesisError`."""
     path = Path(path)
     checkpoint = load_checkpoint(path)
+    if checkpoint.labels != LABELS:
+        raise CheckpointError(f"{path}: its labels are not the tabletop task's, which this table is of")
     report = evaluate(NetworkPredictor(checkpoint), per_class, progress, checkpoint.tokenizer)
     path.with_name("report.json").write_text(json.dumps(report.as_json(), indent=1) + "\n")
-    figures = {**checkpoint.figures, **report.figures()}
-    save_checkpoint(path, checkpoint.network, checkpoint.tokenizer.to_str(), checkpoint.labels, figures)
+    save_checkpoint(path, replace(checkpoint, figures={**checkpoint.figures, **report.figures()}))
     return report
 
 

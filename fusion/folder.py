@@ -1,9 +1,11 @@
 """Training on a folder of one's own: `FOLDER/<label>/<stem>.png|jpg` and `<stem>.wav`, one sub-folder per class.
 
 A picture and a sound of the same stem are one example; either may be missing. The label's words are the class's prompt.
-A sub-folder "nothing" holds what shows and says nothing. Every fifth stem is kept for validation.
+A sub-folder "nothing" holds what shows and says nothing. Every fifth stem is kept for validation, unless its files hold
+the same as those of another that is trained on.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ import soxr
 from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.errors import DataError
 from edgefuse.fusion.prediction import Predictor
+from edgefuse.fusion.task import FolderTask
 
 PICTURES = (".png", ".jpg", ".jpeg")
 VALIDATION_EVERY = 5
@@ -23,11 +26,13 @@ VALIDATION_EVERY = 5
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One example: image uint8 (rows, columns, 3) RGB or None; pcm float32 (samples,) 16 kHz or None; label: class."""
+    """One example: image uint8 (rows, columns, 3) RGB or None; pcm float32 (samples,) 16 kHz or None; label: class;
+    digest: of its files, the same wherever they lie and whatever they are called."""
 
     image: np.ndarray | None
     pcm: np.ndarray | None
     label: int
+    digest: str
 
     def has(self, senses: tuple[str, ...]) -> bool:
         return not (("image" in senses and self.image is None) or ("audio" in senses and self.pcm is None))
@@ -46,22 +51,38 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class FolderData:
-    """labels: the sub-folders' names, sorted."""
+    """folder: its absolute path; labels: what the recordings' labels count."""
 
+    folder: Path
     labels: tuple[str, ...]
     training: tuple[Recording, ...]
     validation: tuple[Recording, ...]
 
+    def task(self) -> FolderTask:
+        """What the checkpoint of a network that was trained on it records."""
+        trained_on, held_out = (
+            tuple(sorted({one.digest for one in part})) for part in (self.training, self.validation)
+        )
+        return FolderTask(path=str(self.folder), trained_on=trained_on, held_out=held_out)
 
-def read_folder(folder: str | Path, config: NetworkConfig) -> FolderData:
-    """Raises `DataError`, one line, for a folder without classes, or a file that cannot be read."""
-    folder = Path(folder)
+
+def read_folder(folder: str | Path, config: NetworkConfig, labels: Sequence[str] | None = None) -> FolderData:
+    """`labels` are the classes of a network that is trained already, by default the sub-folders' names, sorted.
+
+    Raises `DataError`, one line, for a folder without classes, a class that is none of `labels`, or a file that cannot
+    be read.
+    """
+    folder = Path(folder).resolve()
     classes = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
     if len(classes) < 2:
         raise DataError(f"{folder}: expected a folder with a sub-folder per class (two at least), found {len(classes)}")
+    known = [path.name for path in classes] if labels is None else list(labels)
+    for path in classes:
+        if path.name not in known:
+            raise DataError(f"{path}: {path.name!r} is none of the network's {len(known)} labels: {shortened(known)}")
     training: list[Recording] = []
     validation: list[Recording] = []
-    for label, path in enumerate(classes):
+    for path in classes:
         stems: dict[str, list[Path]] = {}
         for file in sorted(path.iterdir()):
             if file.suffix.lower() in (*PICTURES, ".wav"):
@@ -70,19 +91,28 @@ def read_folder(folder: str | Path, config: NetworkConfig) -> FolderData:
             raise DataError(f"{path}: no .png, .jpg or .wav files in it; take the folder away or fill it")
         for index, files in enumerate(stems.values()):
             kept = validation if index % VALIDATION_EVERY == VALIDATION_EVERY - 1 else training
-            kept.append(read_recording(files, label, config))
-    return FolderData(tuple(path.name for path in classes), tuple(training), tuple(validation))
+            kept.append(read_recording(files, known.index(path.name), config))
+    trained_on = {one.digest for one in training}
+    training += [one for one in validation if one.digest in trained_on]
+    held_out = [one for one in validation if one.digest not in trained_on]
+    return FolderData(folder, tuple(known), tuple(training), tuple(held_out))
+
+
+def shortened(names: Sequence[str], most: int = 12) -> str:
+    """The names with commas between, the first few of many."""
+    return ", ".join([*names[:most], *(["..."] if len(names) > most else [])])
 
 
 def read_recording(files: list[Path], label: int, config: NetworkConfig) -> Recording:
     """The picture and the sound among the files of one stem."""
-    image, pcm = None, None
+    image, pcm, digest = None, None, hashlib.sha256()
     for file in files:
         if file.suffix.lower() == ".wav":
             pcm = read_sound(file, config.sample_rate_hz)
         else:
             image = read_picture(file, config.image_size)
-    return Recording(image, pcm, label)
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return Recording(image, pcm, label, digest.hexdigest()[:16])
 
 
 def read_picture(path: Path, size: tuple[int, int]) -> np.ndarray:

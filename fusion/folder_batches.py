@@ -49,7 +49,7 @@ class FolderBatches:
         tensors = {
             "images": self.pictures(shown),
             "audio": np.stack([self.window(one.pcm) for one in heard]),
-            "text_ids": token_ids(self.tokenizer, [self.remark(one.label) for one in shown]),
+            "text_ids": token_ids(self.tokenizer, [remark(self.labels[one.label], rng) for one in shown]),
             "present": present,
             "labels": fused_labels(told, present, self.nothing),
             "sense_labels": told,
@@ -80,6 +80,7 @@ class FolderBatches:
             window[first:last] += pcm[first - place : last - place] * np.float32(10 ** self.rng.uniform(-0.5, 0.2))
         return np.clip(window, -1, 1)
 
-    def remark(self, label: int) -> str:
-        phrase = PHRASES[self.rng.integers(len(PHRASES))].format(prompt_of(self.labels[label]))
-        return misspell(phrase, 0.1, self.rng)
+
+def remark(label: str, rng: np.random.Generator) -> str:
+    """What somebody might type of a class, with slips."""
+    return misspell(PHRASES[rng.integers(len(PHRASES))].format(prompt_of(label)), 0.1, rng)

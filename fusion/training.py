@@ -3,7 +3,7 @@
 import ctypes
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import cast
@@ -35,6 +35,7 @@ from edgefuse.fusion.pools import Backdrops, ScenePool, UtterancePool, scene_poo
 from edgefuse.fusion.prediction import NetworkPredictor
 from edgefuse.fusion.prefetch import Batches, ahead
 from edgefuse.fusion.settings import TrainingSettings
+from edgefuse.fusion.task import BuiltInTask
 from edgefuse.fusion.transfer import COMPACT, EncoderDirectories, started_network
 from edgefuse.fusion.vocabulary import COLORS, LABELS
 
@@ -102,11 +103,12 @@ def train(
     averaged, losses = optimise(network, network, batches, whole, settings, out / "tensorboard", progress)
     batches = batches if found else fusion_batches(settings, tokenizer, progress)
     averaged, losses = optimise(averaged, averaged.fusion, batches, fusion, settings, out / "tensorboard", progress)
-    trained = Checkpoint(averaged, tokenizer, labels, {}, network.config)
+    task = found.task() if found else BuiltInTask(name="tabletop")
+    trained = Checkpoint(averaged, tokenizer, labels, {}, network.config, task)
     accuracy = validate(NetworkPredictor(trained), found.validation, network.config) if found else {}
     path, seconds = out / "checkpoint.safetensors", time.monotonic() - started
     figures = {"training_s": round(seconds), **losses, **accuracy}
-    save_checkpoint(path, averaged, tokenizer.to_str(), labels, figures)
+    save_checkpoint(path, replace(trained, figures=figures))
     return Trained(path, seconds, losses, accuracy)
 
 

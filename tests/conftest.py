@@ -16,8 +16,8 @@ WORKER = os.environ.get("PYTEST_XDIST_WORKER")
 if WORKER is not None:  # before libraries are loaded that start a thread per core, which would wait for each other
     os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
-from edgefuse.runtime import EngineError
-from edgefuse.runtime.engines.gpu import Gpu, find_gpu
+from edgefuse.runtime import EngineError  # noqa: E402
+from edgefuse.runtime.engines.gpu import Gpu, find_gpu  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).parent))
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell takes from what it starts with &

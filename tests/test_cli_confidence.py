@@ -54,6 +54,7 @@ def test_a_set_is_collected_from_a_clip(tmp_path):
         (["confidence", "--checkpoint", CHECKPOINT, "--data", "nowhere"], "nowhere: expected a folder"),
         (["quantization"], "nothing to perceive"),
         (["quantization", "a.mp4", "--checkpoint", "x"], "give either --checkpoint, or a file"),
+        (["quantization", "a.mp4", "--data", "x"], "--data goes with --checkpoint"),
         (["quantization", "a.mp4", "-o", "/nowhere/s.npz"], "/nowhere/s.npz cannot be written"),
     ],
 )

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from edgefuse.export.precision.candidates import Blame, Candidate
 from edgefuse.export.precision.choose import Choice, Wanted
 from edgefuse.export.precision.quantize import Scheme
 from edgefuse.export.report.page import page_from_report
+from edgefuse.export.spec import Examples, FusionSpec
 from edgefuse.runtime.engines.onnxruntime_package import load_onnxruntime
 from edgefuse.runtime.engines.processor import processor_name
 from edgefuse.runtime.errors import BundleError
@@ -19,6 +20,8 @@ from edgefuse.runtime.verification import Strict, Verification
 
 REPORT_FILE = "report.json"
 PAGE_FILE = "export.html"
+
+CALIBRATED, MEASURED = "calibrated on", "measured on"
 
 
 class ExportReport(Strict):
@@ -30,6 +33,8 @@ class ExportReport(Strict):
     processor: str
     candidates: tuple[Candidate, ...]
     blamed: tuple[Blame, ...] = ()
+    samples: dict[str, str] = Field({}, description="how many of what, by what was done on them")
+    remarks: tuple[str, ...] = Field((), description="what could not be measured on them")
     verified: Verification | None = None
     made: Provenance
 
@@ -41,24 +46,31 @@ class ExportReport(Strict):
 
 
 def export_report(
-    name: str,
+    spec: FusionSpec,
     wanted: Wanted,
     scheme: Scheme,
     choices: Mapping[str, Choice],
     verified: Verification | None,
     made: Provenance,
 ) -> ExportReport:
-    """All that was measured of the bundle `name`."""
+    """All that was measured of the bundle of a spec."""
     return ExportReport(
-        name=name,
+        name=spec.name,
         wanted=wanted,
         scheme=scheme,
         processor=f"{processor_name()}, onnxruntime {load_onnxruntime().__version__}, one thread",
         candidates=tuple(candidate for choice in choices.values() for candidate in choice.candidates),
         blamed=tuple(blame for choice in choices.values() for blame in choice.blamed),
+        samples={CALIBRATED: samples_in_words(spec.calibration), MEASURED: samples_in_words(spec.holdout)},
+        remarks=spec.remarks,
         verified=verified,
         made=made,
     )
+
+
+def samples_in_words(examples: Examples) -> str:
+    """How many, and what they are."""
+    return f"{len(examples)} {examples.origin or 'samples of its own'}"
 
 
 def read_report(path: Path) -> ExportReport:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
@@ -46,6 +48,12 @@ def verification_table(verification: Verification) -> Group:
     tables += [alignment_table(verification)] if verification.alignment else []
     tables += [accuracy_table(verification)] if verification.accuracy else []
     return Group(*tables)
+
+
+def samples_text(samples: Mapping[str, str], remarks: Sequence[str]) -> Group:
+    """What samples were used, by what was done on them, and what could not be measured."""
+    lines = [*(f"{done} {what}" for done, what in samples.items()), *(f"careful: {remark}" for remark in remarks)]
+    return Group(*(escape(line) for line in lines))
 
 
 def graph_table(verification: Verification) -> Table:

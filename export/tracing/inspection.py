@@ -119,6 +119,12 @@ def _inspect_examples(spec: FusionSpec, examples: Examples, which: str) -> None:
     if len(set(counts.values())) > 1:
         found = ", ".join(f"{count} of {name}" for name, count in counts.items())
         raise ExportError(f"the {which} examples are not in step: {found}")
+    for sense, present in examples.present.items():
+        if sense not in examples.samples or present.dtype != bool or present.shape != (len(examples),):
+            raise ExportError(
+                f"which {which} examples have {sense} is {present.dtype} {list(present.shape)}, expected bool "
+                f"[{len(examples)}] of one of {', '.join(examples.samples)}"
+            )
     if examples.labels is not None:
         _inspect_labels(examples.labels, len(examples), len(spec.labels), which)
 

@@ -17,6 +17,7 @@ from edgefuse.export.spec import FusionSpec
 from edgefuse.fusion.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.network import FusionNetwork
+from edgefuse.fusion.task import BuiltInTask
 from edgefuse.fusion.vocabulary import LABELS, build_tokenizer
 
 sys.path.insert(0, str(Path(__file__).parent))  # the tests' own modules
@@ -38,8 +39,10 @@ def random_network(seed: int) -> FusionNetwork:
 
 @pytest.fixture(scope="session")
 def checkpoint_path(made_once: MadeOnce) -> Path:
-    network, tokenizer = random_network(seed=3), build_tokenizer().to_str()
-    return made_once("random.safetensors", lambda path: save_checkpoint(path, network, tokenizer, LABELS, {}))
+    network = random_network(seed=3)
+    task = BuiltInTask(name="tabletop")
+    checkpoint = Checkpoint(network, build_tokenizer(), LABELS, {}, network.config, task)
+    return made_once("random.safetensors", lambda path: save_checkpoint(path, checkpoint))
 
 
 @pytest.fixture(scope="session")

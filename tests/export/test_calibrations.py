@@ -11,9 +11,10 @@ import pytest
 
 from edgefuse.calibration.collection import choose
 from edgefuse.export import examples
-from edgefuse.export.calibrations import collect_examples, confidence_of, with_collection, write_calibrations
+from edgefuse.export.calibrations import collect_examples, confidence_of, write_calibrations
+from edgefuse.export.checkpoint import spec_from_checkpoint
+from edgefuse.export.collected import with_collection
 from edgefuse.export.errors import ExportError
-from edgefuse.export.labelled_folder import folder_scores
 from edgefuse.export.progress import unseen
 from edgefuse.export.spec import Examples, FusionSpec
 from edgefuse.runtime import Bundle, Perceiver
@@ -26,7 +27,7 @@ def test_a_bundle_says_how_sure_it_is_with_every_subset_of_its_senses(fp32_bundl
     assert (manifest.confidence, manifest.familiar) == ("confidence.json", "familiar.json")
     confidence = read_confidence(fp32_bundle / "confidence.json", manifest)
     assert len(confidence.subsets) == 7
-    assert confidence.measured.how == "148 samples of random that neither training nor test holds"
+    assert confidence.measured.how == "148 samples of the tabletop task that neither training nor test holds"
     assert Perceiver.open(fp32_bundle).drift() == {}
 
 
@@ -57,7 +58,7 @@ def test_without_labels_nothing_is_claimed(bundle_copy: Path, spec: FusionSpec) 
 
 def test_a_network_without_samples_of_its_own_is_measured_on_its_hold_out(fp32_bundle: Path, spec: FusionSpec) -> None:
     validation = examples.confidence_examples()
-    own = replace(spec, validation=None, holdout=validation)
+    own = replace(spec, validation=None, holdout=replace(validation, origin=None))
     measured = confidence_of(Bundle.open(fp32_bundle), own, 0.9).confidence
     assert measured.wanted_precision == 0.9
     assert measured.measured.how == f"{len(validation)} hold-out samples of random"
@@ -89,14 +90,11 @@ def test_a_folder_of_ones_own_is_evidence(fp32_bundle: Path, checkpoint_path: Pa
         for number in range(pictures):
             picture = rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)
             cv2.imwrite(str(tmp_path / label / f"{number}.png"), picture)
-    scored = folder_scores(Bundle.open(fp32_bundle), checkpoint_path, tmp_path)
-    assert list(scored) == [("image",)]
-    labels = list(Bundle.open(fp32_bundle).manifest.labels)
-    assert np.bincount(scored["image",].labels)[[labels.index("red ball"), labels.index("blue cube")]].tolist() == [
-        80,
-        40,
-    ]
-    assert scored["image",].scores.sum(axis=1) == pytest.approx(1, abs=1e-3)
-    (tmp_path / "blue cube").rename(tmp_path / "blue dog")
-    with pytest.raises(ExportError, match="'blue dog' is none of the bundle's labels"):
-        folder_scores(Bundle.open(fp32_bundle), checkpoint_path, tmp_path)
+    spec = spec_from_checkpoint(checkpoint_path, tmp_path)
+    validation = spec.validation() if spec.validation is not None else spec.holdout
+    labels = list(spec.labels)
+    counts = np.bincount(validation.labels)
+    assert (counts[labels.index("red ball")], counts[labels.index("blue cube")]) == (80, 40)
+    measured = confidence_of(Bundle.open(fp32_bundle), spec, 0.95).confidence
+    assert [(one.senses, one.examples) for one in measured.subsets] == [(("image",), 120)]
+    assert measured.measured.how == f"120 examples of {tmp_path} that it was not trained on"

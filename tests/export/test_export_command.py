@@ -16,6 +16,7 @@ NETWORKS = Path(__file__).with_name("networks.py")
         (["nowhere.py:network"], "nowhere.py: no such file"),
         (["nowhere.safetensors"], "nowhere.safetensors: no such file"),
         ([f"{NETWORKS}:split_spec", "--size", "batch=4"], "give --target tensorrt or tensorrt-rtx"),
+        ([f"{NETWORKS}:split_spec", "--data", "digits"], "brings samples of its own"),
     ],
 )
 def test_bad_input_gets_one_line_and_exit_code_2(arguments: list[str], said: str, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import onnx
 import pytest
 from rich.console import Console
 
+from edgefuse.export.checkpoint import spec_with_noise
 from edgefuse.export.errors import ExportError
 from edgefuse.export.parity import accuracy_check, alignment_check, graph_check, rank_agreement
 from edgefuse.export.report.tables import verification_table
@@ -63,9 +65,9 @@ def test_a_slightly_altered_graph_is_the_row_that_fails(bundle_copy: Path, check
 
 def test_another_network_cannot_be_compared(fp32_bundle: Path, checkpoint: Checkpoint, tmp_path: Path) -> None:
     other = tmp_path / "other.safetensors"
-    save_checkpoint(other, checkpoint.network, checkpoint.tokenizer.to_str(), ["cup", "nothing"], {})
+    save_checkpoint(other, replace(checkpoint, labels=("cup", "nothing"), task=None))
     with pytest.raises(ExportError, match="different labels"):
-        verify_bundle(fp32_bundle, str(other))
+        verify_bundle(fp32_bundle, spec_with_noise(other))
 
 
 def test_cosine_similarities_by_hand() -> None:

@@ -6,14 +6,16 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from edgefuse.fusion.checkpoint import KIND, load_checkpoint, save_checkpoint
+from edgefuse.fusion.checkpoint import KIND, Checkpoint, load_checkpoint, save_checkpoint
 from edgefuse.fusion.errors import CheckpointError
+from edgefuse.fusion.task import FolderTask
 from edgefuse.fusion.vocabulary import LABELS, build_tokenizer
 
 
 @pytest.fixture
 def path(network, tmp_path):
-    save_checkpoint(tmp_path / "a" / "one.safetensors", network, build_tokenizer().to_str(), LABELS, {"accuracy": 0.9})
+    checkpoint = Checkpoint(network, build_tokenizer(), LABELS, {"accuracy": 0.9}, network.config)
+    save_checkpoint(tmp_path / "a" / "one.safetensors", checkpoint)
     return tmp_path / "a" / "one.safetensors"
 
 
@@ -31,10 +33,17 @@ def test_round_trip(network, path):
 
 def test_saving_twice_changes_nothing(path, tmp_path):
     loaded = load_checkpoint(path)
-    save_checkpoint(tmp_path / "two.safetensors", loaded.network, loaded.tokenizer.to_str(), loaded.labels, {})
+    save_checkpoint(tmp_path / "two.safetensors", loaded)
     again = load_checkpoint(tmp_path / "two.safetensors")
     for name, value in loaded.network.state_dict().items():
         assert torch.equal(value, again.network.state_dict()[name])
+
+
+def test_what_it_was_trained_on_is_kept(network, tmp_path):
+    task = FolderTask(path="/data/cups", trained_on=("0123456789abcdef",), held_out=())
+    checkpoint = Checkpoint(network, build_tokenizer(), LABELS, {}, network.config, task)
+    save_checkpoint(tmp_path / "one.safetensors", checkpoint)
+    assert load_checkpoint(tmp_path / "one.safetensors").task == task
 
 
 def refusal(path):
@@ -61,6 +70,9 @@ def test_damaged_inside(path, tmp_path, network):
     metadata = {"kind": KIND, "schema": "1", "config": json.dumps({"dims": 3})}
     save_file({"w": torch.zeros(2)}, tmp_path / "config.safetensors", metadata)
     assert "dims" in refusal(tmp_path / "config.safetensors")
-    metadata["config"] = network.config.model_dump_json()
+    metadata |= {"config": network.config.model_dump_json(), "tokenizer": build_tokenizer().to_str()}
     save_file({"w": torch.zeros(2)}, tmp_path / "weights.safetensors", metadata)
     assert "damaged" in refusal(tmp_path / "weights.safetensors")
+    metadata |= {"labels": "[]", "figures": "{}", "task": json.dumps({"kind": "module", "path": "robot.tasks"})}
+    save_file(network.state_dict(), tmp_path / "task.safetensors", metadata)
+    assert "task is not valid here" in refusal(tmp_path / "task.safetensors")

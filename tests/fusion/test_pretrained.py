@@ -10,7 +10,7 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
-from edgefuse.fusion.checkpoint import load_checkpoint, save_checkpoint
+from edgefuse.fusion.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.errors import PretrainedError
 from edgefuse.fusion.pretrained import architectures
@@ -57,13 +57,13 @@ def test_tokens_and_a_unit_embedding(started, name):
 @pytest.mark.parametrize("name", SENSES)
 def test_a_checkpoint_alone_gives_the_same_network(started, name, tmp_path):
     network, tokenizer = started[name]
-    save_checkpoint(tmp_path / "one.safetensors", network, tokenizer.to_str(), LABELS, {})
+    save_checkpoint(tmp_path / "one.safetensors", Checkpoint(network, tokenizer, LABELS, {}, network.config))
     loaded = load_checkpoint(tmp_path / "one.safetensors")
     assert loaded.config == network.config
     for before, after in zip(network.backbones(), loaded.network.backbones(), strict=True):
         for key, value in before.state_dict().items():
             assert torch.equal(value, after.state_dict()[key]), key
-    save_checkpoint(tmp_path / "two.safetensors", loaded.network, tokenizer.to_str(), LABELS, {})
+    save_checkpoint(tmp_path / "two.safetensors", loaded)
     again = load_checkpoint(tmp_path / "two.safetensors")
     some = torch.from_numpy(samples(SENSES[name], 2))
     with torch.inference_mode():

@@ -8,12 +8,17 @@ import pytest
 from edgefuse.fusion.checkpoint import SHIPPED, load_checkpoint
 from edgefuse.fusion.prediction import NetworkPredictor
 from edgefuse.fusion.tabletop import test_set as make_test_set
+from edgefuse.fusion.task import BuiltInTask
 from edgefuse.fusion.vocabulary import token_ids
 
 
 @pytest.fixture(scope="module")
 def predictor():
     return NetworkPredictor(load_checkpoint(SHIPPED))
+
+
+def test_it_says_that_it_is_of_the_tabletop():
+    assert load_checkpoint(SHIPPED).task == BuiltInTask(name="tabletop")
 
 
 def test_it_is_small_and_its_report_says_how_far_it_meets_the_goals():

@@ -7,7 +7,9 @@ import soundfile
 
 from edgefuse.fusion.checkpoint import load_checkpoint
 from edgefuse.fusion.errors import DataError
+from edgefuse.fusion.folder import read_folder
 from edgefuse.fusion.settings import TrainingSettings
+from edgefuse.fusion.task import BuiltInTask, FolderTask
 from edgefuse.fusion.training import train
 
 POOLS = {"extra_pictures": 8, "pictures_per_pair": 3, "utterances_per_pair": 2}
@@ -24,6 +26,7 @@ def test_a_short_training_lowers_the_loss(tmp_path):
     assert {stage for stage, *_ in seen} == {"pictures", "speech", "steps", "fusion"}
     loaded = load_checkpoint(trained.checkpoint)
     assert len(loaded.labels) == 37
+    assert loaded.task == BuiltInTask(name="tabletop")
     assert loaded.figures["fused"] == trained.losses["fused"]
     assert list((tmp_path / "tensorboard" / "steps").glob("events.out.tfevents.*"))
 
@@ -46,9 +49,23 @@ def test_training_on_a_folder(folder, tmp_path):
     seen = []
     settings = TrainingSettings(steps_per_epoch=12, **SMALL)
     trained = train(settings, tmp_path / "out", lambda *step: seen.append(step[3]["total"]), folder)
-    assert load_checkpoint(trained.checkpoint).labels == ("cold cup", "warm cup")
+    loaded = load_checkpoint(trained.checkpoint)
+    assert loaded.labels == ("cold cup", "warm cup")
+    assert isinstance(loaded.task, FolderTask)
+    assert loaded.task.path == str(folder)
+    assert len(loaded.task.trained_on) == 10
+    assert len(loaded.task.held_out) == 2
     assert seen[-1] < seen[0]
     assert set(trained.accuracy) == {"image", "audio", "image + audio"}
+
+
+def test_what_is_trained_on_is_not_validated_on_under_another_name(folder, network):
+    before = read_folder(folder, network.config)
+    for suffix in (".png", ".wav"):
+        (folder / "cold cup" / f"4{suffix}").write_bytes((folder / "cold cup" / f"0{suffix}").read_bytes())
+    after = read_folder(folder, network.config)
+    assert (len(before.validation), len(after.validation)) == (2, 1)
+    assert len(after.training) == len(before.training) + 1
 
 
 def test_a_folder_that_will_not_do(folder, tmp_path):
