@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from edgefuse.bench.engines import Effort
 from edgefuse.bench.extent import Extent, Wish
 from edgefuse.bench.measurement import measure
-from edgefuse.bench.result import Result
+from edgefuse.bench.result import Result, read_result
 from edgefuse.bench.variants import open_variants
 from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP
 
@@ -30,8 +31,14 @@ SHORT = Extent(
 
 
 @pytest.fixture(scope="session")
-def twice(tmp_path_factory: pytest.TempPathFactory) -> Result:
+def twice(tmp_path_factory: pytest.TempPathFactory, made_once: Callable[[str, Callable[[Path], object]], Path]) -> Result:
     """The same bundle as two variants."""
-    bundle = Path(shutil.copytree(DEFAULT_BUNDLE, tmp_path_factory.mktemp("bench") / "tabletop"))
-    variants = open_variants([bundle, bundle], ["auto"], DEFAULT_CLIP)
-    return measure(variants, Wish(str(DEFAULT_CLIP), 30.0, SHORT), lambda stage, done, total: None)
+    bundle = tmp_path_factory.mktemp("bench") / "tabletop"
+
+    def write_measured(path: Path) -> None:
+        shutil.copytree(DEFAULT_BUNDLE, bundle)
+        variants = open_variants([bundle, bundle], ["auto"], DEFAULT_CLIP)
+        measured = measure(variants, Wish(str(DEFAULT_CLIP), 30.0, SHORT), lambda stage, done, total: None)
+        path.write_text(measured.model_dump_json())
+
+    return read_result(made_once("twice.json", write_measured))

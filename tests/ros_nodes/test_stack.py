@@ -26,10 +26,12 @@ def stamp_ns(message) -> int:
     return message.header.stamp.sec * NS_PER_S + message.header.stamp.nanosec
 
 
-def start_on_the_clip(ros, seconds_from_now: float = 10.0) -> int:
+def start_on_the_clip(ros) -> int:
     """All three nodes, the clip's picture and sound beginning together; when, in ROS time [ns]."""
-    start_ns = ros.node.get_clock().now().nanoseconds + round(seconds_from_now * NS_PER_S)
+    begun_ns = ros.node.get_clock().now().nanoseconds
     ros.start("perception_node", autostart=True)
+    took_ns = ros.node.get_clock().now().nanoseconds - begun_ns
+    start_ns = begun_ns + 6 * took_ns  # the others take no longer each
     ros.start("camera_node", clip=VIDEO, clip_start_s=f"{start_ns / NS_PER_S:.9f}")
     ros.start("microphone_node", clip=SOUND, clip_start_s=f"{start_ns / NS_PER_S:.9f}")
     assert ros.node.get_clock().now().nanoseconds < start_ns, "the nodes came up too late for the clip"

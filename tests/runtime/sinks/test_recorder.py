@@ -213,15 +213,12 @@ def test_a_live_stream_never_waits_frames_are_dropped_and_sound_is_not(tmp_path,
     noise = np.random.default_rng(0).integers(0, 255, (720, 960, 3), np.uint8)
     samples = [sample for n in range(100) for sample in (Frame(n * MS, noise), sound(320 * n))]
     recorder = Recorder(tmp_path / "a.mcap", image_format="png")
-    began = time.monotonic()
     assert len(list(recorder.tap(Samples(samples, live=True)))) == 200
-    took_s = time.monotonic() - began
     recorder.close()
     replayed = list(Recording(tmp_path / "a.mcap", live=False))
     frames = sum(isinstance(sample, Frame) for sample in replayed)
-    assert took_s < 1, "encoding 100 such frames takes several times as long"
     assert [chunk.index for chunk in replayed if isinstance(chunk, AudioChunk)] == [320 * n for n in range(100)]
-    assert 30 <= frames < 100
+    assert 30 <= frames < 100, "who waits loses none"
     assert recorder.dropped_frames == 100 - frames
     assert f"{100 - frames} frames in all were dropped" in caplog.text
 
