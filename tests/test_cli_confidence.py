@@ -16,6 +16,7 @@ def percepts(*arguments: object) -> list[dict]:
     return [json.loads(line) for line in edgefuse("run", "--fast", "--jsonl", "-", *arguments).stdout.splitlines()]
 
 
+@pytest.mark.slow
 def test_confidence_is_measured_on_percepts_that_a_person_labelled_and_a_run_uses_it(tmp_path):
     lines = percepts("--confidence", "none")
     assert {line["certain"] for line in lines} == {None}
@@ -32,6 +33,7 @@ def test_confidence_is_measured_on_percepts_that_a_person_labelled_and_a_run_use
     assert 0.9 < np.mean([one for one in certain if one is not None]) <= 1
 
 
+@pytest.mark.slow
 def test_a_set_is_collected_from_a_clip(tmp_path):
     file = tmp_path / "set.npz"
     result = edgefuse("calibrate", "quantization", DEFAULT_CLIP, "-o", file, "--samples", 64)

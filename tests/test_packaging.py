@@ -121,12 +121,14 @@ def test_a_checkout_on_windows_where_links_are_files_builds_the_same(wheel, arch
     assert checksums(build("wheel", tree, tmp_path / "rebuilt")) == checksums(wheel)
 
 
+@pytest.mark.slow
 def test_what_was_built_perceives(wheel, tmp_path):
     python = environment(tmp_path / "environment")
     install(python, wheel)
     assert perceives(python, tmp_path)
 
 
+@pytest.mark.slow
 def test_an_editable_install_of_an_archive_without_links_perceives_and_shows_changes(archive, tmp_path):
     tree = Path(shutil.copytree(archive, tmp_path / "edgefuse-main"))
     python = environment(tmp_path / "environment")

@@ -34,6 +34,7 @@ def desk(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_commands_work_one_after_the_other(desk):
     for arguments in (command[1:] for command in COMMANDS if not TOO_LONG & set(command)):
         fast = ["--fast"] if arguments[0] == "run" and "--fast" not in arguments else []

@@ -46,6 +46,7 @@ def test_doctor(robot, tmp_path):
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+@pytest.mark.slow
 def test_bench(robot, tmp_path):
     """With measurements as short as those of bench's own tests."""
     code = (

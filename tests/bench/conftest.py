@@ -31,7 +31,9 @@ SHORT = Extent(
 
 
 @pytest.fixture(scope="session")
-def twice(tmp_path_factory: pytest.TempPathFactory, made_once: Callable[[str, Callable[[Path], object]], Path]) -> Result:
+def twice(
+    tmp_path_factory: pytest.TempPathFactory, made_once: Callable[[str, Callable[[Path], object]], Path]
+) -> Result:
     """The same bundle as two variants."""
     bundle = tmp_path_factory.mktemp("bench") / "tabletop"
 

@@ -43,6 +43,7 @@ def peers(variant: Variant, tmp_path_factory: pytest.TempPathFactory) -> Peers:
     return Peers(CHECKPOINT, variant.bundle, tmp_path_factory.mktemp("graphs"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("peer", ["torch", "ort", "openvino"])
 def test_a_peer_perceives_what_the_bundle_perceives(peers: Peers, variant: Variant, peer: Peer):
     if peer == "openvino":

@@ -19,6 +19,8 @@ from edgefuse.bench.ros.task import Task
 from edgefuse.bench.workload import Workload, workload_from
 from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP, Bundle, Clip, Frame
 
+pytestmark = pytest.mark.slow
+
 MISSING = [name for name in nodes.NEEDED if importlib.util.find_spec(name) is None]
 
 

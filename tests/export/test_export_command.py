@@ -26,6 +26,7 @@ def test_bad_input_gets_one_line_and_exit_code_2(arguments: list[str], said: str
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_network_of_ones_own_is_exported_verified_and_found_out_when_it_changes(tmp_path: Path) -> None:
     model = tmp_path / "touch.py"
     model.write_text(NETWORKS.read_text())

@@ -91,6 +91,7 @@ def test_the_graphs_are_valid_and_carry_their_origin_but_no_path_of_this_machine
         assert os.getcwd().encode() not in model.SerializeToString()
 
 
+@pytest.mark.slow
 def test_an_int8_bundle_holds_int8_graphs_of_less_than_half_the_size(
     checkpoint_path: Path, fp32_bundle: Path, tmp_path: Path, traced_before: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,6 +113,7 @@ def test_an_int8_bundle_holds_int8_graphs_of_less_than_half_the_size(
         assert done[-1][0] == done[-1][1]
 
 
+@pytest.mark.slow
 def test_auto_takes_wider_types_until_the_whole_keeps_its_bounds(
     checkpoint_path: Path, tmp_path: Path, traced_before: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,6 +199,7 @@ def test_a_full_disk_is_one_line_and_keeps_the_former_bundle(
     assert [path.name for path in bundle_copy.parent.iterdir()] == ["bundle"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sent", "left_beside"), [(signal.SIGINT, []), (signal.SIGKILL, [".bundle.making"])])
 def test_an_export_stopped_in_the_middle_leaves_no_bundle(
     sent: signal.Signals, left_beside: list[str], checkpoint_path: Path, fp32_bundle: Path, tmp_path: Path

@@ -27,6 +27,8 @@ from edgefuse.fusion.training import Trained, train
 from edgefuse.runtime import Clip, Perceiver
 from edgefuse.runtime.calibrated.drift import DRIFT_WARN
 
+pytestmark = pytest.mark.slow
+
 EACH = 15
 HELD_OUT = EACH // 5
 

@@ -18,6 +18,8 @@ from edgefuse.runtime import Perceiver
 from edgefuse.runtime.bundle import Bundle
 from edgefuse.runtime.samples import Frame, Signal
 
+pytestmark = pytest.mark.slow
+
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "clip_ast.py"
 
 

@@ -23,6 +23,7 @@ def test_late_fusion_multiplies_what_is_present():
     assert late_scores(scores, ("image",)).argmax() == 0
 
 
+@pytest.mark.slow
 def test_a_report_of_an_untrained_network_is_whole(network):
     checkpoint = Checkpoint(network, build_tokenizer(), LABELS, {}, network.config)
     report = evaluate(NetworkPredictor(checkpoint), per_class=2)

@@ -61,6 +61,7 @@ def deep_speech():
     return DeepSpeechEncoder(config, config.audio_encoder).eval()
 
 
+@pytest.mark.slow
 def test_it_exports_with_one_recurrent_operator_and_any_batch(deep_speech, tmp_path):
     path = tmp_path / "audio.onnx"
     torch.onnx.export(

@@ -12,6 +12,8 @@ from edgefuse.fusion.settings import TrainingSettings
 from edgefuse.fusion.task import BuiltInTask, FolderTask
 from edgefuse.fusion.training import train
 
+pytestmark = pytest.mark.slow
+
 POOLS = {"extra_pictures": 8, "pictures_per_pair": 3, "utterances_per_pair": 2}
 SMALL = {"epochs": 1, "fusion_steps": 2, "batch": 12, "threads": 1, **POOLS}
 

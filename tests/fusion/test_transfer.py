@@ -14,6 +14,8 @@ from edgefuse.fusion.settings import TrainingSettings
 from edgefuse.fusion.training import parameter_groups, train
 from edgefuse.fusion.transfer import EncoderDirectories, started_network
 
+pytestmark = pytest.mark.slow
+
 FEW = {"epochs": 1, "steps_per_epoch": 6, "fusion_steps": 2, "batch": 8, "extra_pictures": 2, "threads": 1}
 
 

@@ -172,6 +172,7 @@ def test_ends_that_do_not_fit_are_named_with_both_profiles(driver):
     assert re.search("There: .*: best_effort", log)
 
 
+@pytest.mark.slow
 def test_any_node_may_be_killed_and_started_again(driver, tmp_path):
     ros, percepts = driver.ros, driver.percepts
     clip = {name: shutil.copy(DEFAULT_CLIP.with_suffix(name), tmp_path / f"clip{name}") for name in (".mp4", ".wav")}

@@ -38,6 +38,7 @@ def start_on_the_clip(ros) -> int:
     return start_ns
 
 
+@pytest.mark.slow
 def test_the_percepts_of_topics_are_those_of_the_clip(ros, fast_percepts):
     from diagnostic_msgs.msg import DiagnosticArray
 

@@ -93,6 +93,7 @@ def test_varying_sizes_have_names(fp32_bundle: Path) -> None:
     assert shapes["present"] == ("batch", 3)
 
 
+@pytest.mark.slow
 def test_the_same_network_gives_the_same_bytes(spec: FusionSpec) -> None:
     once, again = (onnx_from_source(graph_sources(spec)[2]) for _ in range(2))
     assert once.SerializeToString() == again.SerializeToString()
