@@ -14,7 +14,7 @@ from edgefuse.export.examples import subsets
 from edgefuse.export.spec import Examples, TaskSamples
 from edgefuse.fusion.checkpoint import Checkpoint
 from edgefuse.fusion.errors import FusionError
-from edgefuse.fusion.folder import FolderData, Recording, read_folder, shortened
+from edgefuse.fusion.folder import FolderData, Recording, digests_of, read_folder, shortened
 from edgefuse.fusion.folder_batches import remark
 from edgefuse.fusion.sensor import degrade
 from edgefuse.fusion.task import FolderTask, Task
@@ -72,15 +72,16 @@ def folder_samples(checkpoint: Checkpoint, task: Task | None, folder: Path) -> T
 
 
 def parts_of(found: FolderData, task: Task | None) -> Parts:
-    """By what the network was trained on: of a folder's network, the examples that are recorded; of others, none."""
+    """By what the network was trained on: of a folder's network, the files that are recorded; of others, none."""
     everything = [*found.training, *found.validation]
     trained_on = frozenset(task.trained_on) if isinstance(task, FolderTask) else frozenset()
-    unseen = [one for one in everything if one.digest not in trained_on] if task is not None else []
-    holdout = unseen or everything
-    if 2 * len(holdout) > len(everything):  # too little would be left to measure ranges on
-        holdout = holdout[1::2] or holdout
-    held_out = {one.digest for one in holdout}
-    return Parts([one for one in everything if one.digest not in held_out] or everything, holdout, unseen)
+    new = {index: one.without(trained_on) for index, one in enumerate(everything)}
+    unseen = {index: one for index, one in new.items() if one.digests and task is not None}
+    rows = list(unseen) or list(range(len(everything)))
+    if 2 * len(rows) > len(everything):  # too little would be left to measure ranges on
+        rows = rows[1::2] or rows
+    ranges = [one for index, one in enumerate(everything) if index not in set(rows)]
+    return Parts(ranges or everything, [unseen.get(row, everything[row]) for row in rows], list(unseen.values()))
 
 
 def filed(checkpoint: Checkpoint, recordings: Sequence[Recording], origin: str) -> Examples:
@@ -134,11 +135,11 @@ def spread(recordings: Sequence[Recording], most: int) -> list[Recording]:
 
 def changes(found: FolderData, task: Task | None) -> Iterator[str]:
     """Whether the folder is another than in training, and where it lacks something."""
-    here = {one.digest for one in (*found.training, *found.validation)}
+    here = digests_of((*found.training, *found.validation))
     if isinstance(task, FolderTask) and here != (then := {*task.trained_on, *task.held_out}):
         yield (
             f"{found.folder} is not what the network was trained on: it holds {len(here & then)} of those {len(then)} "
-            f"examples, and {len(here - then)} others"
+            f"files, and {len(here - then)} others"
         )
     lacking = set(range(len(found.labels))) - {one.label for one in (*found.training, *found.validation)}
     if lacking:

@@ -1,12 +1,12 @@
 """Training on a folder of one's own: `FOLDER/<label>/<stem>.png|jpg` and `<stem>.wav`, one sub-folder per class.
 
 A picture and a sound of the same stem are one example; either may be missing. The label's words are the class's prompt.
-A sub-folder "nothing" holds what shows and says nothing. Every fifth stem is kept for validation, unless its files hold
-the same as those of another that is trained on.
+A sub-folder "nothing" holds what shows and says nothing. Every fifth stem is kept for validation, but for those of its
+files that hold the same as one that is trained on.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ import soxr
 from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.errors import DataError
 from edgefuse.fusion.prediction import Predictor
-from edgefuse.fusion.task import FolderTask
+from edgefuse.fusion.task import DIGEST_DIGITS, FolderTask
 
 PICTURES = (".png", ".jpg", ".jpeg")
 VALIDATION_EVERY = 5
@@ -27,15 +27,22 @@ VALIDATION_EVERY = 5
 @dataclass(frozen=True, slots=True)
 class Recording:
     """One example: image uint8 (rows, columns, 3) RGB or None; pcm float32 (samples,) 16 kHz or None; label: class;
-    digest: of its files, the same wherever they lie and whatever they are called."""
+    digests: of its files by sense, the same wherever they lie and whatever they are called."""
 
     image: np.ndarray | None
     pcm: np.ndarray | None
     label: int
-    digest: str
+    digests: Mapping[str, str]
 
     def has(self, senses: tuple[str, ...]) -> bool:
         return not (("image" in senses and self.image is None) or ("audio" in senses and self.pcm is None))
+
+    def without(self, digests: Collection[str]) -> "Recording":
+        """What of it comes from none of these files."""
+        left = {sense: digest for sense, digest in self.digests.items() if digest not in digests}
+        return Recording(
+            self.image if "image" in left else None, self.pcm if "audio" in left else None, self.label, left
+        )
 
     def frame(self, config: NetworkConfig) -> np.ndarray:
         """The picture, or black."""
@@ -60,10 +67,13 @@ class FolderData:
 
     def task(self) -> FolderTask:
         """What the checkpoint of a network that was trained on it records."""
-        trained_on, held_out = (
-            tuple(sorted({one.digest for one in part})) for part in (self.training, self.validation)
-        )
+        trained_on, held_out = (tuple(sorted(digests_of(part))) for part in (self.training, self.validation))
         return FolderTask(path=str(self.folder), trained_on=trained_on, held_out=held_out)
+
+
+def digests_of(recordings: Iterable[Recording]) -> set[str]:
+    """Of all their files."""
+    return {digest for one in recordings for digest in one.digests.values()}
 
 
 def read_folder(folder: str | Path, config: NetworkConfig, labels: Sequence[str] | None = None) -> FolderData:
@@ -92,9 +102,9 @@ def read_folder(folder: str | Path, config: NetworkConfig, labels: Sequence[str]
         for index, files in enumerate(stems.values()):
             kept = validation if index % VALIDATION_EVERY == VALIDATION_EVERY - 1 else training
             kept.append(read_recording(files, known.index(path.name), config))
-    trained_on = {one.digest for one in training}
-    training += [one for one in validation if one.digest in trained_on]
-    held_out = [one for one in validation if one.digest not in trained_on]
+    trained_on = digests_of(training)
+    training += [one for one in validation if not one.without(trained_on).digests]
+    held_out = [new for one in validation if (new := one.without(trained_on)).digests]
     return FolderData(folder, tuple(known), tuple(training), tuple(held_out))
 
 
@@ -105,14 +115,14 @@ def shortened(names: Sequence[str], most: int = 12) -> str:
 
 def read_recording(files: list[Path], label: int, config: NetworkConfig) -> Recording:
     """The picture and the sound among the files of one stem."""
-    image, pcm, digest = None, None, hashlib.sha256()
+    image, pcm, digests = None, None, {}
     for file in files:
         if file.suffix.lower() == ".wav":
-            pcm = read_sound(file, config.sample_rate_hz)
+            sense, pcm = "audio", read_sound(file, config.sample_rate_hz)
         else:
-            image = read_picture(file, config.image_size)
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return Recording(image, pcm, label, digest.hexdigest()[:16])
+            sense, image = "image", read_picture(file, config.image_size)
+        digests[sense] = hashlib.sha256(file.read_bytes()).hexdigest()[:DIGEST_DIGITS]
+    return Recording(image, pcm, label, digests)
 
 
 def read_picture(path: Path, size: tuple[int, int]) -> np.ndarray:

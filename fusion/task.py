@@ -4,7 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+DIGEST_DIGITS = 16
+"""Of a file's SHA-256: enough to tell a million files apart."""
+
+Digest = Annotated[str, Field(pattern=rf"^[0-9a-f]{{{DIGEST_DIGITS}}}$")]
 
 
 class BuiltInTask(BaseModel):
@@ -17,18 +20,18 @@ class BuiltInTask(BaseModel):
 
 
 class FolderTask(BaseModel):
-    """A folder of one's own, laid out as `fusion/folder.py` says, and which of its examples training saw.
+    """A folder of one's own, laid out as `fusion/folder.py` says, and which of its files training saw.
 
-    An example is known by what its files hold, whatever they are called and wherever they lie: see `Recording.digest`.
-    So nothing that was trained on is ever taken for held out, also where the folder has moved, grown or changed.
+    A file is known by the digest of what it holds, whatever it is called and wherever it lies. So nothing that was
+    trained on is ever taken for held out, also where the folder has moved, grown or changed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["folder"] = "folder"
     path: str = Field(description="absolute, on the machine that trained")
-    trained_on: tuple[Digest, ...] = Field(description="the examples that were trained on, sorted")
-    held_out: tuple[Digest, ...] = Field(description="the others, sorted")
+    trained_on: tuple[Digest, ...] = Field(description="digests of the files that were trained on, sorted")
+    held_out: tuple[Digest, ...] = Field(description="of the others, sorted")
 
 
 Task = Annotated[BuiltInTask | FolderTask, Field(discriminator="kind")]

@@ -139,10 +139,20 @@ def test_what_was_trained_on_is_never_held_out_however_the_folder_changes(
     spec = spec_from_checkpoint(trained.checkpoint, changed)
     assert len(frames(spec) & before) == 2 * len(WORDS)
     assert len(frames(spec) - before) == len(WORDS)
-    said = f"{changed} is not what the network was trained on: it holds 42 of those 45 examples, and 3 others"
+    said = f"{changed} is not what the network was trained on: it holds 84 of those 90 files, and 6 others"
     assert said in spec.remarks
     trained_on = read_folder(folder, load_checkpoint(trained.checkpoint).config).training
     assert not frames(spec) & {one.image.tobytes() for one in trained_on if one.image is not None}
+
+
+def test_a_new_sound_beside_a_picture_that_was_trained_on_is_judged_without_the_picture(
+    trained: Trained, folder: Path, tmp_path: Path
+) -> None:
+    changed = Path(shutil.copytree(folder, tmp_path / "changed"))
+    write_digits(tmp_path / "more", EACH + 1)
+    shutil.copy(tmp_path / "more" / "zero" / f"{EACH}.wav", changed / "zero" / "00.wav")
+    holdout = spec_from_checkpoint(trained.checkpoint, changed).holdout
+    assert [int(holdout.having(senses).sum()) for senses in (("image",), ("audio",))] == [9, 10]
 
 
 def test_a_folder_of_other_labels_is_refused(trained: Trained, folder: Path, tmp_path: Path) -> None:

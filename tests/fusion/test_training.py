@@ -42,7 +42,7 @@ def folder(tmp_path):
         for index in range(6):
             image = np.clip(np.full((60, 90, 3), color) + rng.normal(0, 10, (60, 90, 3)), 0, 255)
             cv2.imwrite(str(place / f"{index}.png"), image.astype(np.uint8))
-            tone = np.sin(2 * np.pi * hz * np.arange(22_050) / 22_050)
+            tone = np.sin(2 * np.pi * (hz + index) * np.arange(22_050) / 22_050)
             soundfile.write(place / f"{index}.wav", 0.3 * tone, 22_050)
     return tmp_path / "data"
 
@@ -55,19 +55,21 @@ def test_training_on_a_folder(folder, tmp_path):
     assert loaded.labels == ("cold cup", "warm cup")
     assert isinstance(loaded.task, FolderTask)
     assert loaded.task.path == str(folder)
-    assert len(loaded.task.trained_on) == 10
-    assert len(loaded.task.held_out) == 2
+    assert len(loaded.task.trained_on) == 20
+    assert len(loaded.task.held_out) == 4
     assert seen[-1] < seen[0]
     assert set(trained.accuracy) == {"image", "audio", "image + audio"}
 
 
 def test_what_is_trained_on_is_not_validated_on_under_another_name(folder, network):
-    before = read_folder(folder, network.config)
-    for suffix in (".png", ".wav"):
-        (folder / "cold cup" / f"4{suffix}").write_bytes((folder / "cold cup" / f"0{suffix}").read_bytes())
-    after = read_folder(folder, network.config)
-    assert (len(before.validation), len(after.validation)) == (2, 1)
-    assert len(after.training) == len(before.training) + 1
+    assert [one.has(("image", "audio")) for one in read_folder(folder, network.config).validation] == [True, True]
+    (folder / "cold cup" / "4.wav").write_bytes((folder / "cold cup" / "0.wav").read_bytes())
+    heard_before = read_folder(folder, network.config)
+    assert [one.has(("audio",)) for one in heard_before.validation] == [False, True]
+    assert [one.has(("image",)) for one in heard_before.validation] == [True, True]
+    (folder / "cold cup" / "4.png").write_bytes((folder / "warm cup" / "0.png").read_bytes())
+    seen_before = read_folder(folder, network.config)
+    assert (len(seen_before.training), len(seen_before.validation)) == (11, 1)
 
 
 def test_a_folder_that_will_not_do(folder, tmp_path):
