@@ -99,9 +99,13 @@ def main() -> None:
 
 
 def _quieten_opencv() -> None:
-    """A file that OpenCV and FFmpeg cannot open is our one line, not theirs as well; before OpenCV is imported."""
+    """A file that OpenCV and FFmpeg cannot open is our one line, not theirs as well."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+    if "cv2" in sys.modules:  # which has read its variables; else it need not be imported
+        from edgefuse.runtime.streams.opencv_log import ERROR, set_log_level
+
+        set_log_level(ERROR)
 
 
 def _wrong_call(error: TyperException) -> str:
