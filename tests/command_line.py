@@ -13,6 +13,9 @@ import tempfile
 from importlib.metadata import entry_points
 from pathlib import Path
 
+EDGEFUSE = Path(sys.executable).with_name("edgefuse")
+"""The installed script, for tests of the process itself."""
+
 LIMIT_S = 120
 FORKSERVER = multiprocessing.get_context("forkserver")
 FORKSERVER.set_forkserver_preload(["edgefuse.cli", "edgefuse.export.exporter", "edgefuse.fusion.training"])
