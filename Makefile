@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# The tests on all cores; more than 8 processes would take more memory than they save time.
-PYTEST := $(BIN)/pytest -n logical --maxprocesses 8 --dist worksteal
+# The tests on all cores, in processes of one thread each; more than 8 would take more memory than they save time.
+PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 8 --dist worksteal
 # Debian packages that Python wheels do not bring: the synthesizer that speaks the tabletop task's phrases, what finds
 # microphones, and the sound server that is the microphone of the tests.
 DEBIAN := espeak-ng libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins

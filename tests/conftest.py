@@ -1,25 +1,23 @@
-"""What all tests have in common: they leave the user's own caches alone, know whether there is a GPU, and run beside
-others."""
+"""What all tests have in common: they leave the user's own caches alone, know whether there is a GPU, and share what
+takes long to make."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
-WORKER = os.environ.get("PYTEST_XDIST_WORKER")
-if WORKER is not None:  # before libraries are loaded that start a thread per core, which would wait for each other
-    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-
-from edgefuse.runtime import EngineError  # noqa: E402
-from edgefuse.runtime.engines.gpu import Gpu, find_gpu  # noqa: E402
+from edgefuse.runtime import EngineError
+from edgefuse.runtime.engines.gpu import Gpu, find_gpu
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+from made_once import MadeOnce
+
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell takes from what it starts with &
 
 
@@ -27,7 +25,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell takes 
 def of_all_workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that all processes of this run of the tests have in common."""
     own = tmp_path_factory.getbasetemp()
-    return own if WORKER is None else own.parent
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -41,20 +39,9 @@ def _cache_of_the_tests(of_all_workers: Path) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def made_once(of_all_workers: Path) -> Callable[[str, Callable[[Path], object]], Path]:
-    """made_once(name, make): what `make` makes at the path that it is given, made by one process and read by all."""
-
-    def made(name: str, make: Callable[[Path], object]) -> Path:
-        path, making = (of_all_workers / folder / name for folder in ("once", "making"))
-        with FileLock(of_all_workers / f"{name}.lock"):
-            if not path.exists():
-                for folder in (path.parent, making.parent):
-                    folder.mkdir(exist_ok=True)
-                make(making)
-                making.rename(path)
-        return path
-
-    return made
+def made_once(of_all_workers: Path) -> MadeOnce:
+    """For what takes long to make: see MadeOnce."""
+    return MadeOnce(of_all_workers)
 
 
 @pytest.fixture

@@ -4,14 +4,11 @@ import json
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from command_line import edgefuse
+from command_line import EDGEFUSE, edgefuse
 
 from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP
-
-EDGEFUSE = Path(sys.executable).with_name("edgefuse")
 
 
 def refused(result: subprocess.CompletedProcess[str]) -> str:

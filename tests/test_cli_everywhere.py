@@ -38,9 +38,7 @@ def options(path: tuple[str, ...]) -> list:
 
 
 def wide(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [str(EDGEFUSE), *map(str, arguments)]
-    environment = os.environ | {"COLUMNS": "400", "NO_COLOR": "1"} | environment
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+    return edgefuse(*arguments, COLUMNS="400", NO_COLOR="1", **environment)
 
 
 def test_the_version_says_what_runs_bundles_and_which():

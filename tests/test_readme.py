@@ -9,12 +9,11 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from command_line import edgefuse
+from command_line import EDGEFUSE, edgefuse
 
 from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
-EDGEFUSE = str(Path(sys.executable).with_name("edgefuse"))
 SHELL = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
 COMMANDS = [shlex.split(line, comments=True) for line in SHELL if line.startswith("edgefuse ")]
 TOO_LONG = {"train", "export", "verify", "bench", "confidence", "--camera"}  # or without the devices that are needed
@@ -38,7 +37,7 @@ def desk(tmp_path, monkeypatch) -> Path:
 def test_the_commands_work_one_after_the_other(desk):
     for arguments in (command[1:] for command in COMMANDS if not TOO_LONG & set(command)):
         fast = ["--fast"] if arguments[0] == "run" and "--fast" not in arguments else []
-        result = subprocess.run([EDGEFUSE, *arguments, *fast], capture_output=True, text=True, timeout=120)
+        result = subprocess.run([str(EDGEFUSE), *arguments, *fast], capture_output=True, text=True, timeout=120)
         assert result.returncode == 0, f"{arguments}: {result.stderr}"
 
 

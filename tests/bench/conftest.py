@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from made_once import MadeOnce
 
 from edgefuse.bench.engines import Effort
 from edgefuse.bench.extent import Extent, Wish
@@ -31,9 +31,7 @@ SHORT = Extent(
 
 
 @pytest.fixture(scope="session")
-def twice(
-    tmp_path_factory: pytest.TempPathFactory, made_once: Callable[[str, Callable[[Path], object]], Path]
-) -> Result:
+def twice(tmp_path_factory: pytest.TempPathFactory, made_once: MadeOnce) -> Result:
     """The same bundle as two variants."""
     bundle = tmp_path_factory.mktemp("bench") / "tabletop"
 

@@ -43,8 +43,9 @@ def peers(variant: Variant, tmp_path_factory: pytest.TempPathFactory) -> Peers:
     return Peers(CHECKPOINT, variant.bundle, tmp_path_factory.mktemp("graphs"))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("peer", ["torch", "ort", "openvino"])
+@pytest.mark.parametrize(
+    "peer", ["torch", pytest.param("ort", marks=pytest.mark.slow), pytest.param("openvino", marks=pytest.mark.slow)]
+)
 def test_a_peer_perceives_what_the_bundle_perceives(peers: Peers, variant: Variant, peer: Peer):
     if peer == "openvino":
         pytest.importorskip("openvino")
@@ -61,6 +62,7 @@ def test_a_peer_perceives_what_the_bundle_perceives(peers: Peers, variant: Varia
     assert found.argmax() == expected.argmax()
 
 
+@pytest.mark.slow
 def test_a_whole_network_hears_of_every_frame_and_hop(peers: Peers, variant: Variant):
     bundle = variant.bundle
     ours = {graph: bundle.engine(graph, "cpu") for graph in bundle.manifest.graphs}

@@ -19,8 +19,6 @@ from edgefuse.bench.ros.task import Task
 from edgefuse.bench.workload import Workload, workload_from
 from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP, Bundle, Clip, Frame
 
-pytestmark = pytest.mark.slow
-
 MISSING = [name for name in nodes.NEEDED if importlib.util.find_spec(name) is None]
 
 
@@ -93,6 +91,7 @@ def test_the_clip_is_as_long_as_it_is_needed_and_of_a_usual_size(workload: Workl
     assert np.abs(frames[0].image.mean((0, 1)) - first.image.mean((0, 1))).max() < 8
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(MISSING), reason=f"{', '.join(MISSING)} not found: `make ros`")
 def test_the_onboard_node_is_heard(workload: Workload, tmp_path: Path):
     heard = run_round(task(write_clip(workload, 30.0, 8.0, tmp_path)), tmp_path, lambda stage, done, total: None)
@@ -102,6 +101,7 @@ def test_the_onboard_node_is_heard(workload: Workload, tmp_path: Path):
     assert {"image", "audio"} <= set(heard.percepts[-1].ages_ms)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(MISSING), reason=f"{', '.join(MISSING)} not found: `make ros`")
 def test_a_node_that_ends_is_one_line_with_its_own_words(workload: Workload, tmp_path: Path):
     broken = task((tmp_path / "no.mp4", tmp_path / "no.wav"), stack="naive", checkpoint="/nowhere/at.all")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
 import pytest
 import torch
+from made_once import MadeOnce
 
 from edgefuse.export import examples, exporter
 from edgefuse.export.checkpoint import spec_from_checkpoint
@@ -23,7 +24,6 @@ from edgefuse.fusion.vocabulary import LABELS, build_tokenizer
 sys.path.insert(0, str(Path(__file__).parent))  # the tests' own modules
 
 FEW_PER_CLASS = 2
-MadeOnce = Callable[[str, Callable[[Path], object]], Path]
 
 
 def random_network(seed: int) -> FusionNetwork:

@@ -21,6 +21,7 @@ def base():
     return base_network()
 
 
+@pytest.mark.slow
 def test_base_has_the_sizes_of_its_architectures_and_runs(base):
     network = base.network
     millions = {

@@ -72,6 +72,7 @@ def test_a_checkpoint_alone_gives_the_same_network(started, name, tmp_path):
     assert torch.equal(first.embedding, second.embedding)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SENSES)
 def test_onnx_runtime_says_the_same_of_any_batch(started, name, tmp_path):
     sense = SENSES[name]

@@ -12,12 +12,11 @@ from edgefuse.fusion.settings import TrainingSettings
 from edgefuse.fusion.task import BuiltInTask, FolderTask
 from edgefuse.fusion.training import train
 
-pytestmark = pytest.mark.slow
-
 POOLS = {"extra_pictures": 8, "pictures_per_pair": 3, "utterances_per_pair": 2}
 SMALL = {"epochs": 1, "fusion_steps": 2, "batch": 12, "threads": 1, **POOLS}
 
 
+@pytest.mark.slow
 def test_a_short_training_lowers_the_loss(tmp_path):
     seen = []
     settings = TrainingSettings(steps_per_epoch=24, **SMALL)
@@ -47,6 +46,7 @@ def folder(tmp_path):
     return tmp_path / "data"
 
 
+@pytest.mark.slow
 def test_training_on_a_folder(folder, tmp_path):
     seen = []
     settings = TrainingSettings(steps_per_epoch=12, **SMALL)

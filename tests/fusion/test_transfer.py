@@ -14,8 +14,6 @@ from edgefuse.fusion.settings import TrainingSettings
 from edgefuse.fusion.training import parameter_groups, train
 from edgefuse.fusion.transfer import EncoderDirectories, started_network
 
-pytestmark = pytest.mark.slow
-
 FEW = {"epochs": 1, "steps_per_epoch": 6, "fusion_steps": 2, "batch": 8, "extra_pictures": 2, "threads": 1}
 
 
@@ -51,6 +49,7 @@ def original(directories):
     }
 
 
+@pytest.mark.slow
 def test_frozen_backbones_stay_to_the_bit_while_the_rest_learns(directories, folder, tmp_path):
     steps = []
     settings = TrainingSettings(**FEW | {"steps_per_epoch": 15})
@@ -63,6 +62,7 @@ def test_frozen_backbones_stay_to_the_bit_while_the_rest_learns(directories, fol
     assert "place" not in trained.losses
 
 
+@pytest.mark.slow
 def test_fine_tuned_backbones_learn_too(directories, folder, tmp_path):
     trained = train(TrainingSettings(**FEW, fine_tune=True), tmp_path, data=folder, encoders=directories)
     found = weights_of(trained)
@@ -86,6 +86,7 @@ def test_backbones_learn_at_their_share_of_the_rate(directories):
     }
 
 
+@pytest.mark.slow
 def test_one_pretrained_sense_beside_compact_ones(pretrained, folder, tmp_path):
     trained = train(
         TrainingSettings(**FEW), tmp_path, data=folder, encoders=EncoderDirectories(audio=pretrained / "ast")
