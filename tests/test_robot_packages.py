@@ -50,7 +50,7 @@ def test_doctor(robot, tmp_path):
 def test_bench(robot, tmp_path):
     """With measurements as short as those of bench's own tests."""
     code = (
-        f"import sys; sys.path.insert(0, {str(HOUSE / 'tests' / 'bench')!r})\n"
+        f"import sys; sys.path[:0] = {[str(HOUSE / 'tests' / 'bench'), str(HOUSE / 'tests')]!r}\n"
         "from edgefuse.bench import extent; from conftest import SHORT; extent.QUICK = SHORT\n"
         "from edgefuse.cli import app; app(['bench', '--quick', '--json', 'bench.json'])"
     )
