@@ -28,14 +28,17 @@ def stamp_ns(message) -> int:
 
 def start_on_the_clip(ros) -> int:
     """All three nodes, the clip's picture and sound beginning together; when, in ROS time [ns]."""
-    begun_ns = ros.node.get_clock().now().nanoseconds
     ros.start("perception_node", autostart=True)
-    took_ns = ros.node.get_clock().now().nanoseconds - begun_ns
-    start_ns = begun_ns + 6 * took_ns  # the others take no longer each
-    ros.start("camera_node", clip=VIDEO, clip_start_s=f"{start_ns / NS_PER_S:.9f}")
-    ros.start("microphone_node", clip=SOUND, clip_start_s=f"{start_ns / NS_PER_S:.9f}")
-    assert ros.node.get_clock().now().nanoseconds < start_ns, "the nodes came up too late for the clip"
-    return start_ns
+    lead_s = 8
+    while True:  # until the machine is fast enough for the lead
+        start_ns = ros.node.get_clock().now().nanoseconds + lead_s * NS_PER_S
+        ros.start("camera_node", clip=VIDEO, clip_start_s=f"{start_ns / NS_PER_S:.9f}")
+        ros.start("microphone_node", clip=SOUND, clip_start_s=f"{start_ns / NS_PER_S:.9f}")
+        if ros.node.get_clock().now().nanoseconds < start_ns - NS_PER_S:
+            return start_ns
+        ros.stop("camera")
+        ros.stop("microphone")
+        lead_s *= 2
 
 
 @pytest.mark.slow
