@@ -15,6 +15,7 @@ from typing import Any
 
 HOUSE = Path(__file__).parent.parent.parent
 PROFILE = HOUSE / "ros_nodes" / "edgefuse_ros" / "config" / "fastdds.xml"
+PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")  # Fast DDS 3, and 2 of jazzy
 _DOMAINS = range(215, 233)  # beyond those that people use; their ports are none that Linux gives to others
 _START_S = 30.0
 
@@ -23,7 +24,7 @@ class Ros:
     """One domain: processes of nodes in it, and a node that listens, publishes and calls."""
 
     def __init__(self, logs: Path) -> None:
-        os.environ["FASTDDS_DEFAULT_PROFILES_FILE"] = str(PROFILE)
+        os.environ |= dict.fromkeys(PROFILE_VARIABLES, str(PROFILE))
         import rclpy
         from rclpy.executors import SingleThreadedExecutor
 
