@@ -12,6 +12,7 @@ setup(
     version="0.1.0",
     description="edgefuse on the robot: camera, microphone and text in, percepts out",
     packages=["edgefuse_ros"],
+    package_data={"edgefuse_ros": ["*.xml"]},
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/edgefuse_ros"]),
         (SHARE, ["package.xml"]),

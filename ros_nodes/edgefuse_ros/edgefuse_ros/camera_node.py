@@ -16,6 +16,7 @@ from edgefuse_ros.conversions import camera_info_from_camera_info, camera_info_f
 from edgefuse_ros.device_node import DeviceNode
 from edgefuse_ros.settings import CameraNodeSettings
 from edgefuse_ros.spin import spin
+from edgefuse_ros.transport import prepare_for_images
 
 
 class CameraNode(DeviceNode[CameraNodeSettings]):
@@ -82,4 +83,5 @@ class CameraNode(DeviceNode[CameraNodeSettings]):
 
 def main() -> None:
     """`ros2 run edgefuse_ros camera_node`."""
+    prepare_for_images()
     spin(CameraNode)

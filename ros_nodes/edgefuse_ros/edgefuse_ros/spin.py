@@ -12,6 +12,7 @@ from rclpy.executors import SingleThreadedExecutor
 
 from edgefuse.runtime import EdgefuseError
 from edgefuse_ros.device_node import DeviceNode
+from edgefuse_ros.parameters import ParameterError
 from edgefuse_ros.perceiver_node import PerceiverNode
 
 
@@ -22,17 +23,32 @@ def spin(make: Callable[[], PerceiverNode | DeviceNode[Any]]) -> None:
     """
     # rclpy's own handlers end the spinning. Python's would interrupt the closing as well, at a second SIGINT.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    rclpy.init()
     try:
-        _spin(make())
+        _run(make)
     except EdgefuseError as error:
         print(f"edgefuse_ros: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+def _run(make: Callable[[], PerceiverNode | DeviceNode[Any]]) -> None:
+    _init()
+    try:
+        _spin(make())
+    except EdgefuseError:
+        raise
     except Exception:
         if rclpy.ok():
             raise  # else it was told to end, and rclpy says so in many ways: by what needs a context that is gone
     finally:
         rclpy.try_shutdown()
+
+
+def _init() -> None:
+    """Raises ParameterError for options and parameter files that cannot be read."""
+    try:
+        rclpy.init()
+    except RuntimeError as error:  # rclpy's own kinds, which have no public name
+        raise ParameterError(" ".join(str(error).split())) from error
 
 
 def _spin(node: PerceiverNode | DeviceNode[Any]) -> None:
