@@ -79,7 +79,7 @@ class Launcher:
         """Wait for it."""
         assert self.exit_code() == 0
         assert "failed to terminate" not in self.log()
-        self._ros.until(lambda: self.nodes() == set(), "the end of all nodes")
+        assert not self.processes()
 
     def exit_code(self) -> int:
         """When it has ended by itself."""
