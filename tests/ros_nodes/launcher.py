@@ -48,7 +48,11 @@ def environment(prefix: Path, stand_in: bool) -> dict[str, str]:
     path = [str(STAND_IN)] if stand_in else []
     path += [str(PACKAGE), *filter(None, [os.environ.get("PYTHONPATH")])]
     prefixes = [str(prefix), os.environ.get("AMENT_PREFIX_PATH", sys.prefix)]
-    return {"PYTHONPATH": os.pathsep.join(path), "AMENT_PREFIX_PATH": os.pathsep.join(prefixes)}
+    return {
+        "PYTHONPATH": os.pathsep.join(path),
+        "AMENT_PREFIX_PATH": os.pathsep.join(prefixes),
+        "ROS_LOG_DIR": str(prefix / "log"),
+    }
 
 
 class Launcher:

@@ -158,7 +158,9 @@ def record_with_cmd_vel(path: Path) -> None:
         writer.start(profile="ros2")
         channels = {}
         start_ns = make_reader(file).get_summary().statistics.message_start_time
-        for schema, channel, message in make_reader(file).iter_messages(end_time=start_ns + RECORDED_NS):
+        for schema, channel, message in make_reader(file).iter_messages():
+            if message.log_time > start_ns + RECORDED_NS:
+                break
             if channel.id not in channels:
                 kind = writer.register_schema(schema.name, schema.encoding, schema.data)
                 channels[channel.id] = writer.register_channel(channel.topic, channel.message_encoding, kind)

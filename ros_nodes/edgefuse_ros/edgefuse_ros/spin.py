@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -22,16 +23,21 @@ def spin(make: Callable[[], PerceiverNode | DeviceNode[Any]]) -> None:
     One thread runs all callbacks: they only convert and hand over, and more threads would make every one later.
     """
     # rclpy's own handlers end the spinning. Python's would interrupt the closing as well, at a second SIGINT.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    told_to_end = threading.Event()
+    signal.signal(signal.SIGINT, lambda number, frame: told_to_end.set())
     try:
-        _run(make)
+        _init()
+        if not told_to_end.is_set():  # before rclpy had its handlers
+            _run(make)
     except EdgefuseError as error:
         print(f"edgefuse_ros: {error}", file=sys.stderr)
         sys.exit(2)
+    finally:
+        rclpy.try_shutdown()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the interpreter's end takes any other handler away
 
 
 def _run(make: Callable[[], PerceiverNode | DeviceNode[Any]]) -> None:
-    _init()
     try:
         _spin(make())
     except EdgefuseError:
@@ -39,8 +45,6 @@ def _run(make: Callable[[], PerceiverNode | DeviceNode[Any]]) -> None:
     except Exception:
         if rclpy.ok():
             raise  # else it was told to end, and rclpy says so in many ways: by what needs a context that is gone
-    finally:
-        rclpy.try_shutdown()
 
 
 def _init() -> None:
