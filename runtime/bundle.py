@@ -10,7 +10,7 @@ from pathlib import Path
 from edgefuse.runtime.engines.backends import open_engine
 from edgefuse.runtime.engines.engine import Backend, Engine
 from edgefuse.runtime.errors import BundleError
-from edgefuse.runtime.manifest import Manifest, read_manifest
+from edgefuse.runtime.manifest import MANIFEST_FILE, Manifest, read_manifest
 
 _log = logging.getLogger(__name__)
 _CHUNK = 1 << 20  # bytes read at a time: a graph may be larger than a robot's memory
@@ -18,10 +18,14 @@ _CHUNK = 1 << 20  # bytes read at a time: a graph may be larger than a robot's m
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A directory whose every file is what its manifest says."""
+    """A directory whose every file is what its manifest says.
+
+    `identity`: the first 12 digits of the SHA-256 of its manifest, which holds those of its files.
+    """
 
     directory: Path
     manifest: Manifest
+    identity: str
 
     @staticmethod
     def open(directory: str | Path) -> Bundle:
@@ -33,7 +37,7 @@ class Bundle:
         for file, expected in manifest.files.items():
             _check_file(directory / file, expected)
         _log.info("%s is the bundle %r, exported by edgefuse %s", directory, manifest.name, manifest.made.edgefuse)
-        return Bundle(directory, manifest)
+        return Bundle(directory, manifest, sha256_of(directory / MANIFEST_FILE)[:12])
 
     def engine(self, graph: str, backend: Backend = "auto") -> Engine:
         """The engine of one graph: a sense's name, or `fusion`.

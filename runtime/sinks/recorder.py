@@ -11,9 +11,8 @@ from typing import BinaryIO, TypeAlias
 from mcap.well_known import MessageEncoding, SchemaEncoding
 from mcap.writer import Writer
 
-from edgefuse.runtime.bundle import Bundle, sha256_of
+from edgefuse.runtime.bundle import Bundle
 from edgefuse.runtime.errors import EdgefuseError
-from edgefuse.runtime.manifest import MANIFEST_FILE
 from edgefuse.runtime.messages import ros_messages
 from edgefuse.runtime.messages.ros_messages import ImageFormat, MessageType
 from edgefuse.runtime.percept import Percept
@@ -51,7 +50,7 @@ class Recorder:
         self._image_format = image_format
         self._jpeg_quality = jpeg_quality
         self._bundle_name = bundle.manifest.name if bundle else ""
-        self._bundle_id = sha256_of(bundle.directory / MANIFEST_FILE)[:12] if bundle else ""
+        self._bundle_id = bundle.identity if bundle else ""
         self._opened_ns = time.time_ns()  # the one look at the wall clock: all stamps stay as far apart as they are
         self._ros_ns = self._opened_ns - time.monotonic_ns()
         self._next_index: dict[str, int] = {}

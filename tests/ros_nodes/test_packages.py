@@ -9,7 +9,7 @@ from module_imports import imports
 
 HOUSE = Path(__file__).parent.parent.parent
 MSGS, ROS = HOUSE / "ros_nodes" / "edgefuse_msgs", HOUSE / "ros_nodes" / "edgefuse_ros"
-OF_PYTHON = {"annotated_types", "numpy", "pydantic"}
+OF_PYTHON = {"annotated_types", "cv2", "numpy", "pydantic"}
 WHERE_INSTALLED = {"vision_msgs"}
 
 

@@ -27,9 +27,15 @@ class Sound:
     """One topic of sound in messages of one type, made mono at the rate that the bundle wants."""
 
     def __init__(self, rate_hz: int, sense: str, type_name: str = AUDIO_CHUNK) -> None:
+        self._rate_hz = rate_hz
+        self._sense = sense
         self._track = Soundtrack(rate_hz, sense)
         self._type = type_name
         self._format = None if type_name in FORMAT_ELSEWHERE else SoundFormat()
+
+    def restart(self) -> None:
+        """Sound begins anew; how it is encoded is still known."""
+        self._track = Soundtrack(self._rate_hz, self._sense)
 
     def inform(self, info: Any, stamp_ns: int) -> None:
         """An audio_common_msgs/AudioInfo says how the sound is encoded; StreamError if it is coded (mp3)."""

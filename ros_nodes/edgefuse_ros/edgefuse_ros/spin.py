@@ -9,19 +9,16 @@ from collections.abc import Callable
 from typing import Any
 
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
 
 from edgefuse.runtime import EdgefuseError
 from edgefuse_ros.device_node import DeviceNode
+from edgefuse_ros.executor import BesideExecutor
 from edgefuse_ros.parameters import ParameterError
 from edgefuse_ros.perceiver_node import PerceiverNode
 
 
 def spin(make: Callable[[], PerceiverNode | DeviceNode[Any]]) -> None:
-    """Run a node until SIGINT or SIGTERM; one line on stderr and exit code 2 where it cannot begin.
-
-    One thread runs all callbacks: they only convert and hand over, and more threads would make every one later.
-    """
+    """Run a node until SIGINT or SIGTERM; one line on stderr and exit code 2 where it cannot begin."""
     # rclpy's own handlers end the spinning. Python's would interrupt the closing as well, at a second SIGINT.
     told_to_end = threading.Event()
     signal.signal(signal.SIGINT, lambda number, frame: told_to_end.set())
@@ -56,12 +53,12 @@ def _init() -> None:
 
 
 def _spin(node: PerceiverNode | DeviceNode[Any]) -> None:
-    executor = SingleThreadedExecutor()
+    executor = BesideExecutor()
     executor.add_node(node)
+    executor.beside(node.autostart)
     try:
-        node.autostart()
         executor.spin()
     finally:
-        node.close()
         executor.shutdown()
+        node.close()
         node.destroy_node()

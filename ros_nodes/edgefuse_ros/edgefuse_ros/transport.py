@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 PROFILE: Final = Path(__file__).with_name("images.fastdds.xml")
-# Where Fast DDS finds a profile: 2, whose package is fastrtps (humble, jazzy), and 3, whose package is fastdds (kilted).
+# Where Fast DDS finds a profile: 2, of the package fastrtps (humble, jazzy), and 3, of the package fastdds (kilted).
 _PROFILE_VARIABLES = {"fastrtps": "FASTRTPS_DEFAULT_PROFILES_FILE", "fastdds": "FASTDDS_DEFAULT_PROFILES_FILE"}
 _PROFILES_HERE = ("DEFAULT_FASTRTPS_PROFILES.xml", "DEFAULT_FASTDDS_PROFILES.xml")
 _SHARED_MEMORY = "/dev/shm"
