@@ -123,7 +123,7 @@ def _complain(message: str) -> int:
 @app.command()
 def run(
     file: Annotated[
-        Path | None, typer.Argument(help="video with its sound beside it, or MCAP; else a demo clip")
+        Path | None, typer.Argument(help="video with its sound beside it, or a bag; else a demo clip")
     ] = None,
     bundle: Annotated[
         Path, typer.Option("--bundle", "-b", help="made by `edgefuse export`", show_default=OWN_BUNDLE)
@@ -191,7 +191,8 @@ def run(
         deliver(perceiver.perceive(*streams, watchers=observers), sinks)
     finally:
         if statistics.percepts and not (is_quiet() and jsonl == "-"):
-            console.print(summary(statistics, perceiver.senses, perceiver.drops(), perceiver.drift()))
+            odd = perceiver.drift(), perceiver.set_back()
+            console.print(summary(statistics, perceiver.senses, perceiver.drops(), *odd))
 
 
 def _observers(
