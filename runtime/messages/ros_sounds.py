@@ -17,6 +17,8 @@ AUDIO_INFO: Final = "audio_common_msgs/msg/AudioInfo"
 UINT8_ARRAY: Final = "std_msgs/msg/UInt8MultiArray"
 # Whose format is told by an AudioInfo on another topic.
 FORMAT_ELSEWHERE: Final = (AUDIO_DATA, AUDIO_DATA_STAMPED, UINT8_ARRAY)
+# Whose messages do not say when they were sensed.
+UNSTAMPED: Final = (AUDIO_DATA, UINT8_ARRAY)
 # Name -> how a sample is stored, which value of it is silence, and how far full scale is from there.
 _ENCODINGS: Final[dict[str, tuple[np.dtype[Any], int, float]]] = {
     "S8": (np.dtype("i1"), 0, 2.0**7),

@@ -6,7 +6,6 @@ import heapq
 import logging
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
@@ -65,19 +64,19 @@ class Recording(Stream):
         chosen = _chosen(self._bag, topics or {}, {sense.name: sense.kind for sense in senses})
         rates_hz = {sense.name: sense.rate_hz for sense in senses if sense.kind == "audio"}
         self._tracks = [
-            open_track(self._bag, topic, sense, rates_hz.get(sense, _RATE_HZ)) for sense, topic in chosen.items()
+            open_track(self._bag, topic, sense, rates_hz.get(sense, _RATE_HZ))
+            for sense, topic in sorted(chosen.items(), key=_turn)
         ]
         for track in self._tracks:
             log.info("%s: %s is replayed from %s", path, track.modality, track.topic.name)
         self._runs = self._divided()
         self._pacer = Pacer()
-        with closing(self._samples(0)) as samples:
-            if next(samples, None) is None:
-                wanted = f" for {', '.join(sense.name for sense in senses)}" if senses else ""
-                found = self._bag.topics.values()
-                raise StreamError(
-                    f"{path} holds nothing to replay{wanted}: its topics are {_listed(found)}; {_how_to_choose(found)}"
-                )
+        if next(self._samples(0), None) is None:
+            wanted = f" for {', '.join(sense.name for sense in senses)}" if senses else ""
+            found = self._bag.topics.values()
+            raise StreamError(
+                f"{path} holds nothing to replay{wanted}: its topics are {_listed(found)}; {_how_to_choose(found)}"
+            )
 
     @property
     def topics(self) -> dict[str, str]:
@@ -156,6 +155,12 @@ def _in_words(steps: Sequence[ClockStep], times: Mapping[str, Times]) -> str:
     how = f"set {'back' if step.by_ns < 0 else 'forward'} by {abs(step.by_ns) / NS_PER_S:.1f} s"
     more = f", and clocks {len(steps) - 1} times more" if len(steps) > 1 else ""
     return f"{whose} {how} after {after_ns / NS_PER_S:.1f} s{more}"
+
+
+def _turn(chosen: tuple[str, Topic]) -> tuple[int, str]:
+    """Whose samples come first of those of one moment, in whatever order a bag has its topics."""
+    sense, topic = chosen
+    return list(KINDS).index(topic.type), sense
 
 
 def _chosen(bag: Bag, named: Mapping[str, str], kinds: Mapping[str, str]) -> dict[str, Topic]:

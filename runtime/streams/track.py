@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from edgefuse.runtime.messages.ros_sounds import (
     AUDIO_STAMPED,
     FORMAT_ELSEWHERE,
     UINT8_ARRAY,
+    UNSTAMPED,
     SoundFormat,
     format_from_audio_info,
     sound_from_message,
@@ -44,7 +46,7 @@ KINDS: Final[Mapping[str, str]] = {
     _STRING: "text",
     "edgefuse_msgs/msg/Signal": "signal",
 }
-WITHOUT_STAMP: Final = (_STRING, AUDIO_DATA, UINT8_ARRAY)
+WITHOUT_STAMP: Final = (_STRING, *UNSTAMPED)
 """Types whose messages do not say when they were sensed."""
 
 log = logging.getLogger(__name__)
@@ -79,9 +81,10 @@ class Track:
         skipped = 0
         for message in messages:
             try:
-                content = self.decode(message.data)
-                own_ns = None if by_log_time else self._own_ns(content, message.log_ns)
-                sample = self._sample(content, own_ns, message.log_ns, soundtrack)
+                with _naming(self.topic, self.where):
+                    content = self.decode(message.data)
+                    own_ns = None if by_log_time else self._own_ns(content, message.log_ns)
+                    sample = self._sample(content, own_ns, message.log_ns, soundtrack)
             except SampleError as error:
                 if not skipped:
                     said = f"a message of {self.topic.name} was skipped (more such silently): it {error}"
@@ -131,16 +134,25 @@ def open_track(bag: Bag, topic: Topic, modality: str, rate_hz: int) -> Track:
     return Track(str(bag.path), topic, modality, rate_hz, form, decoder_of(topic, bag.path))
 
 
+@contextmanager
+def _naming(topic: Topic, where: object) -> Iterator[None]:
+    """Raises StreamError, naming the topic, for messages of no use, and where the bag defines their type otherwise."""
+    try:
+        yield
+    except StreamError as error:
+        raise StreamError(f"{where}: {topic.name}: {error}") from error
+    except (AttributeError, TypeError) as error:
+        raise StreamError(f"{where}: what it calls {topic.type} is something else: {error}") from error
+
+
 def _sound_format(bag: Bag, topic: Topic) -> SoundFormat:
     """What the bag says of sound whose messages do not say it themselves."""
     for info in bag.topics.values():
         if info.type == AUDIO_INFO:
             decode = decoder_of(info, bag.path)
             for message in bag.messages(info):
-                try:
+                with suppress(SampleError), _naming(info, bag.path):
                     return format_from_audio_info(decode(message.data))
-                except SampleError:
-                    continue
     if topic.type == UINT8_ARRAY:
         raise StreamError(f"{bag.path}: nothing says how {topic.name} is encoded: record an {AUDIO_INFO} beside it")
     form = SoundFormat()

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+_MOST_SAID = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Topic:
@@ -40,11 +42,17 @@ def by_name(topics: Iterable[Topic]) -> dict[str, Topic]:
     return found
 
 
+def in_one_line(error: Exception) -> str:
+    """What a library says of a file that is damaged, which may quote it at length."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    return said if len(said) <= _MOST_SAID else f"{said[:_MOST_SAID]} ..."
+
+
 class BagFile(Protocol):
     """One file of a bag."""
 
     path: Path
-    topics: Mapping[str, Topic]
+    topics: dict[str, Topic]
 
     def messages(self, types: Mapping[str, str]) -> Iterator[RawMessage]:
         """Those of these topics, each of the type said, in the order in which they were stored.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from contextlib import redirect_stderr
+from io import StringIO
 from typing import Any, Final, TypeAlias
 
 import zstandard
@@ -15,7 +17,7 @@ from mcap_ros2.decoder import DecoderFactory
 from edgefuse.runtime.errors import SampleError, StreamError
 from edgefuse.runtime.messages.ros_types import KNOWN_DEFINITIONS
 from edgefuse.runtime.samples import NS_PER_S
-from edgefuse.runtime.streams.bags import Topic
+from edgefuse.runtime.streams.bags import Topic, in_one_line
 
 Decode: TypeAlias = Callable[[bytes], Any]
 
@@ -40,9 +42,10 @@ def decoder_of(topic: Topic, path: object) -> Decode:
         )
     schema = Schema(1, definition.encode(), SchemaEncoding.ROS2, topic.type)
     try:
-        decode = DecoderFactory().decoder_for(topic.encoding, schema)
+        with redirect_stderr(StringIO()):  # where the parser prints what it raises as well
+            decode = DecoderFactory().decoder_for(topic.encoding, schema)
     except Exception as error:  # whatever the parser of definitions raises is the file's fault
-        raise StreamError(f"{path}: the definition of {topic.type} cannot be read: {error}") from error
+        raise StreamError(f"{path}: the definition of {topic.type} cannot be read: {in_one_line(error)}") from error
     assert decode is not None, "cdr and ros2msg"
     return lambda data: _decoded(decode, data)
 
@@ -64,7 +67,7 @@ def _decoded(decode: Decode, data: bytes) -> Any:
     try:
         return decode(_plain(data))
     except _DAMAGED as error:
-        raise SampleError(f"cannot be decoded: {error}") from error
+        raise SampleError(f"cannot be decoded: {in_one_line(error)}") from error
 
 
 def _plain(data: bytes) -> bytes:

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from edgefuse.runtime.errors import StreamError
+from edgefuse.runtime.streams.bags import in_one_line
 
 METADATA_FILE: Final = "metadata.yaml"
 _REMEDY: Final = "try `ros2 bag reindex`, or remove it"
@@ -51,8 +52,7 @@ def _listed(metadata: Path) -> list[Path]:
         where = ".".join(map(str, first["loc"]))
         raise StreamError(f"{metadata} is not what rosbag2 writes: {where}: {first['msg']}; {_REMEDY}") from error
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        said = " ".join(str(error).split())
-        raise StreamError(f"{metadata} cannot be read: {said}; {_REMEDY}") from error
+        raise StreamError(f"{metadata} cannot be read: {in_one_line(error)}; {_REMEDY}") from error
     # Older versions wrote the name of the bag's directory before that of the file.
     files = [metadata.parent / PurePosixPath(name).name for name in names]
     for file in files:

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from edgefuse.runtime.errors import StreamError
-from edgefuse.runtime.streams.bags import RawMessage, Topic, by_name
+from edgefuse.runtime.streams.bags import RawMessage, Topic, by_name, in_one_line
 
 _PAGES = struct.Struct(">16xH10xI")  # of the file's head: the bytes of a page, the pages of the file
 
@@ -33,6 +33,8 @@ class SqliteFile:
         self._cut_off = _is_cut_off(path)
         if self._cut_off:
             log.warning("%s was cut off; it is replayed up to where it breaks off", path)
+        elif self._left("-wal"):
+            log.warning("%s was not closed by its recorder; what reached the disk is replayed", path)
         with self._opened() as database:
             self.topics = by_name(_topics(database))
 
@@ -69,7 +71,7 @@ class SqliteFile:
                 if self._cut_off:
                     database.execute("PRAGMA writable_schema = ON")  # sqlite3 then reads a file shorter than it says
                 yield database
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise StreamError(f"{self.path} {_in_words(error)}") from error
 
     def _left(self, suffix: str) -> bool:
@@ -105,13 +107,13 @@ def _is_cut_off(path: Path) -> bool:
         head = file.read(_PAGES.size)
     if len(head) < _PAGES.size:
         return True
-    page_bytes, pages = _PAGES.unpack(head)
+    page_bytes, pages = map(int, _PAGES.unpack(head))
     return path.stat().st_size < (page_bytes if page_bytes > 1 else 1 << 16) * pages
 
 
-def _in_words(error: sqlite3.Error) -> str:
+def _in_words(error: Exception) -> str:
     """What is wrong with a file, and what to do, to go on from its name."""
-    said = str(error)
+    said = in_one_line(error)
     if "no such table" in said or "no such column" in said:
         return f"is a database, but no bag of ROS 2: {said}"
     if "readonly" in said:
