@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -123,7 +124,7 @@ def _complain(message: str) -> int:
 @app.command()
 def run(
     file: Annotated[
-        Path | None, typer.Argument(help="video with its sound beside it, or MCAP; else a demo clip")
+        Path | None, typer.Argument(help="video with its sound beside it, or a bag; else a demo clip")
     ] = None,
     bundle: Annotated[
         Path, typer.Option("--bundle", "-b", help="made by `edgefuse export`", show_default=OWN_BUNDLE)
@@ -170,7 +171,9 @@ def run(
     corrections = read_corrections(camera_info, sync, opened.manifest)
     nothing_named = file is None and camera is None and microphone is None
     source = Source(DEFAULT_CLIP if nothing_named else file, audio, camera, microphone, topic or ())
-    streams = open_streams(source, opened.manifest, senses, fast)
+    console = open_console(stderr=jsonl == "-")
+    with console.status(f"opening {file} ...") if source.recording and not is_quiet() else nullcontext():
+        streams = open_streams(source, opened.manifest, senses, fast)
     perceiver = Perceiver(
         opened,
         prompt or [],
@@ -181,7 +184,6 @@ def run(
         confidence=None if confidence == "none" else confidence,
         corrections=corrections,
     )
-    console = open_console(stderr=jsonl == "-")
     statistics = RunStatistics()
     observers = _observers(opened, timeline, viewer, rrd, record)
     sinks: list[Sink] = [statistics, *([JsonLines(jsonl)] if jsonl else []), *observers]
@@ -191,7 +193,8 @@ def run(
         deliver(perceiver.perceive(*streams, watchers=observers), sinks)
     finally:
         if statistics.percepts and not (is_quiet() and jsonl == "-"):
-            console.print(summary(statistics, perceiver.senses, perceiver.drops(), perceiver.drift()))
+            odd = perceiver.drift(), perceiver.set_back()
+            console.print(summary(statistics, perceiver.senses, perceiver.drops(), *odd))
 
 
 def _observers(

@@ -18,10 +18,14 @@ _JITTER_NS = NS_PER_S // 4
 
 
 class SetBack(Exception):
-    """Time was set back for good, by `by_ns`: what was sensed before is of another time."""
+    """Time was set back for good, by `by_ns`: what was sensed before is of another time.
 
-    def __init__(self, by_ns: int) -> None:
-        super().__init__(f"went back by {by_ns / NS_PER_S:.1f} s")
+    None: the source says so itself, and has said by how much.
+    """
+
+    def __init__(self, by_ns: int | None) -> None:
+        super().__init__("begins anew" if by_ns is None else f"went back by {by_ns / NS_PER_S:.1f} s")
+        self.by_ns = by_ns
 
 
 class StampOrder:

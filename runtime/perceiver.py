@@ -164,6 +164,10 @@ class Perceiver:
         """What came to nothing in this run (the last one, until another begins), by sense and reason, see Drops."""
         return self._runs.newest.drops.as_dict()
 
+    def set_back(self) -> int:
+        """How often time was set back in this run (the last one, until another begins): all began anew each time."""
+        return self._runs.newest.set_back
+
     def refusal(self, sense: str) -> str | None:
         """Why the last sample of a sense that was refused in this run was, in words that go on from "it"."""
         return self._runs.newest.drops.refusal(sense)
@@ -294,7 +298,8 @@ class Perceiver:
         try:
             taken = run.intake.put(sample, received_ns)
         except SetBack as event:
-            log.warning("time %s (%s): what was sensed before is forgotten", event, sample.modality)
+            level = logging.INFO if event.by_ns is None else logging.WARNING
+            log.log(level, "time %s (%s): what was sensed before is forgotten", event, sample.modality)
             run = self._runs.set_back(run)
             taken = run.intake.put(sample, received_ns)
         if taken and run.intake.ready(sample.modality):

@@ -13,8 +13,9 @@ from mcap.writer import Writer
 
 from edgefuse.runtime.bundle import Bundle
 from edgefuse.runtime.errors import EdgefuseError
-from edgefuse.runtime.messages import ros_messages
-from edgefuse.runtime.messages.ros_messages import ImageFormat, MessageType
+from edgefuse.runtime.messages import ros_messages, ros_types
+from edgefuse.runtime.messages.ros_messages import ImageFormat
+from edgefuse.runtime.messages.ros_types import MessageType
 from edgefuse.runtime.percept import Percept
 from edgefuse.runtime.samples import AudioChunk, Frame, Sample, Signal, Text
 from edgefuse.runtime.sinks.backlog import Backlog
@@ -112,21 +113,21 @@ class Recorder:
             data = ros_messages.compressed_image_from_frame(
                 sample, self._ros_ns, self._image_format, self._jpeg_quality
             )
-            self._add(f"{topic}/compressed", ros_messages.COMPRESSED_IMAGE, sample.modality, until_ns, data)
+            self._add(f"{topic}/compressed", ros_types.COMPRESSED_IMAGE, sample.modality, until_ns, data)
         elif isinstance(sample, Text):
             data = ros_messages.string_from_text(sample)
-            self._add(topic, ros_messages.STRING, sample.modality, until_ns, data)
+            self._add(topic, ros_types.STRING, sample.modality, until_ns, data)
         elif isinstance(sample, AudioChunk):
             data = ros_messages.audio_chunk_from_chunk(sample, self._ros_ns, self._gap(sample, len(sample.pcm)))
-            self._add(topic, ros_messages.AUDIO_CHUNK, sample.modality, until_ns, data)
+            self._add(topic, ros_types.AUDIO_CHUNK, sample.modality, until_ns, data)
         else:
             data = ros_messages.signal_from_signal(sample, self._ros_ns, self._gap(sample, len(sample.values)))
-            self._add(topic, ros_messages.SIGNAL, sample.modality, until_ns, data)
+            self._add(topic, ros_types.SIGNAL, sample.modality, until_ns, data)
 
     def _write_percept(self, percept: Percept) -> None:
         data = ros_messages.percept_from_percept(percept, self._ros_ns, self._bundle_name, self._bundle_id)
         published_ns = percept.stamp_ns + round(percept.trace.latency_ms * 1e6)
-        self._add(f"{_TOPIC}percepts", ros_messages.PERCEPT, None, published_ns, data)
+        self._add(f"{_TOPIC}percepts", ros_types.PERCEPT, None, published_ns, data)
 
     def _gap(self, sample: AudioChunk | Signal, length: int) -> int:
         missing = sample.index - self._next_index.get(sample.modality, sample.index)

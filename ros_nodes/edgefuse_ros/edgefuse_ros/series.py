@@ -11,8 +11,8 @@ from edgefuse.runtime import AudioChunk, SampleError, Signal
 from edgefuse.runtime.manifest import Modality, SignalModality
 from edgefuse.runtime.messages.ros_sounds import (
     AUDIO_CHUNK,
-    AUDIO_DATA,
     FORMAT_ELSEWHERE,
+    UNSTAMPED,
     SoundFormat,
     format_from_audio_info,
     sound_from_message,
@@ -53,7 +53,7 @@ class Sound:
         if not len(sound.pcm):
             raise SampleError("holds no sound")
         lasted_ns = len(sound.pcm) * NS_PER_S // sound.rate_hz
-        return self._track.chunk(sound, stamp_ns - lasted_ns if self._type == AUDIO_DATA else stamp_ns)
+        return self._track.chunk(sound, stamp_ns - lasted_ns if self._type in UNSTAMPED else stamp_ns)
 
 
 @dataclass(slots=True)
