@@ -16,7 +16,8 @@ from edgefuse.export.tasks import DataNotHereError, task_samples
 from edgefuse.fusion.checkpoint import Checkpoint, load_checkpoint
 from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.errors import FusionError
-from edgefuse.fusion.vocabulary import NOTHING, prompt_of, token_ids
+from edgefuse.fusion.labels import NOTHING, prompt_of
+from edgefuse.fusion.tokenizer import token_ids
 from edgefuse.runtime.bundle import sha256_of
 from edgefuse.runtime.manifest import AudioModality, ImageModality, Modality, TextModality
 

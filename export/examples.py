@@ -12,7 +12,8 @@ from edgefuse.export.spec import Examples, TaskSamples
 from edgefuse.fusion import tabletop
 from edgefuse.fusion.checkpoint import Checkpoint
 from edgefuse.fusion.errors import FusionError
-from edgefuse.fusion.vocabulary import LABELS, SEEN_LABELS, token_ids
+from edgefuse.fusion.tokenizer import token_ids
+from edgefuse.fusion.vocabulary import LABELS, SEEN_LABELS
 
 CALIBRATION_EXAMPLES = 512
 CALIBRATION_SEED = 5101

@@ -18,7 +18,7 @@ from edgefuse.fusion.folder import FolderData, Recording, digests_of, read_folde
 from edgefuse.fusion.folder_batches import remark
 from edgefuse.fusion.sensor import degrade
 from edgefuse.fusion.task import FolderTask, Task
-from edgefuse.fusion.vocabulary import token_ids
+from edgefuse.fusion.tokenizer import token_ids
 
 HELD = {"image": "pictures", "audio": "sounds"}
 """What a folder holds, by sense. It holds no text: that is made up of the labels, as in training."""

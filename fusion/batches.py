@@ -12,7 +12,8 @@ from edgefuse.fusion.sensor import degrade, lamp_off
 from edgefuse.fusion.settings import Dropout
 from edgefuse.fusion.speech import mix
 from edgefuse.fusion.tabletop import NOTHING_LABEL, WINDOW_SAMPLES, whole_place
-from edgefuse.fusion.vocabulary import LABELS, SEEN_LABELS, SHAPES, token_ids
+from edgefuse.fusion.tokenizer import token_ids
+from edgefuse.fusion.vocabulary import LABELS, SEEN_LABELS, SHAPES
 
 SITUATIONS = ("both", "contradiction", "shown", "named in the dark", "nothing", "named, empty table")
 SHARES = (0.68, 0.05, 0.10, 0.09, 0.05, 0.03)

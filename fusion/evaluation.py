@@ -18,7 +18,8 @@ from edgefuse.fusion.errors import CheckpointError
 from edgefuse.fusion.prediction import EncodedRows, Encoding, NetworkPredictor, Predictor
 from edgefuse.fusion.report import Contradiction, Report, Row
 from edgefuse.fusion.tabletop import NOTHING_LABEL, SNR_DB, Examples, Situation, examples, test_set
-from edgefuse.fusion.vocabulary import HELD_OUT_LABELS, LABELS, SEEN_LABELS, token_ids
+from edgefuse.fusion.tokenizer import token_ids
+from edgefuse.fusion.vocabulary import HELD_OUT_LABELS, LABELS, SEEN_LABELS
 
 MODALITIES = ("image", "audio", "text")
 SUBSETS = tuple(subset for size in (1, 2, 3) for subset in combinations(MODALITIES, size))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 GENERATORS = (
-    "shapes", "surfaces", "scenes", "sensor", "espeak", "speech", "remarks", "vocabulary", "tabletop", "pools",
+    "shapes", "surfaces", "scenes", "sensor", "espeak", "speech", "remarks", "slips", "vocabulary", "tabletop", "pools",
 )  # fmt: skip
 
 

@@ -1,16 +1,14 @@
 """The words of the tabletop task: what can lie on the table, how people name it, and the tokenizer that reads them."""
 
-import string
 from itertools import chain
 
-import numpy as np
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
+from tokenizers import Tokenizer
 
-from edgefuse.fusion.config import PADDING_ID
+from edgefuse.fusion import tokenizer
+from edgefuse.fusion.labels import NOTHING, prompt_of
 
 COLORS = ("red", "orange", "yellow", "green", "blue", "purple")
 SHAPES = ("ball", "cube", "cone", "cylinder", "ring", "star")
-NOTHING = "nothing"
 PAIRS = tuple((color, shape) for color in COLORS for shape in SHAPES)
 LABELS = (*(f"{color} {shape}" for color, shape in PAIRS), NOTHING)
 """The 37 classes; label i < 36 is colour i // 6, shape i % 6."""
@@ -45,45 +43,10 @@ SHAPE_SYNONYMS = {
     "star": ("starfish",),
 }
 
-OTHER_WORDS = (
-    "a", "an", "and", "anything", "at", "big", "bring", "can", "down", "empty", "find", "for", "give", "hand", "here",
-    "hold", "i", "in", "is", "it", "large", "left", "like", "little", "look", "me", "move", "my", "need", "next",
-    "nice", "no", "not", "nothing", "now", "object", "of", "okay", "on", "one", "our", "pick", "please", "put", "right",
-    "robot", "see", "shiny", "show", "small", "something", "table", "take", "thanks", "that", "the", "there", "thing",
-    "this", "to", "up", "want", "we", "what", "where", "with", "you", "your",
-)  # fmt: skip
-
-
-def prompt_of(label: str) -> str:
-    """The text that names a class: "a red ball" for "red ball"."""
-    return label if label == NOTHING else f"a{'n' if label[:1] in 'aeiou' else ''} {label}"
-
-
 PROMPTS = tuple(prompt_of(label) for label in LABELS)
 
 
 def build_tokenizer(length: int = 32) -> Tokenizer:
-    """Words of the task are one token each; any other word is read by its characters ("##" marks the inner ones).
-
-    Ids: 0 padding, 1 unknown, then words and characters, then the inner characters (from `CONTINUATION_FROM` on).
-    Every text becomes exactly `length` ids: truncated or padded.
-    """
-    characters = string.ascii_lowercase + string.digits
+    """The built-in tokenizer with the task's words, each of which is one token; any text becomes `length` ids."""
     synonyms = chain(*COLOR_SYNONYMS.values(), *SHAPE_SYNONYMS.values())
-    known = [*COLORS, *SHAPES, *OTHER_WORDS, *synonyms]
-    words = sorted({*known, *characters, *string.punctuation})
-    tokens = ["[PAD]", "[UNK]", *words, *("##" + character for character in characters)]
-    tokenizer = Tokenizer(models.WordPiece(vocab={token: i for i, token in enumerate(tokens)}, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.Sequence(
-        [normalizers.NFD(), normalizers.StripAccents(), normalizers.Lowercase()]
-    )
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.decoder = decoders.WordPiece()
-    tokenizer.enable_truncation(length)
-    tokenizer.enable_padding(pad_id=PADDING_ID, pad_token="[PAD]", length=length)
-    return tokenizer
-
-
-def token_ids(tokenizer: Tokenizer, texts: list[str] | tuple[str, ...]) -> np.ndarray:
-    """int64 (texts, length). An empty text is padding only."""
-    return np.array([encoding.ids for encoding in tokenizer.encode_batch(list(texts))], dtype=np.int64)
+    return tokenizer.build_tokenizer([*COLORS, *SHAPES, *synonyms], length)

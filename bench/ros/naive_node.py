@@ -13,7 +13,8 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
 from edgefuse.fusion.checkpoint import SHIPPED, load_checkpoint
-from edgefuse.fusion.vocabulary import prompt_of, token_ids
+from edgefuse.fusion.labels import prompt_of
+from edgefuse.fusion.tokenizer import token_ids
 from edgefuse_msgs.msg import AudioChunk, Percept
 
 

@@ -8,7 +8,8 @@ from edgefuse.fusion.errors import CheckpointError
 from edgefuse.fusion.evaluation import calibration_error, encode, evaluate, evaluate_checkpoint, late_scores
 from edgefuse.fusion.prediction import NetworkPredictor
 from edgefuse.fusion.tabletop import test_set as make_test_set
-from edgefuse.fusion.vocabulary import LABELS, build_tokenizer, token_ids
+from edgefuse.fusion.tokenizer import token_ids
+from edgefuse.fusion.vocabulary import LABELS, build_tokenizer
 
 
 def test_calibration_error():

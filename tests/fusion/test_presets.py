@@ -10,7 +10,8 @@ from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.deep_speech import DeepSpeechEncoder
 from edgefuse.fusion.encoder_choice import DeepSpeech
 from edgefuse.fusion.presets import base_network
-from edgefuse.fusion.vocabulary import LABELS, PROMPTS, token_ids
+from edgefuse.fusion.tokenizer import token_ids
+from edgefuse.fusion.vocabulary import LABELS, PROMPTS
 
 SAMPLES = 6400
 """Of the small audio encoder's window: 32 frames."""

@@ -15,8 +15,9 @@ from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.errors import PretrainedError
 from edgefuse.fusion.pretrained import architectures
 from edgefuse.fusion.pretrained.directory import read_pretrained
+from edgefuse.fusion.tokenizer import token_ids
 from edgefuse.fusion.transfer import EncoderDirectories, started_network
-from edgefuse.fusion.vocabulary import LABELS, token_ids
+from edgefuse.fusion.vocabulary import LABELS
 
 SENSES = {
     "resnet": "image", "vit": "image", "wav2vec2": "audio", "ast": "audio", "whisper": "audio", "bert": "text",

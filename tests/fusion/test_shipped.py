@@ -9,7 +9,7 @@ from edgefuse.fusion.checkpoint import SHIPPED, load_checkpoint
 from edgefuse.fusion.prediction import NetworkPredictor
 from edgefuse.fusion.tabletop import test_set as make_test_set
 from edgefuse.fusion.task import BuiltInTask
-from edgefuse.fusion.vocabulary import token_ids
+from edgefuse.fusion.tokenizer import token_ids
 
 
 @pytest.fixture(scope="module")
