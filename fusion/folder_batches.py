@@ -46,7 +46,6 @@ class FolderBatches:
         ], axis=1)  # fmt: skip
         present = presence(self.size, self.dropout, rng) & (told != NO_LABEL)
         present[~present.any(axis=1), 2] = True
-        unknown = np.full((self.size, 4), NO_LABEL)
         tensors = {
             "images": self.pictures(shown),
             "audio": np.stack([self.window(one.pcm) for one in heard]),
@@ -54,15 +53,14 @@ class FolderBatches:
             "present": present,
             "labels": fused_labels(told, present, self.nothing),
             "sense_labels": told,
-            "colors": unknown,
-            "shapes": unknown,
+            "attributes": np.zeros((self.size, 4, 0), np.int64),
             "agree": agreement_labels(told, present, self.nothing),
             "agree_shifted": shifted_agreement_labels(told, self.nothing),
             "places": np.zeros((self.size, PLACES[0] * PLACES[1]), np.float32),
-            "extra_colors": np.zeros(0, np.int64),
-            "extra_shapes": np.zeros(0, np.int64),
+            "extra_attributes": np.zeros((0, 0), np.int64),
             "prompt_ids": self.prompt_ids,
             "allowed": np.ones(len(self.labels), bool),
+            "combinations": np.ones((), bool),
         }
         return Batch(**{name: torch.from_numpy(array) for name, array in tensors.items()})
 

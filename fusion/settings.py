@@ -12,7 +12,7 @@ class LossWeights(BaseModel):
 
     fused: float = Field(1.0, ge=0, description="cross-entropy of the fused result")
     sense: float = Field(1.0, ge=0, description="cross-entropy of each sense alone")
-    attribute: float = Field(0.5, ge=0, description="colour and shape apart, fused and per sense")
+    attribute: float = Field(0.5, ge=0, description="each attribute of the class apart, fused and per sense")
     info_nce: float = Field(0.3, ge=0, description="mutual information between the senses (InfoNCE)")
     triplet: float = Field(0.3, ge=0, description="triplet loss between the senses")
     place: float = Field(0.1, ge=0, description="the image attention looks where the object is")

@@ -37,7 +37,7 @@ from edgefuse.fusion.prefetch import Batches, ahead
 from edgefuse.fusion.settings import TrainingSettings
 from edgefuse.fusion.task import BuiltInTask
 from edgefuse.fusion.transfer import COMPACT, EncoderDirectories, started_network
-from edgefuse.fusion.vocabulary import COLORS, LABELS
+from edgefuse.fusion.vocabulary import LABELS
 
 FRESH = 1000
 """Added to the seed for data that the senses were not trained on."""
@@ -269,15 +269,13 @@ def aligned(loss: Callable[..., Tensor], embeddings: list[Tensor], batch: Batch,
 
 
 def attribute_losses(logits: Tensor, extra: Tensor, batch: Batch) -> Tensor:
-    """Colour and shape apart: of each sense and of the fused result (n, 4, prompts), and of the extra pictures (extra,
+    """Each attribute apart: of each sense and of the fused result (n, 4, prompts), and of the extra pictures (extra,
     prompts); 0 where the classes have no attributes."""
-    classes, colors = len(batch.allowed), len(batch.allowed) + len(COLORS)
-    if logits.shape[2] == classes:
+    classes, sizes = len(batch.allowed), [size - 1 for size in batch.combinations.shape]
+    if not sizes:
         return logits.new_zeros(())
-    total = attribute_loss(extra[:, classes:colors], extra[:, colors:], batch.extra_colors, batch.extra_shapes)
+    total = attribute_loss(extra[:, classes:].split(sizes, dim=1), batch.extra_attributes, batch.combinations)
     for column in range(logits.shape[1]):
-        one = logits[:, column]
-        total = total + attribute_loss(
-            one[:, classes:colors], one[:, colors:], batch.colors[:, column], batch.shapes[:, column]
-        )
+        one = logits[:, column, classes:].split(sizes, dim=1)
+        total = total + attribute_loss(one, batch.attributes[:, column], batch.combinations)
     return total
