@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from edgefuse.fusion.checkpoint import SHIPPED, load_checkpoint
+from edgefuse.fusion.checkpoint import load_checkpoint
 from edgefuse.fusion.prediction import NetworkPredictor
 from edgefuse.fusion.tabletop import test_set as make_test_set
-from edgefuse.fusion.task import BuiltInTask
+from edgefuse.fusion.tabletop_task import SHIPPED
+from edgefuse.fusion.task_record import BuiltInRecord
 from edgefuse.fusion.tokenizer import token_ids
 
 
@@ -18,7 +19,7 @@ def predictor():
 
 
 def test_it_says_that_it_is_of_the_tabletop():
-    assert load_checkpoint(SHIPPED).task == BuiltInTask(name="tabletop")
+    assert load_checkpoint(SHIPPED).task == BuiltInRecord(name="tabletop")
 
 
 def test_it_is_small_and_its_report_says_how_far_it_meets_the_goals():

@@ -1,17 +1,11 @@
-"""Real samples of the tabletop task: train split to measure quantization ranges, test split to verify."""
-
-from __future__ import annotations
-
-from itertools import combinations
+"""Which samples of the task a bundle's ranges are measured on, and which it is verified and judged on."""
 
 import numpy as np
 from tokenizers import Tokenizer
 
-from edgefuse.export.errors import ExportError
-from edgefuse.export.spec import Examples, TaskSamples
 from edgefuse.fusion import tabletop
-from edgefuse.fusion.checkpoint import Checkpoint
-from edgefuse.fusion.errors import FusionError
+from edgefuse.fusion.errors import SynthesisError
+from edgefuse.fusion.examples import Examples, TaskSamples
 from edgefuse.fusion.tokenizer import token_ids
 from edgefuse.fusion.vocabulary import LABELS, SEEN_LABELS
 
@@ -21,18 +15,25 @@ DARK_SHARE = 8
 CONFIDENCE_PER_CLASS = 30
 CONFIDENCE_SEED = 7301
 VERIFICATION_PER_CLASS = 27
+FEW_CALIBRATION_EXAMPLES = 64
+FEW_VERIFICATION_PER_CLASS = 2
 VERIFICATION_LEVEL: tabletop.Level = "middle"
 
 
-def tabletop_samples(checkpoint: Checkpoint) -> TaskSamples:
-    """For a network that was trained on the task; raises ExportError without espeak-ng, or for one of other labels."""
-    if checkpoint.labels != LABELS:
-        raise ExportError("the checkpoint says that it is of the tabletop task, but has other labels; train it again")
-    tokenizer = checkpoint.tokenizer
+def samples(tokenizer: Tokenizer) -> TaskSamples:
+    """For a network that was trained on the task. Raises `SynthesisError`, as all here, without espeak-ng."""
     return TaskSamples(
         calibration=calibration_examples(CALIBRATION_EXAMPLES, tokenizer),
         holdout=verification_examples(VERIFICATION_PER_CLASS, tokenizer),
         validation=lambda: confidence_examples(tokenizer),
+    )
+
+
+def few_samples(tokenizer: Tokenizer) -> TaskSamples:
+    """For a network a hundred times the size."""
+    return TaskSamples(
+        calibration=calibration_examples(FEW_CALIBRATION_EXAMPLES, tokenizer),
+        holdout=verification_examples(FEW_VERIFICATION_PER_CLASS, tokenizer),
     )
 
 
@@ -46,8 +47,8 @@ def calibration_examples(count: int, tokenizer: Tokenizer | None = None) -> Exam
             tabletop.examples("train", count - dark, CALIBRATION_SEED),
             tabletop.examples("train", dark, CALIBRATION_SEED, situation="named", labels=objects),
         ]
-    except FusionError as error:
-        raise ExportError(f"no calibration samples: {error}") from error
+    except SynthesisError as error:
+        raise SynthesisError(f"no calibration samples: {error}") from error
     samples = _joined([_samples(part, tokenizer) for part in parts if len(part)])
     return Examples(samples, origin="samples of the tabletop task's training split")
 
@@ -56,8 +57,8 @@ def verification_examples(per_class: int, tokenizer: Tokenizer | None = None) ->
     """Test split at the middle noise level, every class equally often; texts as above."""
     try:
         examples = tabletop.test_set(VERIFICATION_LEVEL, per_class)
-    except FusionError as error:
-        raise ExportError(f"no samples to verify with: {error}") from error
+    except SynthesisError as error:
+        raise SynthesisError(f"no samples to verify with: {error}") from error
     return Examples(_samples(examples, tokenizer), examples.labels, origin="samples of the tabletop task's test split")
 
 
@@ -69,16 +70,11 @@ def confidence_examples(tokenizer: Tokenizer | None = None) -> Examples:
     count, every = CONFIDENCE_PER_CLASS * len(LABELS), range(len(LABELS))
     try:
         halves = [tabletop.examples(split, count, CONFIDENCE_SEED, labels=every) for split in ("validation", "train")]
-    except FusionError as error:
-        raise ExportError(f"no samples to measure confidence on: {error}") from error
+    except SynthesisError as error:
+        raise SynthesisError(f"no samples to measure confidence on: {error}") from error
     labels = np.concatenate([half.labels for half in halves])
     samples = _joined([_samples(half, tokenizer) for half in halves])
     return Examples(samples, labels, origin="samples of the tabletop task that neither training nor test holds")
-
-
-def subsets(senses: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """Every non-empty subset of the senses, smallest first."""
-    return [subset for size in range(1, len(senses) + 1) for subset in combinations(senses, size)]
 
 
 def _samples(examples: tabletop.Examples, tokenizer: Tokenizer | None) -> dict[str, np.ndarray]:
