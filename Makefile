@@ -46,7 +46,7 @@ train: $(VENV)/.dev  ## train the tabletop network anew, with the settings of th
 	$(BIN)/edgefuse train -o runs/tabletop
 
 default: $(VENV)/.dev  ## make the embedded default bundle anew from the shipped checkpoint
-	$(BIN)/edgefuse export fusion/tabletop.safetensors -o runtime/default/bundle
+	$(BIN)/edgefuse export tabletop/tabletop.safetensors -o runtime/default/bundle
 
 constraints: $(VENV)/.dev  ## constraints.txt anew; what is there is kept where it still fits (remove a line to raise it)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --extra dev $(LOCKED) --output-file constraints.txt \

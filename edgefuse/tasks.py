@@ -10,9 +10,9 @@ from edgefuse.export.labelled_folder import folder_samples
 from edgefuse.fusion.checkpoint import Checkpoint
 from edgefuse.fusion.examples import TaskSamples
 from edgefuse.fusion.folder import shortened
-from edgefuse.fusion.tabletop_task import TABLETOP
 from edgefuse.fusion.task import BuiltInTask
 from edgefuse.fusion.task_record import BuiltInRecord, FolderRecord, TaskRecord
+from edgefuse.tabletop.task import TABLETOP
 
 DEFAULT: BuiltInTask = TABLETOP
 """What is trained on, and what a preset is measured on, where nothing is named."""

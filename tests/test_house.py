@@ -11,6 +11,7 @@ MAY_IMPORT = {
     "fusion": set(),
     "runtime": set(),
     "calibration": {"runtime"},
+    "tabletop": {"fusion", "runtime"},
     "export": {"fusion", "runtime", "calibration"},
     "bench": {"fusion", "runtime", "export"},
 }

@@ -19,7 +19,7 @@ from edgefuse.export.checkpoint import spec_with_noise
 from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP
 from edgefuse.runtime.wiring import PROMPTS
 
-CHECKPOINT = Path(__file__).parent.parent.parent / "fusion" / "tabletop.safetensors"
+CHECKPOINT = Path(__file__).parent.parent.parent / "tabletop" / "tabletop.safetensors"
 
 
 @pytest.fixture(scope="module")

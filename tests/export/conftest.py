@@ -15,12 +15,12 @@ from made_once import MadeOnce
 from edgefuse.export import exporter
 from edgefuse.export.checkpoint import spec_from_checkpoint
 from edgefuse.export.spec import FusionSpec
-from edgefuse.fusion import splits
 from edgefuse.fusion.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.network import FusionNetwork
 from edgefuse.fusion.task_record import BuiltInRecord
-from edgefuse.fusion.vocabulary import LABELS, build_tokenizer
+from edgefuse.tabletop import splits
+from edgefuse.tabletop.vocabulary import LABELS, build_tokenizer
 from edgefuse.tasks import find_samples
 
 sys.path.insert(0, str(Path(__file__).parent))  # the tests' own modules

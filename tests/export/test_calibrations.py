@@ -17,11 +17,11 @@ from edgefuse.export.collected import with_collection
 from edgefuse.export.errors import ExportError
 from edgefuse.export.progress import unseen
 from edgefuse.export.spec import FusionSpec
-from edgefuse.fusion import splits
 from edgefuse.fusion.examples import Examples
 from edgefuse.runtime import Bundle, Perceiver
 from edgefuse.runtime.calibrated.confidence import read_confidence
 from edgefuse.runtime.errors import CalibrationError
+from edgefuse.tabletop import splits
 from edgefuse.tasks import find_samples
 
 

@@ -31,7 +31,7 @@ SLOW_EXPORT = """
 import pathlib, sys, time
 import onnx
 from edgefuse.export import exporter
-from edgefuse.fusion import splits
+from edgefuse.tabletop import splits
 from edgefuse.sources import spec_from_source
 
 splits.CALIBRATION_EXAMPLES, splits.VERIFICATION_PER_CLASS = 70, 2

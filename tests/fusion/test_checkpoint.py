@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from edgefuse.fusion.checkpoint import KIND, Checkpoint, load_checkpoint, save_checkpoint
 from edgefuse.fusion.errors import CheckpointError
 from edgefuse.fusion.task_record import FolderRecord
-from edgefuse.fusion.vocabulary import LABELS, build_tokenizer
+from edgefuse.tabletop.vocabulary import LABELS, build_tokenizer
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from edgefuse.fusion.tokenizer import token_ids
-from edgefuse.fusion.vocabulary import build_tokenizer
+from edgefuse.tabletop.vocabulary import build_tokenizer
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.deep_speech import DeepSpeechEncoder
 from edgefuse.fusion.encoder_choice import DeepSpeech
 from edgefuse.fusion.presets import base_network
-from edgefuse.fusion.tabletop_task import TABLETOP
 from edgefuse.fusion.tokenizer import token_ids
-from edgefuse.fusion.vocabulary import LABELS, PROMPTS
+from edgefuse.tabletop.task import TABLETOP
+from edgefuse.tabletop.vocabulary import LABELS, PROMPTS
 
 SAMPLES = 6400
 """Of the small audio encoder's window: 32 frames."""

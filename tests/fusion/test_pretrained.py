@@ -17,7 +17,7 @@ from edgefuse.fusion.pretrained import architectures
 from edgefuse.fusion.pretrained.directory import read_pretrained
 from edgefuse.fusion.tokenizer import token_ids
 from edgefuse.fusion.transfer import EncoderDirectories, started_network
-from edgefuse.fusion.vocabulary import LABELS, build_tokenizer
+from edgefuse.tabletop.vocabulary import LABELS, build_tokenizer
 
 SENSES = {
     "resnet": "image", "vit": "image", "wav2vec2": "audio", "ast": "audio", "whisper": "audio", "bert": "text",

@@ -10,10 +10,10 @@ import soundfile
 
 from edgefuse.fusion.errors import DataError
 from edgefuse.fusion.labels import NOTHING
-from edgefuse.fusion.pools import Backdrops
-from edgefuse.fusion.scenes import Scene, named_color, render
 from edgefuse.fusion.sensor import expose
-from edgefuse.fusion.speech import SAMPLE_RATE_HZ, Utterance, utter
+from edgefuse.tabletop.pools import Backdrops
+from edgefuse.tabletop.scenes import Scene, named_color, render
+from edgefuse.tabletop.speech import SAMPLE_RATE_HZ, Utterance, utter
 
 FPS, ROWS, COLUMNS = 30, 240, 320
 FADE_S = 0.3

@@ -6,14 +6,14 @@ from typing import Literal
 
 import numpy as np
 
-from edgefuse.fusion.pools import Backdrops
-from edgefuse.fusion.remarks import TYPO_RATE, remark
-from edgefuse.fusion.scenes import random_color_of, random_scene, render
 from edgefuse.fusion.sensor import degrade, lamp_off
-from edgefuse.fusion.speech import Utterance, mix, utter
-from edgefuse.fusion.storage import stored
 from edgefuse.fusion.tokenizer import token_ids
-from edgefuse.fusion.vocabulary import LABELS, PAIRS, SEEN_LABELS, build_tokenizer
+from edgefuse.tabletop.pools import Backdrops
+from edgefuse.tabletop.remarks import TYPO_RATE, remark
+from edgefuse.tabletop.scenes import random_color_of, random_scene, render
+from edgefuse.tabletop.speech import Utterance, mix, utter
+from edgefuse.tabletop.storage import stored
+from edgefuse.tabletop.vocabulary import LABELS, PAIRS, SEEN_LABELS, build_tokenizer
 
 WINDOW_SAMPLES = 25_600
 NOTHING_LABEL = len(PAIRS)

@@ -6,10 +6,10 @@ from edgefuse.fusion.checkpoint import Checkpoint, load_checkpoint, save_checkpo
 from edgefuse.fusion.errors import CheckpointError
 from edgefuse.fusion.measurement import measure_checkpoint
 from edgefuse.fusion.settings import TrainingSettings
-from edgefuse.fusion.tabletop_task import TABLETOP, Tabletop
 from edgefuse.fusion.task_record import BuiltInRecord
 from edgefuse.fusion.training import train
-from edgefuse.fusion.vocabulary import LABELS, build_tokenizer
+from edgefuse.tabletop.task import TABLETOP, Tabletop
+from edgefuse.tabletop.vocabulary import LABELS, build_tokenizer
 
 
 @pytest.mark.slow

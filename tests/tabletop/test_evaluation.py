@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from edgefuse.fusion.checkpoint import Checkpoint
-from edgefuse.fusion.evaluation import calibration_error, encode, evaluate, late_scores
 from edgefuse.fusion.prediction import NetworkPredictor
-from edgefuse.fusion.tabletop import test_set as make_test_set
 from edgefuse.fusion.tokenizer import token_ids
-from edgefuse.fusion.vocabulary import LABELS, build_tokenizer
+from edgefuse.tabletop.evaluation import calibration_error, encode, evaluate, late_scores
+from edgefuse.tabletop.samples import test_set as make_test_set
+from edgefuse.tabletop.vocabulary import LABELS, build_tokenizer
 
 
 def test_calibration_error():

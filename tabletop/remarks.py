@@ -6,7 +6,7 @@ import numpy as np
 
 from edgefuse.fusion.labels import NOTHING
 from edgefuse.fusion.slips import misspell
-from edgefuse.fusion.vocabulary import COLOR_SYNONYMS, PAIRS, SHAPE_SYNONYMS
+from edgefuse.tabletop.vocabulary import COLOR_SYNONYMS, PAIRS, SHAPE_SYNONYMS
 
 ABOUT_PAIR = (
     "{}", "a {}", "the {}", "the {} please", "this is a {}", "it is a {}", "take the {}", "I want the {}", "look, a {}",

@@ -3,11 +3,12 @@
 import numpy as np
 from tokenizers import Tokenizer
 
-from edgefuse.fusion import tabletop
-from edgefuse.fusion.errors import SynthesisError
 from edgefuse.fusion.examples import Examples, TaskSamples
 from edgefuse.fusion.tokenizer import token_ids
-from edgefuse.fusion.vocabulary import LABELS, SEEN_LABELS
+from edgefuse.tabletop.errors import SynthesisError
+from edgefuse.tabletop.samples import NOTHING_LABEL, Level, examples, test_set
+from edgefuse.tabletop.samples import Examples as Drawn
+from edgefuse.tabletop.vocabulary import LABELS, SEEN_LABELS
 
 CALIBRATION_EXAMPLES = 512
 CALIBRATION_SEED = 5101
@@ -17,10 +18,10 @@ CONFIDENCE_SEED = 7301
 VERIFICATION_PER_CLASS = 27
 FEW_CALIBRATION_EXAMPLES = 64
 FEW_VERIFICATION_PER_CLASS = 2
-VERIFICATION_LEVEL: tabletop.Level = "middle"
+VERIFICATION_LEVEL: Level = "middle"
 
 
-def samples(tokenizer: Tokenizer) -> TaskSamples:
+def task_samples(tokenizer: Tokenizer) -> TaskSamples:
     """For a network that was trained on the task. Raises `SynthesisError`, as all here, without espeak-ng."""
     return TaskSamples(
         calibration=calibration_examples(CALIBRATION_EXAMPLES, tokenizer),
@@ -29,7 +30,7 @@ def samples(tokenizer: Tokenizer) -> TaskSamples:
     )
 
 
-def few_samples(tokenizer: Tokenizer) -> TaskSamples:
+def few_task_samples(tokenizer: Tokenizer) -> TaskSamples:
     """For a network a hundred times the size."""
     return TaskSamples(
         calibration=calibration_examples(FEW_CALIBRATION_EXAMPLES, tokenizer),
@@ -41,11 +42,11 @@ def calibration_examples(count: int, tokenizer: Tokenizer | None = None) -> Exam
     """Train split, any noise, an eighth with the lamp off: what activations look like in use, and nothing of what
     verification measures on. Texts are read with `tokenizer`, the network's, or with the built-in one."""
     dark = count // DARK_SHARE
-    objects = [label for label in SEEN_LABELS if label != tabletop.NOTHING_LABEL]
+    objects = [label for label in SEEN_LABELS if label != NOTHING_LABEL]
     try:
         parts = [
-            tabletop.examples("train", count - dark, CALIBRATION_SEED),
-            tabletop.examples("train", dark, CALIBRATION_SEED, situation="named", labels=objects),
+            examples("train", count - dark, CALIBRATION_SEED),
+            examples("train", dark, CALIBRATION_SEED, situation="named", labels=objects),
         ]
     except SynthesisError as error:
         raise SynthesisError(f"no calibration samples: {error}") from error
@@ -56,10 +57,10 @@ def calibration_examples(count: int, tokenizer: Tokenizer | None = None) -> Exam
 def verification_examples(per_class: int, tokenizer: Tokenizer | None = None) -> Examples:
     """Test split at the middle noise level, every class equally often; texts as above."""
     try:
-        examples = tabletop.test_set(VERIFICATION_LEVEL, per_class)
+        some = test_set(VERIFICATION_LEVEL, per_class)
     except SynthesisError as error:
         raise SynthesisError(f"no samples to verify with: {error}") from error
-    return Examples(_samples(examples, tokenizer), examples.labels, origin="samples of the tabletop task's test split")
+    return Examples(_samples(some, tokenizer), some.labels, origin="samples of the tabletop task's test split")
 
 
 def confidence_examples(tokenizer: Tokenizer | None = None) -> Examples:
@@ -69,7 +70,7 @@ def confidence_examples(tokenizer: Tokenizer | None = None) -> Examples:
     """
     count, every = CONFIDENCE_PER_CLASS * len(LABELS), range(len(LABELS))
     try:
-        halves = [tabletop.examples(split, count, CONFIDENCE_SEED, labels=every) for split in ("validation", "train")]
+        halves = [examples(split, count, CONFIDENCE_SEED, labels=every) for split in ("validation", "train")]
     except SynthesisError as error:
         raise SynthesisError(f"no samples to measure confidence on: {error}") from error
     labels = np.concatenate([half.labels for half in halves])
@@ -77,9 +78,9 @@ def confidence_examples(tokenizer: Tokenizer | None = None) -> Examples:
     return Examples(samples, labels, origin="samples of the tabletop task that neither training nor test holds")
 
 
-def _samples(examples: tabletop.Examples, tokenizer: Tokenizer | None) -> dict[str, np.ndarray]:
-    text_ids = examples.text_ids if tokenizer is None else token_ids(tokenizer, examples.texts)
-    return {"image": examples.images, "audio": examples.audio, "text": text_ids}
+def _samples(some: Drawn, tokenizer: Tokenizer | None) -> dict[str, np.ndarray]:
+    text_ids = some.text_ids if tokenizer is None else token_ids(tokenizer, some.texts)
+    return {"image": some.images, "audio": some.audio, "text": text_ids}
 
 
 def _joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from edgefuse.fusion import clip
 from edgefuse.fusion.errors import DataError
-from edgefuse.fusion.vocabulary import HELD_OUT, LABELS
+from edgefuse.tabletop import clip
+from edgefuse.tabletop.vocabulary import HELD_OUT, LABELS
 
 
 def test_the_script_holds_what_a_demonstration_needs():

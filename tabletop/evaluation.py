@@ -10,11 +10,11 @@ from sklearn.metrics import classification_report, roc_auc_score
 from tokenizers import Tokenizer
 
 from edgefuse.fusion.prediction import EncodedRows, Encoding, Predictor
-from edgefuse.fusion.report import Contradiction, Report, Row
-from edgefuse.fusion.tabletop import NOTHING_LABEL, SNR_DB, Examples, Situation, examples, test_set
 from edgefuse.fusion.task import EvaluationProgress
 from edgefuse.fusion.tokenizer import token_ids
-from edgefuse.fusion.vocabulary import HELD_OUT_LABELS, LABELS, SEEN_LABELS
+from edgefuse.tabletop.report import Contradiction, Report, Row
+from edgefuse.tabletop.samples import NOTHING_LABEL, SNR_DB, Examples, Situation, examples, test_set
+from edgefuse.tabletop.vocabulary import HELD_OUT_LABELS, LABELS, SEEN_LABELS
 
 MODALITIES = ("image", "audio", "text")
 SUBSETS = tuple(subset for size in (1, 2, 3) for subset in combinations(MODALITIES, size))

@@ -6,22 +6,22 @@ from typing import ClassVar
 
 from tokenizers import Tokenizer
 
-from edgefuse.fusion.batches import SETTLED_SHARES, TabletopBatches
 from edgefuse.fusion.config import NetworkConfig
-from edgefuse.fusion.evaluation import evaluate
 from edgefuse.fusion.examples import TaskSamples
-from edgefuse.fusion.pools import Backdrops, ScenePool, UtterancePool, scene_pool, utterance_pool
 from edgefuse.fusion.prediction import Predictor
-from edgefuse.fusion.report import Report
 from edgefuse.fusion.settings import TrainingSettings
-from edgefuse.fusion.splits import few_samples, samples
 from edgefuse.fusion.task import EvaluationProgress, TrainingProgress
 from edgefuse.fusion.task_record import BuiltInRecord
-from edgefuse.fusion.vocabulary import LABELS, build_tokenizer
+from edgefuse.tabletop.batches import SETTLED_SHARES, TabletopBatches
+from edgefuse.tabletop.evaluation import evaluate
+from edgefuse.tabletop.pools import Backdrops, ScenePool, UtterancePool, scene_pool, utterance_pool
+from edgefuse.tabletop.report import Report
+from edgefuse.tabletop.splits import few_task_samples, task_samples
+from edgefuse.tabletop.vocabulary import LABELS, build_tokenizer
 
 SHIPPED = Path(__file__).with_name("tabletop.safetensors")
 """The trained checkpoint of this repository: what `train` with its defaults gave. Its evaluation is in
-`tabletop_report.json` beside it."""
+`report.json` beside it."""
 
 FRESH = 1000
 """Added to the seed for data that the senses were not trained on."""
@@ -51,11 +51,11 @@ class Tabletop:
 
     def samples(self, tokenizer: Tokenizer) -> TaskSamples:
         """See BuiltInTask.samples. Raises `SynthesisError` without espeak-ng."""
-        return samples(tokenizer)
+        return task_samples(tokenizer)
 
     def few_samples(self, tokenizer: Tokenizer) -> TaskSamples:
         """See BuiltInTask.few_samples."""
-        return few_samples(tokenizer)
+        return few_task_samples(tokenizer)
 
     def evaluate(
         self, predictor: Predictor, tokenizer: Tokenizer | None = None, progress: EvaluationProgress | None = None

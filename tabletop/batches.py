@@ -6,14 +6,14 @@ from tokenizers import Tokenizer
 
 from edgefuse.fusion.batch import Batch, agreement_labels, fused_labels, presence, shifted_agreement_labels
 from edgefuse.fusion.losses import NO_LABEL
-from edgefuse.fusion.pools import Backdrops, ScenePool, UtterancePool
-from edgefuse.fusion.remarks import COLOR, PAIR, SHAPE, prompts, remark
 from edgefuse.fusion.sensor import degrade, lamp_off
 from edgefuse.fusion.settings import Dropout
-from edgefuse.fusion.speech import mix
-from edgefuse.fusion.tabletop import NOTHING_LABEL, WINDOW_SAMPLES, whole_place
 from edgefuse.fusion.tokenizer import token_ids
-from edgefuse.fusion.vocabulary import COLORS, HELD_OUT, LABELS, SEEN_LABELS, SHAPES
+from edgefuse.tabletop.pools import Backdrops, ScenePool, UtterancePool
+from edgefuse.tabletop.remarks import COLOR, PAIR, SHAPE, prompts, remark
+from edgefuse.tabletop.samples import NOTHING_LABEL, WINDOW_SAMPLES, whole_place
+from edgefuse.tabletop.speech import mix
+from edgefuse.tabletop.vocabulary import COLORS, HELD_OUT, LABELS, SEEN_LABELS, SHAPES
 
 SITUATIONS = ("both", "contradiction", "shown", "named in the dark", "nothing", "named, empty table")
 SHARES = (0.68, 0.05, 0.10, 0.09, 0.05, 0.03)

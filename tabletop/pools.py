@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgefuse.fusion.encoders import PLACES
-from edgefuse.fusion.scenes import random_color_of, random_scene, render, unnamed_color
-from edgefuse.fusion.speech import SAMPLE_RATE_HZ, VOICES, Utterance, babble, hiss, hum, utter
-from edgefuse.fusion.storage import stored
-from edgefuse.fusion.vocabulary import COLORS, HELD_OUT, LABELS, PAIRS, SEEN_LABELS, SHAPES
+from edgefuse.tabletop.scenes import random_color_of, random_scene, render, unnamed_color
+from edgefuse.tabletop.speech import SAMPLE_RATE_HZ, VOICES, Utterance, babble, hiss, hum, utter
+from edgefuse.tabletop.storage import stored
+from edgefuse.tabletop.vocabulary import COLORS, HELD_OUT, LABELS, PAIRS, SEEN_LABELS, SHAPES
 
 NONE = -1
 
