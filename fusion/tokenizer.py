@@ -48,8 +48,9 @@ def words_of(texts: Iterable[str]) -> set[str]:
 
 
 def continuation_from(tokenizer: Tokenizer) -> int:
-    """The first id that continues the word before; all after it do."""
-    return min(id_ for token, id_ in tokenizer.get_vocab().items() if token.startswith(CONTINUATION))
+    """The first id that continues the word before, as all after it do; the vocabulary's size where none does."""
+    inner = [id_ for token, id_ in tokenizer.get_vocab().items() if token.startswith(CONTINUATION)]
+    return min(inner, default=tokenizer.get_vocab_size())
 
 
 def token_ids(tokenizer: Tokenizer, texts: Sequence[str]) -> np.ndarray:
