@@ -16,7 +16,7 @@ LOCKED := pyproject.toml ros_nodes/requirements.txt ros_nodes/edgefuse_msgs/requ
 ROS := $(if $(filter x86_64,$(shell uname -m)),$(VENV)/.ros)
 INTERFACES := $(wildcard $(addprefix ros_nodes/edgefuse_msgs/,*.txt *.xml setup.py msg/* srv/*))
 
-.PHONY: demo test test-slow ros live arm check train default constraints clean
+.PHONY: demo test test-slow ros live arm check train default clip constraints clean
 
 demo: $(VENV)/.demo  ## run the default bundle on the default clip in real time
 	$(BIN)/edgefuse run --timeline demo.png --jsonl demo.jsonl
@@ -46,7 +46,10 @@ train: $(VENV)/.dev  ## train the tabletop network anew, with the settings of th
 	$(BIN)/edgefuse train -o runs/tabletop
 
 default: $(VENV)/.dev  ## make the embedded default bundle anew from the shipped checkpoint
-	$(BIN)/edgefuse export fusion/tabletop.safetensors -o runtime/default/bundle
+	$(BIN)/edgefuse export tabletop/tabletop.safetensors -o runtime/default/bundle
+
+clip: $(VENV)/.dev  ## make the embedded default clip anew, its sound and its truth as well
+	$(BIN)/python -m edgefuse.tabletop.clip runtime/default/tabletop.mp4
 
 constraints: $(VENV)/.dev  ## constraints.txt anew; what is there is kept where it still fits (remove a line to raise it)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --extra dev $(LOCKED) --output-file constraints.txt \

@@ -81,10 +81,10 @@ def measure_devices(variants: Sequence[Variant], devices: Source, extent: Extent
 def _open_peers(
     variant: Variant, wish: Wish, feeds: Mapping[str, Feed], directory: Path, progress: Progress
 ) -> dict[Peer, Engines]:
-    if not wish.peers or wish.checkpoint is None:
+    if not wish.peers or wish.checkpoint is None or wish.network is None:
         return {}
     progress("open the checkpoint", 0, None)
-    peers = Peers(wish.checkpoint, variant.bundle, directory)
+    peers = Peers(wish.checkpoint, wish.network(), variant.bundle, directory)
     opened: dict[Peer, Engines] = {}
     for number, peer in enumerate(wish.peers):
         progress(f"open {peer}", number, len(wish.peers))

@@ -246,9 +246,9 @@ def export(
     from edgefuse.export.exporter import export_bundle
     from edgefuse.export.report.files import PAGE_FILE, read_report
     from edgefuse.export.report.tables import precision_table, samples_text, verification_table
-    from edgefuse.export.source import spec_from_source
     from edgefuse.export.tensorrt import EngineRequest, sizes_from
     from edgefuse.runtime import Bundle
+    from edgefuse.sources import spec_from_source
 
     engines = None
     if target != "onnx":
@@ -278,25 +278,25 @@ def verify(
     calibration: Annotated[
         Path | None, typer.Option(help="of `calibrate quantization`: compare on this instead, without accuracy")
     ] = None,
-    table: Annotated[bool, typer.Option("--table", help="also the tabletop task's whole table")] = False,
+    table: Annotated[bool, typer.Option("--table", help="also the whole table of a built-in task")] = False,
 ) -> None:
     """Compare a bundle with its network: each graph, and the task's accuracy; exit code 1 if a bound is broken."""
     from edgefuse.calibration.collection import read_collection
     from edgefuse.export.bundle_predictor import BundlePredictor
     from edgefuse.export.report.files import MEASURED, samples_in_words
     from edgefuse.export.report.tables import samples_text, verification_table
-    from edgefuse.export.source import spec_from_source, spec_of_checkpoint_and_set
     from edgefuse.export.tensorrt import check_engines, check_numbers, engine_table
     from edgefuse.export.verify import verify_bundle
-    from edgefuse.fusion.evaluation import evaluate
     from edgefuse.fusion.progress import evaluation_bar
-    from edgefuse.fusion.vocabulary import LABELS
     from edgefuse.runtime import Bundle
     from edgefuse.runtime.prompts import open_tokenizer
+    from edgefuse.sources import spec_from_source, spec_of_checkpoint_and_set
+    from edgefuse.tasks import BUILT_IN, built_in_with
 
     opened, console = Bundle.open(bundle), open_console()
-    if table and tuple(opened.manifest.labels) != LABELS:
-        raise EdgefuseError(f"--table is of the tabletop task, and {bundle} has other labels")
+    task = built_in_with(tuple(opened.manifest.labels)) if table else None
+    if table and task is None:
+        raise EdgefuseError(f"--table is of the built-in tasks ({', '.join(BUILT_IN)}); {bundle} has other labels")
     if data is not None and calibration is not None:
         raise EdgefuseError("give either --data or --calibration: what to compare on")
     with progress_bar(console) as progress:
@@ -307,9 +307,9 @@ def verify(
         verification = verify_bundle(bundle, spec, progress)
     console.print(verification_table(verification))
     console.print(samples_text({MEASURED: samples_in_words(spec.holdout)}, spec.remarks))
-    if table:
+    if task is not None:
         with evaluation_bar(console) as bar:
-            console.print(evaluate(BundlePredictor(opened), progress=bar, tokenizer=open_tokenizer(opened)).table())
+            console.print(task.evaluate(BundlePredictor(opened), open_tokenizer(opened), bar).table())
     engines, numbers = check_engines(opened), check_numbers(opened)
     if engines:
         console.print(engine_table(engines, numbers))

@@ -9,8 +9,9 @@ import numpy as np
 
 from edgefuse.calibration.collection import Collection
 from edgefuse.export.errors import ExportError
-from edgefuse.export.spec import Examples, FusionSpec, TaskSamples
+from edgefuse.export.spec import FusionSpec
 from edgefuse.export.tracing.inspection import sample_shape
+from edgefuse.fusion.examples import Examples, TaskSamples
 from edgefuse.runtime.manifest import Modality
 
 HELD_OUT_EVERY = 5

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from edgefuse import imported_when_asked_for
 
 DEFAULT_BUNDLE = Path(__file__).parent / "default" / "bundle"
-"""The bundle that comes with edgefuse: it knows 36 pairs of colour and shape, seen, heard and read."""
+"""The bundle that comes with edgefuse: its network sees, hears and reads."""
 
 DEFAULT_CLIP = Path(__file__).parent / "default" / "tabletop.mp4"
 """20 seconds of a table top on which such objects are shown and named; its sound lies beside it."""

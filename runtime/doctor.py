@@ -41,7 +41,6 @@ def examine() -> list[Finding]:
         _packages("engines ahead of time", ("tensorrt-rtx",), extra="rtx"),
         _packages("timeline picture", ("matplotlib",), extra="timeline"),
         _packages("viewer", ("rerun-sdk",), extra="viz"),
-        _program("speech of the tabletop task", "espeak-ng", "apt-get install espeak-ng"),
         _ros(),
         *_devices(),
     ]
@@ -55,6 +54,12 @@ def measure(camera: str | None, microphone: str | None) -> list[Finding]:
     if microphone is not None:
         findings.append(_measured(f"microphone {microphone}", lambda: _microphone(microphone)))
     return findings
+
+
+def find_program(subject: str, name: str, how: str) -> Finding:
+    """Whether a program is here, for what, and how to install it otherwise."""
+    path = shutil.which(name)
+    return Finding(subject, "ok", path) if path else Finding(subject, "missing", f"{name} not installed: {how}")
 
 
 def _machine() -> Finding:
@@ -137,11 +142,6 @@ def _packages(subject: str, names: tuple[str, ...], extra: str | None = None, ne
         lacking = f"{', '.join(missing)} not installed: {how_to_install(extra)}"
         return Finding(subject, "wrong" if needed else "missing", lacking)
     return Finding(subject, "ok", ", ".join(f"{name} {version}" for name, version in versions.items()))
-
-
-def _program(subject: str, name: str, how: str) -> Finding:
-    path = shutil.which(name)
-    return Finding(subject, "ok", path) if path else Finding(subject, "missing", f"{name} not installed: {how}")
 
 
 def _ros() -> Finding:

@@ -77,7 +77,7 @@ def open_tokenizer(bundle: Bundle) -> Tokenizer | None:
 
 def _check(text: str) -> None:
     if not text.strip():
-        raise PromptError("a prompt is empty; name a class, such as 'a red ball'")
+        raise PromptError("a prompt is empty; name a class, such as 'a coffee cup'")
     if len(text) > MAX_TEXT_CHARACTERS:
         raise PromptError(
             f"the prompt {text[:20]!r}... has {len(text)} characters; at most {MAX_TEXT_CHARACTERS} are allowed"

@@ -10,9 +10,8 @@ import pytest
 import torch
 
 from edgefuse.export.errors import ExportError
-from edgefuse.export.examples import subsets
 from edgefuse.export.feeds import Feed
-from edgefuse.export.spec import FusionSpec
+from edgefuse.export.spec import FusionSpec, subsets
 from edgefuse.export.tracing.equality import check_equal
 from edgefuse.export.tracing.graphs import GraphSource, graph_sources
 from edgefuse.export.tracing.onnx_export import onnx_from_source

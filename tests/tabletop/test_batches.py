@@ -1,15 +1,13 @@
 """Training batches: what they may hold, and what they call it."""
 
-import numpy as np
 import pytest
 import torch
 
-from edgefuse.fusion.batch import agreement_labels, fused_labels
-from edgefuse.fusion.batches import TabletopBatches
-from edgefuse.fusion.pools import Backdrops, scene_pool, utterance_pool
 from edgefuse.fusion.prefetch import ahead
 from edgefuse.fusion.settings import Dropout
-from edgefuse.fusion.vocabulary import COLORS, HELD_OUT, HELD_OUT_LABELS, SHAPES, build_tokenizer
+from edgefuse.tabletop.batches import TabletopBatches
+from edgefuse.tabletop.pools import Backdrops, scene_pool, utterance_pool
+from edgefuse.tabletop.vocabulary import COLORS, HELD_OUT, HELD_OUT_LABELS, SHAPES, build_tokenizer
 
 NOTHING = 36
 
@@ -50,13 +48,3 @@ def test_a_batch_holds_every_situation_and_always_a_present_sense(pools):
     assert {value for batch in drawn for value in batch.agree.tolist()} == {-1.0, 0.0, 1.0}
     assert any((batch.labels == NOTHING).any() for batch in drawn)
     assert any((batch.sense_labels[:, 1] == -1).any() for batch in drawn)
-
-
-def test_what_the_senses_say_together():
-    told = np.array([[3, 3, 3], [3, NOTHING, 3], [3, 7, 3], [3, 7, 3], [NOTHING, NOTHING, 5], [-1, -1, 5], [3, -1, 3]])
-    present = np.array(
-        [[1, 1, 1], [1, 1, 0], [1, 1, 0], [1, 0, 1], [1, 1, 0], [0, 1, 0], [1, 1, 0]],
-        dtype=bool,
-    )
-    assert fused_labels(told, present, NOTHING).tolist() == [3, 3, -1, 3, NOTHING, -1, 3]
-    assert agreement_labels(told, present, NOTHING).tolist() == [1, 1, 0, 1, 1, -1, -1]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgefuse.fusion.espeak import SAMPLE_RATE_HZ, Sentence, Spoken, speak
+from edgefuse.tabletop.espeak import SAMPLE_RATE_HZ, Sentence, Spoken, speak
 
 VOICES = {
     "train": (

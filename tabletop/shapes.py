@@ -5,7 +5,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from edgefuse.fusion.vocabulary import SHAPES
+from edgefuse.tabletop.vocabulary import SHAPES
 
 
 @cache

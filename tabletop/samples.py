@@ -6,13 +6,14 @@ from typing import Literal
 
 import numpy as np
 
-from edgefuse.fusion.pools import Backdrops
-from edgefuse.fusion.remarks import TYPO_RATE, remark
-from edgefuse.fusion.scenes import random_color_of, random_scene, render
-from edgefuse.fusion.sensor import LEVELS, degrade, lamp_off
-from edgefuse.fusion.speech import Utterance, mix, utter
-from edgefuse.fusion.storage import stored
-from edgefuse.fusion.vocabulary import LABELS, PAIRS, SEEN_LABELS, build_tokenizer, token_ids
+from edgefuse.fusion.sensor import degrade, lamp_off
+from edgefuse.fusion.tokenizer import token_ids
+from edgefuse.tabletop.pools import Backdrops
+from edgefuse.tabletop.remarks import TYPO_RATE, remark
+from edgefuse.tabletop.scenes import random_color_of, random_scene, render
+from edgefuse.tabletop.speech import Utterance, mix, utter
+from edgefuse.tabletop.storage import stored
+from edgefuse.tabletop.vocabulary import LABELS, PAIRS, SEEN_LABELS, build_tokenizer
 
 WINDOW_SAMPLES = 25_600
 NOTHING_LABEL = len(PAIRS)
@@ -20,8 +21,10 @@ Split = Literal["train", "validation", "test"]
 Level = Literal["low", "middle", "high"]
 Situation = Literal["both", "shown", "named"]
 
+DEGRADATION: dict[Level, float] = {"low": 0.1, "middle": 0.68, "high": 1.0}
+"""Of the image, 0 = clean, at the three noise levels of `test_set`."""
 SNR_DB: dict[Level, float] = {"low": 20.0, "middle": 0.0, "high": -5.0}
-"""Of the speech, at the three noise levels of `test_set`."""
+"""Of the speech, at the same levels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ def make(
     backdrops = Backdrops(split, seed)
     chosen = np.array([labels[i % len(labels)] for i in range(count)], dtype=np.int64)
     objects = chosen != NOTHING_LABEL
-    strength = np.full(count, LEVELS[image_noise]) if image_noise else rng.uniform(0, 1, count)
+    strength = np.full(count, DEGRADATION[image_noise]) if image_noise else rng.uniform(0, 1, count)
     images = np.stack([picture(split, label, rng) for label in chosen])
     dark = situation == "named"
     images = lamp_off(images, rng) if dark else degrade(images, strength, rng)

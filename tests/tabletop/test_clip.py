@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from edgefuse.fusion import clip
 from edgefuse.fusion.errors import DataError
-from edgefuse.fusion.vocabulary import HELD_OUT, LABELS
+from edgefuse.tabletop import clip
+from edgefuse.tabletop.errors import SynthesisError
+from edgefuse.tabletop.vocabulary import HELD_OUT, LABELS
 
 
 def test_the_script_holds_what_a_demonstration_needs():
@@ -47,3 +48,27 @@ def test_film_sound_and_truth_fit(tmp_path, monkeypatch):
 def test_an_unwritable_place_is_one_line(tmp_path):
     with pytest.raises(DataError, match="cannot write"):
         clip.render_clip(tmp_path / "none" / "a.mp4", tmp_path / "a.wav")
+
+
+def test_the_command_replaces_a_clip_by_a_whole_one_or_not_at_all(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(clip, "SCRIPT", ((0.0, 0.2, None, None, True), (0.2, 0.4, "green cube", None, True)))
+    video = tmp_path / "a.mp4"
+    monkeypatch.setattr("sys.argv", ["clip", str(video)])
+    clip.main()
+    made = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert set(made) == {"a.mp4", "a.wav", "a.json"}
+
+    def stopped(*arguments):
+        raise SynthesisError("espeak-ng is not installed")
+
+    monkeypatch.setattr(clip, "film", stopped)
+    with pytest.raises(SystemExit, match="2"):
+        clip.main()
+    assert capsys.readouterr().err == "edgefuse: espeak-ng is not installed\n"
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == made
+
+
+@pytest.mark.parametrize(("name", "said"), [("a.wav", "ends in .mp4"), ("none/a.mp4", "cannot be written: No such")])
+def test_the_command_refuses_a_place_that_will_not_do(name, said, tmp_path):
+    with pytest.raises(DataError, match=said):
+        clip.remake(tmp_path / name)

@@ -1,11 +1,12 @@
 """What a person types about the object: often one attribute only, with synonyms and slips of the fingers."""
 
-import string
 from collections.abc import Mapping
 
 import numpy as np
 
-from edgefuse.fusion.vocabulary import COLOR_SYNONYMS, NOTHING, PAIRS, SHAPE_SYNONYMS
+from edgefuse.fusion.labels import NOTHING
+from edgefuse.fusion.slips import misspell
+from edgefuse.tabletop.vocabulary import COLOR_SYNONYMS, PAIRS, SHAPE_SYNONYMS
 
 ABOUT_PAIR = (
     "{}", "a {}", "the {}", "the {} please", "this is a {}", "it is a {}", "take the {}", "I want the {}", "look, a {}",
@@ -51,25 +52,6 @@ def prompts(rng: np.random.Generator) -> list[str]:
 def synonym(word: str, synonyms: Mapping[str, tuple[str, ...]], rng: np.random.Generator) -> str:
     """The word itself two times in three, else one of its synonyms."""
     return word if rng.random() < 0.65 else pick(synonyms[word], rng)
-
-
-def misspell(text: str, rate: float, rng: np.random.Generator) -> str:
-    """Each word of three letters or more gets one slip with probability `rate`."""
-    words = text.split(" ")
-    return " ".join(slip(word, rng) if len(word) > 2 and rng.random() < rate else word for word in words)
-
-
-def slip(word: str, rng: np.random.Generator) -> str:
-    """Two letters swapped, one dropped, doubled or replaced."""
-    at = int(rng.integers(len(word) - 1))
-    kind = rng.integers(4)
-    if kind == 0:
-        return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
-    if kind == 1:
-        return word[:at] + word[at + 1 :]
-    if kind == 2:
-        return word[: at + 1] + word[at:]
-    return word[:at] + string.ascii_lowercase[rng.integers(26)] + word[at + 1 :]
 
 
 def pick(options: tuple[str, ...], rng: np.random.Generator) -> str:

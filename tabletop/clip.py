@@ -1,19 +1,28 @@
-"""The demonstration clip: twenty seconds of a table top, with the truth about them beside it."""
+"""The demonstration clip: twenty seconds of a table top, with the truth about them beside it.
 
+    python -m edgefuse.tabletop.clip VIDEO
+
+makes VIDEO, and beside it the sound (.wav) and the truth (.json), anew: film and truth to the byte as they ship, on the
+same versions; of the sound a sample may differ by 1 of 32,768 on another processor.
+"""
+
+import argparse
 import json
+import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
 import soundfile
 
-from edgefuse.fusion.errors import DataError
-from edgefuse.fusion.pools import Backdrops
-from edgefuse.fusion.scenes import Scene, named_color, render
+from edgefuse.fusion.errors import DataError, FusionError
+from edgefuse.fusion.labels import NOTHING
 from edgefuse.fusion.sensor import expose
-from edgefuse.fusion.speech import SAMPLE_RATE_HZ, Utterance, utter
-from edgefuse.fusion.vocabulary import NOTHING
+from edgefuse.tabletop.pools import Backdrops
+from edgefuse.tabletop.scenes import Scene, named_color, render
+from edgefuse.tabletop.speech import SAMPLE_RATE_HZ, Utterance, utter
 
 FPS, ROWS, COLUMNS = 30, 240, 320
 FADE_S = 0.3
@@ -152,3 +161,32 @@ def ease(share: float) -> float:
     """0 to 1 without a jerk (smoothstep), clamped."""
     share = min(1.0, max(0.0, share))
     return share * share * (3 - 2 * share)
+
+
+def remake(video: Path) -> None:
+    """`render_clip` at `video`, with sound and truth beside it; what was there is replaced when all three are whole."""
+    if video.suffix != ".mp4":
+        raise DataError(f"{video}: expected a name that ends in .mp4")
+    try:
+        with TemporaryDirectory(dir=video.parent) as beside:
+            made = Path(beside) / video.name
+            truth = render_clip(made, made.with_suffix(".wav"))
+            for file in (made, made.with_suffix(".wav"), truth):
+                file.replace(video.with_suffix(file.suffix))
+    except OSError as error:
+        raise DataError(f"{video} cannot be written: {error.strerror}") from error
+
+
+def main() -> None:
+    """The command; what is wrong is one line, and exit code 2."""
+    parser = argparse.ArgumentParser(prog="python -m edgefuse.tabletop.clip", description="Make the clip anew.")
+    parser.add_argument("video", type=Path, help="mp4; the sound (.wav) and the truth (.json) come beside it")
+    try:
+        remake(parser.parse_args().video)
+    except FusionError as error:
+        print(f"edgefuse: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from edgefuse.fusion import espeak, tabletop
-from edgefuse.fusion.errors import SynthesisError
-from edgefuse.fusion.speech import CHATTER, VOICES, utter
-from edgefuse.fusion.vocabulary import HELD_OUT_LABELS, LABELS
+from edgefuse.tabletop import espeak, samples
+from edgefuse.tabletop.errors import SynthesisError
+from edgefuse.tabletop.speech import CHATTER, VOICES, utter
+from edgefuse.tabletop.vocabulary import HELD_OUT_LABELS, LABELS
 
 
 def test_shapes_types_and_ranges():
-    some = tabletop.examples("test", 37, 5, "middle", 0.0)
+    some = samples.examples("test", 37, 5, "middle", 0.0)
     assert some.images.shape == (37, 96, 128, 3)
     assert some.images.dtype == np.uint8
     assert some.audio.shape == (37, 25_600)
@@ -24,10 +24,10 @@ def test_shapes_types_and_ranges():
 
 
 def test_the_same_seed_gives_the_same_examples(tmp_path, monkeypatch):
-    one = tabletop.examples("validation", 6, 9)
-    monkeypatch.setenv("EDGEFUSE_CACHE", str(tmp_path))
-    again = tabletop.examples("validation", 6, 9)
-    other = tabletop.examples("validation", 6, 10)
+    one = samples.examples("validation", 6, 9)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    again = samples.examples("validation", 6, 9)
+    other = samples.examples("validation", 6, 10)
     np.testing.assert_array_equal(one.images, again.images)
     np.testing.assert_array_equal(one.audio, again.audio)
     assert one.texts == again.texts
@@ -36,7 +36,7 @@ def test_the_same_seed_gives_the_same_examples(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("split", ["train", "validation"])
 def test_held_out_pairs_appear_in_the_test_split_only(split):
-    assert not set(tabletop.examples(split, 62, 1).labels) & set(HELD_OUT_LABELS)
+    assert not set(samples.examples(split, 62, 1).labels) & set(HELD_OUT_LABELS)
 
 
 def test_no_voice_and_no_chatter_is_in_two_splits():
@@ -49,8 +49,8 @@ def test_no_voice_and_no_chatter_is_in_two_splits():
 
 
 def test_situations():
-    shown = tabletop.examples("test", 4, 2, "low", 20.0, "shown", [0, 1])
-    named = tabletop.examples("test", 4, 2, "low", 20.0, "named", [0, 1])
+    shown = samples.examples("test", 4, 2, "low", 20.0, "shown", [0, 1])
+    named = samples.examples("test", 4, 2, "low", 20.0, "named", [0, 1])
     assert shown.shown.all()
     assert not shown.named.any()
     assert named.images.mean() < 20 < shown.images.mean()
@@ -58,8 +58,8 @@ def test_situations():
 
 
 def test_the_speech_stands_out_by_the_asked_ratio():
-    loud = tabletop.examples("test", 36, 3, "low", 20.0, labels=range(36))
-    noisy = tabletop.examples("test", 36, 3, "low", -5.0, labels=range(36))
+    loud = samples.examples("test", 36, 3, "low", 20.0, labels=range(36))
+    noisy = samples.examples("test", 36, 3, "low", -5.0, labels=range(36))
 
     def peaks(audio):
         power = (audio.reshape(len(audio), -1, 400) ** 2).mean(axis=2)
@@ -73,12 +73,12 @@ def test_key_words_lie_inside_the_phrase():
     for said in utter("test", LABELS[:36:5], rng):
         assert 0 <= said.start < said.end <= len(said.pcm)
         assert 0.25 < (said.end - said.start) / 16_000 < 1.3
-        assert tabletop.whole_place(said, rng) + said.start >= 0
-        assert tabletop.whole_place(said, rng) + said.end <= tabletop.WINDOW_SAMPLES
+        assert samples.whole_place(said, rng) + said.start >= 0
+        assert samples.whole_place(said, rng) + said.end <= samples.WINDOW_SAMPLES
 
 
 def test_without_espeak_the_message_names_the_package(monkeypatch):
     monkeypatch.setattr(espeak, "LIBRARY", "libmissing-espeak.so.1")
     with pytest.raises(SynthesisError, match="apt-get install espeak-ng") as caught:
-        tabletop.examples("test", 1, 999)
+        samples.examples("test", 1, 999)
     assert "\n" not in str(caught.value)

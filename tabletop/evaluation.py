@@ -3,33 +3,29 @@
 The same code measures the network in PyTorch and a bundle in any precision: it takes a `Predictor`.
 """
 
-import json
-from collections.abc import Callable
-from dataclasses import replace
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 from sklearn.metrics import classification_report, roc_auc_score
 from tokenizers import Tokenizer
 
-from edgefuse.fusion.checkpoint import load_checkpoint, save_checkpoint
-from edgefuse.fusion.errors import CheckpointError
-from edgefuse.fusion.prediction import EncodedRows, Encoding, NetworkPredictor, Predictor
-from edgefuse.fusion.report import Contradiction, Report, Row
-from edgefuse.fusion.tabletop import NOTHING_LABEL, SNR_DB, Examples, Situation, examples, test_set
-from edgefuse.fusion.vocabulary import HELD_OUT_LABELS, LABELS, SEEN_LABELS, token_ids
+from edgefuse.fusion.prediction import EncodedRows, Encoding, Predictor
+from edgefuse.fusion.task import EvaluationProgress
+from edgefuse.fusion.tokenizer import token_ids
+from edgefuse.tabletop.report import Contradiction, Report, Row
+from edgefuse.tabletop.samples import NOTHING_LABEL, SNR_DB, Examples, Situation, examples, test_set
+from edgefuse.tabletop.vocabulary import HELD_OUT_LABELS, LABELS, SEEN_LABELS
 
 MODALITIES = ("image", "audio", "text")
 SUBSETS = tuple(subset for size in (1, 2, 3) for subset in combinations(MODALITIES, size))
 SITUATIONS: dict[Situation, str] = {"shown": "shown, nothing said", "named": "lamp off, named"}
 
-Progress = Callable[[str, int, int], None]
-"""Called with (what, done, total)."""
-
 
 def evaluate(
-    predictor: Predictor, per_class: int = 60, progress: Progress | None = None, tokenizer: Tokenizer | None = None
+    predictor: Predictor,
+    per_class: int = 60,
+    progress: EvaluationProgress | None = None,
+    tokenizer: Tokenizer | None = None,
 ) -> Report:
     """The whole table on the test split, `per_class` examples of each of the 37 classes per noise level; texts are read
     with `tokenizer`, the network's, or with the built-in one.
@@ -56,20 +52,7 @@ def evaluate(
     return Report(tuple(rows), contradiction)
 
 
-def evaluate_checkpoint(path: str | Path, per_class: int = 60, progress: Progress | None = None) -> Report:
-    """Evaluates a checkpoint of the tabletop task in PyTorch; writes the report beside it (report.json) and the main
-    figures into it. Raises `CheckpointError`, also for a network of other labels, and `SynthesisError`."""
-    path = Path(path)
-    checkpoint = load_checkpoint(path)
-    if checkpoint.labels != LABELS:
-        raise CheckpointError(f"{path}: its labels are not the tabletop task's, which this table is of")
-    report = evaluate(NetworkPredictor(checkpoint), per_class, progress, checkpoint.tokenizer)
-    path.with_name("report.json").write_text(json.dumps(report.as_json(), indent=1) + "\n")
-    save_checkpoint(path, replace(checkpoint, figures={**checkpoint.figures, **report.figures()}))
-    return report
-
-
-def show(progress: Progress | None, what: str, done: int, total: int) -> None:
+def show(progress: EvaluationProgress | None, what: str, done: int, total: int) -> None:
     if progress:
         progress(what, done, total)
 

@@ -6,13 +6,14 @@ from tokenizers import Tokenizer
 
 from edgefuse.fusion.batch import Batch, agreement_labels, fused_labels, presence, shifted_agreement_labels
 from edgefuse.fusion.losses import NO_LABEL
-from edgefuse.fusion.pools import Backdrops, ScenePool, UtterancePool
-from edgefuse.fusion.remarks import COLOR, PAIR, SHAPE, prompts, remark
 from edgefuse.fusion.sensor import degrade, lamp_off
 from edgefuse.fusion.settings import Dropout
-from edgefuse.fusion.speech import mix
-from edgefuse.fusion.tabletop import NOTHING_LABEL, WINDOW_SAMPLES, whole_place
-from edgefuse.fusion.vocabulary import LABELS, SEEN_LABELS, SHAPES, token_ids
+from edgefuse.fusion.tokenizer import token_ids
+from edgefuse.tabletop.pools import Backdrops, ScenePool, UtterancePool
+from edgefuse.tabletop.remarks import COLOR, PAIR, SHAPE, prompts, remark
+from edgefuse.tabletop.samples import NOTHING_LABEL, WINDOW_SAMPLES, whole_place
+from edgefuse.tabletop.speech import mix
+from edgefuse.tabletop.vocabulary import COLORS, HELD_OUT, LABELS, SEEN_LABELS, SHAPES
 
 SITUATIONS = ("both", "contradiction", "shown", "named in the dark", "nothing", "named, empty table")
 SHARES = (0.68, 0.05, 0.10, 0.09, 0.05, 0.03)
@@ -63,15 +64,14 @@ class TabletopBatches:
             "present": present,
             "labels": labels,
             "sense_labels": sense_labels,
-            "colors": own_color,
-            "shapes": own_shape,
+            "attributes": np.stack([own_color, own_shape], axis=2),
             "agree": agreement_labels(told, present, NOTHING_LABEL),
             "agree_shifted": shifted_agreement_labels(told, NOTHING_LABEL),
             "places": self.scenes.places[np.concatenate([rows, extra])].reshape(len(images), -1),
-            "extra_colors": self.scenes.colors[extra],
-            "extra_shapes": self.scenes.shapes[extra],
+            "extra_attributes": np.stack([self.scenes.colors[extra], self.scenes.shapes[extra]], axis=1),
             "prompt_ids": token_ids(self.tokenizer, prompts(rng)),
             "allowed": np.isin(np.arange(len(LABELS)), SEEN_LABELS),
+            "combinations": seen_combinations(),
         }
         batch = {name: torch.from_numpy(array) for name, array in tensors.items()}
         batch["places"][: self.size][torch.from_numpy(situation == 3)] = 0
@@ -118,6 +118,14 @@ class TabletopBatches:
         colors = np.where(np.isin(kinds, (PAIR, COLOR)), typed // len(SHAPES), NO_LABEL)
         shapes = np.where(np.isin(kinds, (PAIR, SHAPE)), typed % len(SHAPES), NO_LABEL)
         return token_ids(self.tokenizer, [text for text, _ in told]), colors, shapes
+
+
+def seen_combinations() -> np.ndarray:
+    """bool (7, 7): whether training shows a colour and a shape together; the last of each is "not known"."""
+    seen = np.ones((len(COLORS) + 1, len(SHAPES) + 1), bool)
+    for color, shape in HELD_OUT:
+        seen[COLORS.index(color), SHAPES.index(shape)] = False
+    return seen
 
 
 def attributes(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgefuse.fusion.scenes import random_color_of, random_scene, render, unnamed_color
-from edgefuse.fusion.speech import SAMPLE_RATE_HZ, VOICES, Utterance, babble, hiss, hum, utter
-from edgefuse.fusion.storage import stored
-from edgefuse.fusion.vocabulary import COLORS, HELD_OUT, LABELS, PAIRS, SEEN_LABELS, SHAPES
+from edgefuse.fusion.encoders import PLACES
+from edgefuse.tabletop.scenes import random_color_of, random_scene, render, unnamed_color
+from edgefuse.tabletop.speech import SAMPLE_RATE_HZ, VOICES, Utterance, babble, hiss, hum, utter
+from edgefuse.tabletop.storage import stored
+from edgefuse.tabletop.vocabulary import COLORS, HELD_OUT, LABELS, PAIRS, SEEN_LABELS, SHAPES
 
-GRID = (6, 8)
-"""Cells (rows, columns) of the map in which the image encoder looks for the object."""
 NONE = -1
 
 Progress = Callable[[int, int], None]
@@ -91,8 +90,8 @@ def subjects() -> list[tuple[str | None, str | None, int]]:
 
 
 def cell_shares(mask: np.ndarray) -> np.ndarray:
-    """float (rows, columns) 0..1 -> float32 GRID: the share of the object in each cell; all 0 where nothing shows."""
-    rows, columns = GRID
+    """float (rows, columns) 0..1 -> float32 PLACES: the share of the object in each cell; all 0 where nothing shows."""
+    rows, columns = PLACES
     cells = mask.reshape(rows, mask.shape[0] // rows, columns, -1).sum(axis=(1, 3))
     return (cells / max(cells.sum(), 1e-6)).astype(np.float32)
 

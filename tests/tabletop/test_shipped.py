@@ -5,11 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from edgefuse.fusion.checkpoint import SHIPPED, load_checkpoint
+from edgefuse.fusion.checkpoint import load_checkpoint
 from edgefuse.fusion.prediction import NetworkPredictor
-from edgefuse.fusion.tabletop import test_set as make_test_set
-from edgefuse.fusion.task import BuiltInTask
-from edgefuse.fusion.vocabulary import token_ids
+from edgefuse.fusion.task_record import BuiltInRecord
+from edgefuse.fusion.tokenizer import token_ids
+from edgefuse.tabletop.samples import test_set as make_test_set
+from edgefuse.tabletop.task import SHIPPED
 
 
 @pytest.fixture(scope="module")
@@ -18,11 +19,11 @@ def predictor():
 
 
 def test_it_says_that_it_is_of_the_tabletop():
-    assert load_checkpoint(SHIPPED).task == BuiltInTask(name="tabletop")
+    assert load_checkpoint(SHIPPED).task == BuiltInRecord(name="tabletop")
 
 
 def test_it_is_small_and_its_report_says_how_far_it_meets_the_goals():
-    report = json.loads(SHIPPED.with_name("tabletop_report.json").read_text())
+    report = json.loads(SHIPPED.with_name("report.json").read_text())
     assert SHIPPED.stat().st_size < 6e6
     missed = {name for name, goal in report["goals"].items() if goal["reached"] < goal["wanted"]}
     assert missed <= {"contradiction, AUC"}
@@ -30,7 +31,7 @@ def test_it_is_small_and_its_report_says_how_far_it_meets_the_goals():
 
 
 def test_it_reaches_about_what_the_report_says(predictor):
-    report = json.loads(SHIPPED.with_name("tabletop_report.json").read_text())
+    report = json.loads(SHIPPED.with_name("report.json").read_text())
     some = make_test_set("middle", 4)
     encoded = {
         "image": predictor.encode("image", some.images),

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from edgefuse.export.errors import ExportError
-from edgefuse.export.source import spec_from_source
+from edgefuse.sources import spec_from_source
 
-NETWORKS = Path(__file__).with_name("networks.py")
+NETWORKS = Path(__file__).parent / "export" / "networks.py"
 
 WRONG = {
     "nothing.py:network": "nothing.py: no such file",
@@ -65,12 +65,3 @@ def test_a_function_of_a_file_and_of_a_package_gives_its_spec(directory: Path) -
     (directory / "robots").mkdir()
     (directory / "robots" / "touch.py").write_text(NETWORKS.read_text())
     assert spec_from_source("robots.touch:whole_spec").name == "touch"
-
-
-def test_a_checkpoint_gives_the_network_of_the_tabletop_task(checkpoint_path: Path, few_examples: None) -> None:
-    spec = spec_from_source(str(checkpoint_path))
-    assert [modality.name for modality in spec.modalities] == ["image", "audio", "text"]
-    assert [modality.features for modality in spec.modalities] == ["features", "features", ""]
-    assert spec.labels["red ball"] == "a red ball"
-    assert len(spec.calibration) == 70
-    assert spec.holdout.labels is not None

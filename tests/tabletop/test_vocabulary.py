@@ -4,18 +4,9 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from edgefuse.fusion.config import CONTINUATION_FROM, VOCABULARY_SIZE
-from edgefuse.fusion.vocabulary import (
-    COLORS,
-    HELD_OUT,
-    LABELS,
-    PAIRS,
-    PROMPTS,
-    SEEN_LABELS,
-    SHAPES,
-    build_tokenizer,
-    prompt_of,
-    token_ids,
-)
+from edgefuse.fusion.labels import prompt_of
+from edgefuse.fusion.tokenizer import token_ids
+from edgefuse.tabletop.vocabulary import COLORS, HELD_OUT, LABELS, PAIRS, PROMPTS, SEEN_LABELS, SHAPES, build_tokenizer
 
 
 def test_labels_and_held_out_pairs():

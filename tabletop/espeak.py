@@ -1,7 +1,7 @@
 """Text to speech by espeak-ng's library, with the place of every word in the sound.
 
 What espeak-ng says depends on all that the process has said before (flutter, breath noise). So each list of sentences
-is spoken by a fresh process, `python -m edgefuse.fusion.espeak LIBRARY`: the same list gives the same samples.
+is spoken by a fresh process, `python -m edgefuse.tabletop.espeak LIBRARY`: the same list gives the same samples.
 """
 
 import ctypes
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import soxr
 
-from edgefuse.fusion.errors import SynthesisError
+from edgefuse.tabletop.errors import SynthesisError
 
 SAMPLE_RATE_HZ = 16_000
 LIBRARY = "libespeak-ng.so.1"
@@ -47,7 +47,7 @@ def speak(sentences: Sequence[Sentence]) -> list[Spoken]:
     """Speaks all of them. Raises `SynthesisError`, one line, where espeak-ng is missing or lacks a voice."""
     request = json.dumps([(one.text, one.voice, one.words_per_minute, one.pitch) for one in sentences])
     child = subprocess.run(
-        [sys.executable, "-m", "edgefuse.fusion.espeak", LIBRARY],
+        [sys.executable, "-m", "edgefuse.tabletop.espeak", LIBRARY],
         input=request.encode(),
         capture_output=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},

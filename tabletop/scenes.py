@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from edgefuse.fusion.shapes import View, draw_shadow, draw_solid, mesh, rotation
-from edgefuse.fusion.surfaces import PER_SPLIT, surface
-from edgefuse.fusion.vocabulary import COLORS
+from edgefuse.tabletop.shapes import View, draw_shadow, draw_solid, mesh, rotation
+from edgefuse.tabletop.surfaces import PER_SPLIT, surface
+from edgefuse.tabletop.vocabulary import COLORS
 
 HUES = {
     "red": (-8, 8),
