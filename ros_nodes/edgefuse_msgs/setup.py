@@ -8,6 +8,7 @@ those wheels are laid out too: with them, `import edgefuse_msgs` needs no variab
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -39,6 +40,7 @@ class CMakeBuild(build):
     """Generate and compile the interfaces, then list them as data files."""
 
     def run(self) -> None:
+        shutil.rmtree(BUILD, ignore_errors=True)  # of another environment, or with an interface that is gone
         mend_cmake_files(Path(sys.prefix) / "share")
         build_tree()
         self.distribution.data_files.extend(data_files())

@@ -11,6 +11,10 @@ setup(
     name="edgefuse_ros",
     version="0.1.0",
     description="edgefuse on the robot: camera, microphone and text in, percepts out",
+    license="Apache-2.0",
+    maintainer="edgefuse",
+    maintainer_email="edgefuse@example.com",
+    zip_safe=True,
     packages=["edgefuse_ros"],
     package_data={"edgefuse_ros": ["*.xml"]},
     data_files=[
@@ -20,5 +24,6 @@ setup(
         (f"{SHARE}/config", glob("config/*")),
     ],
     install_requires=["setuptools"],
+    extras_require={"test": ["pytest"]},
     entry_points={"console_scripts": [f"{node} = edgefuse_ros.{node}:main" for node in NODES]},
 )

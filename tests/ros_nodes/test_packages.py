@@ -1,6 +1,9 @@
 """The two ROS packages as colcon and pip see them."""
 
 import re
+import shutil
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -20,8 +23,6 @@ def test_nodes_know_the_runtime_and_nothing_else_of_ours():
 
 
 def test_every_package_that_is_imported_is_declared():
-    import sys
-
     declared = {element.text for element in ElementTree.parse(ROS / "package.xml").iter("exec_depend")}
     modules = set().union(*map(imports, [*(ROS / "edgefuse_ros").glob("*.py"), *(ROS / "launch").iterdir()]))
     packages = {module.split(".")[0] for module in modules} - sys.stdlib_module_names
@@ -33,12 +34,45 @@ def test_every_interface_is_built():
     assert files == set(re.findall(r"(?:msg|srv)/\w+\.(?:msg|srv)", (MSGS / "CMakeLists.txt").read_text()))
 
 
+def test_every_message_that_the_tests_need_is_declared():
+    root = ElementTree.parse(ROS / "package.xml")
+    declared = {element.text for kind in ("exec_depend", "test_depend") for element in root.iter(kind)}
+    modules = set().union(*map(imports, Path(__file__).parent.glob("*.py")))
+    needed = {module.split(".")[0] for module in modules if module.endswith((".msg", ".srv"))}
+    assert needed - WHERE_INSTALLED <= declared
+
+
 @pytest.mark.parametrize("package", [MSGS, ROS], ids=lambda package: package.name)
-def test_the_manifest_is_whole(package):
+def test_a_package_is_whole_as_bloom_releases_it(package):
     root = ElementTree.parse(package / "package.xml").getroot()
     assert root.findtext("name") == package.name
     assert re.fullmatch(r"[^@\s]+@[^@\s]+\.\w+", root.find("maintainer").get("email"))
     assert root.findtext("license") == "Apache-2.0"
+    assert (package / "LICENSE").read_text() == (HOUSE / "LICENSE").read_text()
+    title, *sections = re.findall(r"^(.+)\n[-^]+$", (package / "CHANGELOG.rst").read_text(), re.MULTILINE)
+    assert title == f"Changelog for package {package.name}"
+    assert sections[0] == "Forthcoming"
+
+
+def test_setup_py_says_what_the_manifest_says():
+    root = ElementTree.parse(ROS / "package.xml").getroot()
+    fields = ["name", "version", "description", "license", "maintainer", "maintainer-email"]
+    command = [sys.executable, "setup.py", *(f"--{field}" for field in fields)]
+    result = subprocess.run(command, cwd=ROS, capture_output=True, text=True, timeout=60, check=True)
+    manifest = [*map(root.findtext, ("name", "version", "description", "license", "maintainer"))]
+    assert result.stdout.splitlines() == [*manifest, root.find("maintainer").get("email")]
+
+
+def test_nodes_that_colcon_installs_run_in_the_environment_that_is_active(tmp_path):
+    """As colcon builds a package: by the Python that runs colcon, which knows nothing of edgefuse."""
+    package = shutil.copytree(ROS, tmp_path / "edgefuse_ros")
+    options = ["--single-version-externally-managed", "--prefix", tmp_path / "install", "--record", tmp_path / "record"]
+    command = [*map(str, [sys.executable, "setup.py", "install", *options])]
+    result = subprocess.run(command, cwd=package, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
+    scripts = list((tmp_path / "install" / "lib" / "edgefuse_ros").iterdir())
+    assert "perception_node" in {script.name for script in scripts}
+    assert {script.read_text().splitlines()[0] for script in scripts} == {"#!/usr/bin/env python3"}
 
 
 def test_every_node_has_an_entry_point():

@@ -62,6 +62,8 @@ class Pump:
 
     def _pump(self) -> None:
         self._stream = self._open_stream()
+        if self._closing.is_set():  # while it was opened, when there was nothing to close yet
+            self._stream.close()
         self._stream.feed(self._pass_on)
 
     def _pass_on(self, sample: Sample) -> None:
