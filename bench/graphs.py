@@ -10,7 +10,7 @@ from edgefuse.bench.feeds import Feed, evidence_from, feeds_from, fusion_feed
 from edgefuse.bench.peers import Engines, Peer
 from edgefuse.bench.result import EngineResult
 from edgefuse.bench.variants import Variant
-from edgefuse.runtime.wiring import PROMPTS
+from edgefuse.runtime.bundle.wiring import PROMPTS
 
 
 def variant_feeds(variants: Sequence[Variant]) -> dict[str, dict[str, Feed]]:

@@ -22,8 +22,8 @@ from edgefuse.bench.runners import OurRunner, Runner
 from edgefuse.bench.turns import by_turns
 from edgefuse.bench.variants import Variant
 from edgefuse.bench.whole import WholeRunner
-from edgefuse.runtime.bundle import sha256_of
-from edgefuse.runtime.manifest import MANIFEST_FILE
+from edgefuse.runtime.bundle.bundle import sha256_of
+from edgefuse.runtime.bundle.manifest import MANIFEST_FILE
 from edgefuse.runtime.samples import Frame
 from edgefuse.runtime.streams.sources import Source
 

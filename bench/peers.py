@@ -13,11 +13,11 @@ from edgefuse.bench.engines import Effort, Fed, measure_graph
 from edgefuse.bench.errors import BenchError
 from edgefuse.bench.feeds import Feed
 from edgefuse.bench.runners import Runs
-from edgefuse.runtime.bundle import Bundle, sha256_of
+from edgefuse.runtime.bundle.bundle import Bundle, sha256_of
+from edgefuse.runtime.bundle.manifest import GraphSpec
 from edgefuse.runtime.engines.engine_onnxruntime import session_options
 from edgefuse.runtime.engines.engine_openvino import open_on_openvino
 from edgefuse.runtime.engines.plan import OpenVinoWay
-from edgefuse.runtime.manifest import GraphSpec
 
 if TYPE_CHECKING:
     import torch

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from pydantic import Field, ValidationError
 
 from edgefuse.bench.errors import BenchError
-from edgefuse.runtime.verification import Strict
+from edgefuse.runtime.bundle.verification import Strict
 from edgefuse.runtime.whole_file import write_whole
 
 SCHEMA_VERSION: Final = 2

@@ -17,13 +17,13 @@ from rich.table import Table
 from edgefuse.bench.feeds import Feed, feeds_from
 from edgefuse.bench.runners import Runs
 from edgefuse.bench.variants import Variant
+from edgefuse.runtime.bundle.manifest import Manifest
 from edgefuse.runtime.engines.engine import Engine
 from edgefuse.runtime.engines.engine_onnxruntime import OnnxRuntimeEngine, session_options
 from edgefuse.runtime.engines.engine_openvino import fast_in_bf16, open_on_openvino
 from edgefuse.runtime.engines.plan import OnnxRuntimeWay, OpenVinoWay, Way
+from edgefuse.runtime.engines.selftest import why_unproven
 from edgefuse.runtime.errors import EngineError
-from edgefuse.runtime.manifest import Manifest
-from edgefuse.runtime.selftest import why_unproven
 
 MOST_CPU = 1.3
 """Times the CPU time of one thread that more may take: the cores are the rest of the robot's as well."""

@@ -10,9 +10,9 @@ from typing import get_args
 
 from edgefuse.bench.errors import BenchError
 from edgefuse.bench.workload import Workload, workload_from
-from edgefuse.runtime.bundle import Bundle
+from edgefuse.runtime.bundle.bundle import Bundle
+from edgefuse.runtime.bundle.manifest import Modality
 from edgefuse.runtime.engines.engine import Backend, Engine
-from edgefuse.runtime.manifest import Modality
 from edgefuse.runtime.perceiver import Perceiver
 
 

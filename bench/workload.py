@@ -12,7 +12,7 @@ import numpy as np
 
 from edgefuse.bench.errors import BenchError
 from edgefuse.bench.sensors import Content, Pace, PacedStream, period_ns, samples_per_piece
-from edgefuse.runtime.manifest import AudioModality, ImageModality, Manifest, Modality, SignalModality
+from edgefuse.runtime.bundle.manifest import AudioModality, ImageModality, Manifest, Modality, SignalModality
 from edgefuse.runtime.samples import AudioChunk, Frame, Sample, Text
 from edgefuse.runtime.streams.bags.bag import is_bag
 from edgefuse.runtime.streams.clip import Clip, sound_beside

@@ -17,7 +17,7 @@ from edgefuse import __version__
 from edgefuse.calibration.boards import Board
 from edgefuse.calibration.lens_fit import LensFit, fit_lens
 from edgefuse.calibration.views import View, share_covered
-from edgefuse.runtime.calibrated.camera_info import CameraInfo, CameraMeasured, DistortionModel, Matrix
+from edgefuse.runtime.corrections.camera_info import CameraInfo, CameraMeasured, DistortionModel, Matrix
 from edgefuse.runtime.errors import CalibrationError
 
 LensModel: TypeAlias = DistortionModel | Literal["auto"]

@@ -17,10 +17,10 @@ from pydantic import Field
 from edgefuse import __version__
 from edgefuse.calibration.clusters import choose_balanced, unit
 from edgefuse.runtime import Bundle, Perceiver, Percept
-from edgefuse.runtime.calibrated.measured import Measured, Measurement, validated
+from edgefuse.runtime.bundle.manifest import TextModality
+from edgefuse.runtime.corrections.measured import Measured, Measurement, validated
 from edgefuse.runtime.errors import CalibrationError
-from edgefuse.runtime.manifest import TextModality
-from edgefuse.runtime.prompts import open_tokenizer, token_ids
+from edgefuse.runtime.heads.prompts import open_tokenizer, token_ids
 from edgefuse.runtime.samples import NS_PER_S
 from edgefuse.runtime.whole_file import write_whole
 

@@ -13,10 +13,10 @@ from datetime import datetime, timezone
 import numpy as np
 
 from edgefuse import __version__
-from edgefuse.runtime.calibrated.confidence import Confidence, SubsetConfidence, network_sha256
-from edgefuse.runtime.calibrated.measured import Measured
+from edgefuse.runtime.bundle.manifest import Manifest
+from edgefuse.runtime.corrections.confidence import Confidence, SubsetConfidence, network_sha256
+from edgefuse.runtime.corrections.measured import Measured
 from edgefuse.runtime.errors import CalibrationError
-from edgefuse.runtime.manifest import Manifest
 
 FEWEST_EXAMPLES = 100
 WANTED_PRECISION = 0.95

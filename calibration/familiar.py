@@ -9,8 +9,8 @@ import numpy as np
 
 from edgefuse import __version__
 from edgefuse.calibration.clusters import centres_of
-from edgefuse.runtime.calibrated.drift import Centres, Familiar, direction, nearest
-from edgefuse.runtime.calibrated.measured import Measured
+from edgefuse.runtime.corrections.drift import Centres, Familiar, direction, nearest
+from edgefuse.runtime.corrections.measured import Measured
 
 CENTRES = 24
 FEWEST_SAMPLES = 32

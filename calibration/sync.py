@@ -11,8 +11,8 @@ from edgefuse.calibration.onsets import HeardOnsets, SeenOnsets, heard_onsets, s
 from edgefuse.calibration.sync_correlation import Correlogram, correlate
 from edgefuse.calibration.sync_events import ADVICE, Lag, Pairs, fit, match
 from edgefuse.calibration.witness import Heard, Seen
-from edgefuse.runtime.calibrated.measured import Measured
-from edgefuse.runtime.calibrated.sync import Sync
+from edgefuse.runtime.corrections.measured import Measured
+from edgefuse.runtime.corrections.sync import Sync
 from edgefuse.runtime.errors import CalibrationError
 
 Method: TypeAlias = Literal["auto", "events", "correlation"]

@@ -27,7 +27,7 @@ from edgefuse.options import (
     show_help,
 )
 from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP, EdgefuseError
-from edgefuse.runtime.extras import how_to_install
+from edgefuse.runtime.engines.extras import how_to_install
 from edgefuse.terminal import open_console, progress_bar
 from edgefuse.verbosity import Quiet, Verbose, also_behind_commands, is_quiet, show_warnings
 from edgefuse.version import version
@@ -289,7 +289,7 @@ def verify(
     from edgefuse.export.verify import verify_bundle
     from edgefuse.fusion.progress import evaluation_bar
     from edgefuse.runtime import Bundle
-    from edgefuse.runtime.prompts import open_tokenizer
+    from edgefuse.runtime.heads.prompts import open_tokenizer
     from edgefuse.sources import spec_from_source, spec_of_checkpoint_and_set
     from edgefuse.tasks import BUILT_IN, built_in_with
 

@@ -9,8 +9,8 @@ import numpy as np
 from edgefuse.export.errors import ExportError
 from edgefuse.export.spec_predictor import Arrays, batched, fusion_inputs, here
 from edgefuse.fusion.prediction import EncodedRows, Encoding
-from edgefuse.runtime.bundle import Bundle
-from edgefuse.runtime.prompts import encode_prompts, open_tokenizer
+from edgefuse.runtime.bundle.bundle import Bundle
+from edgefuse.runtime.heads.prompts import encode_prompts, open_tokenizer
 
 
 class BundlePredictor:

@@ -17,10 +17,10 @@ from edgefuse.export.spec_predictor import Arrays
 from edgefuse.export.verify import check_comparable
 from edgefuse.fusion.errors import FusionError
 from edgefuse.fusion.examples import Examples
-from edgefuse.runtime.bundle import Bundle
-from edgefuse.runtime.calibrated.confidence import CONFIDENCE_FILE, write_confidence
-from edgefuse.runtime.calibrated.drift import FAMILIAR_FILE, write_familiar
-from edgefuse.runtime.manifest import Manifest
+from edgefuse.runtime.bundle.bundle import Bundle
+from edgefuse.runtime.bundle.manifest import Manifest
+from edgefuse.runtime.corrections.confidence import CONFIDENCE_FILE, write_confidence
+from edgefuse.runtime.corrections.drift import FAMILIAR_FILE, write_familiar
 
 MOST_FAMILIAR = 512
 """Samples that are encoded to say what is usual."""

@@ -19,8 +19,8 @@ from edgefuse.fusion.examples import Examples, TaskSamples
 from edgefuse.fusion.labels import NOTHING, prompt_of
 from edgefuse.fusion.task import BuiltInTask
 from edgefuse.fusion.tokenizer import token_ids
-from edgefuse.runtime.bundle import sha256_of
-from edgefuse.runtime.manifest import AudioModality, ImageModality, Modality, TextModality
+from edgefuse.runtime.bundle.bundle import sha256_of
+from edgefuse.runtime.bundle.manifest import AudioModality, ImageModality, Modality, TextModality
 
 AUDIO_HOP_SAMPLES = 3200
 """A new window is encoded every 200 ms."""

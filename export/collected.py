@@ -12,7 +12,7 @@ from edgefuse.export.errors import ExportError
 from edgefuse.export.spec import FusionSpec
 from edgefuse.export.tracing.inspection import sample_shape
 from edgefuse.fusion.examples import Examples, TaskSamples
-from edgefuse.runtime.manifest import Modality
+from edgefuse.runtime.bundle.manifest import Modality
 
 HELD_OUT_EVERY = 5
 """Of a set that is all there is, errors are measured on every fifth sample, ranges on the others."""

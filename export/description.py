@@ -9,8 +9,8 @@ from pathlib import Path
 import edgefuse
 from edgefuse.export.errors import ExportError
 from edgefuse.export.spec import FusionSpec
-from edgefuse.runtime.bundle import sha256_of
-from edgefuse.runtime.manifest import MANIFEST_FILE, GraphSpec, Manifest, Provenance
+from edgefuse.runtime.bundle.bundle import sha256_of
+from edgefuse.runtime.bundle.manifest import MANIFEST_FILE, GraphSpec, Manifest, Provenance
 
 TOKENIZER_FILE = "tokenizer.json"
 

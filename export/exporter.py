@@ -26,9 +26,9 @@ from edgefuse.export.tracing.graphs import GraphSource, graph_sources, with_fixe
 from edgefuse.export.tracing.inspection import inspect
 from edgefuse.export.tracing.onnx_export import onnx_from_source, save_checked, tensor_specs
 from edgefuse.export.verify import verification
-from edgefuse.runtime.bundle import Bundle
-from edgefuse.runtime.manifest import GraphSpec, Manifest, Provenance, TextModality, read_manifest
-from edgefuse.runtime.verification import Verification
+from edgefuse.runtime.bundle.bundle import Bundle
+from edgefuse.runtime.bundle.manifest import GraphSpec, Manifest, Provenance, TextModality, read_manifest
+from edgefuse.runtime.bundle.verification import Verification
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ import numpy as np
 from edgefuse.export.reference import Reference
 from edgefuse.export.spec_predictor import Arrays
 from edgefuse.export.tracing.graphs import GraphSource
-from edgefuse.runtime.bundle import Bundle
+from edgefuse.runtime.bundle.bundle import Bundle
+from edgefuse.runtime.bundle.manifest import Golden, GoldenBound, TensorSpec
 from edgefuse.runtime.engines.engine import Engine
-from edgefuse.runtime.manifest import Golden, GoldenBound, TensorSpec
-from edgefuse.runtime.selftest import cosine_similarities
+from edgefuse.runtime.engines.selftest import cosine_similarities
 
 GOLDEN_FILE = "golden.npz"
 

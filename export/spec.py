@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from edgefuse.fusion.examples import Examples
-from edgefuse.runtime.manifest import Modality
+from edgefuse.runtime.bundle.manifest import Modality
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +19,11 @@ class ModalitySpec:
     """One sense of the network.
 
     `described` is the manifest's entry but for its graph (None): kind, name, age limit, rate and window. `encoder` is
-    called with one batch, `(batch, ...)` as the kind's class in runtime/manifest.py says, and gives tokens (batch, n,
-    d) and embedding (batch, d), as a pair or by these names, or the embedding alone, which then counts as the only
-    token. None: the fusion takes the samples themselves. `features` names the submodule with the encoder's fixed
-    arithmetic (resize, log-mel), which stays in float32 whatever the precision; "" if there is none. Of a sense without
-    an encoder it is a submodule of the network.
+    called with one batch, `(batch, ...)` as the kind's class in runtime/bundle/manifest.py says, and gives tokens
+    (batch, n, d) and embedding (batch, d), as a pair or by these names, or the embedding alone, which then counts as
+    the only token. None: the fusion takes the samples themselves. `features` names the submodule with the encoder's
+    fixed arithmetic (resize, log-mel), which stays in float32 whatever the precision; "" if there is none. Of a sense
+    without an encoder it is a submodule of the network.
     """
 
     described: Modality

@@ -17,9 +17,9 @@ from edgefuse.export.spec import FusionSpec
 from edgefuse.export.spec_predictor import Arrays
 from edgefuse.export.tracing.graphs import graph_sources
 from edgefuse.export.tracing.inspection import inspect
-from edgefuse.runtime.bundle import Bundle
-from edgefuse.runtime.manifest import Manifest
-from edgefuse.runtime.verification import (
+from edgefuse.runtime.bundle.bundle import Bundle
+from edgefuse.runtime.bundle.manifest import Manifest
+from edgefuse.runtime.bundle.verification import (
     AccuracyCheck,
     AlignmentCheck,
     GraphCheck,

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgefuse.runtime.calibrated.confidence import Confidence, SubsetConfidence, judge
+from edgefuse.runtime.bundle.manifest import Manifest, TensorSpec
+from edgefuse.runtime.bundle.wiring import PRESENT, PROMPTS, Dim, offered
+from edgefuse.runtime.corrections.confidence import Confidence, SubsetConfidence, judge
 from edgefuse.runtime.engines.engine import Engine
-from edgefuse.runtime.manifest import Manifest, TensorSpec
+from edgefuse.runtime.heads.prompts import Prompts
 from edgefuse.runtime.percept import Percept, Sense, Trace
-from edgefuse.runtime.prompts import Prompts
-from edgefuse.runtime.tokens import Aligned
-from edgefuse.runtime.wiring import PRESENT, PROMPTS, Dim, offered
+from edgefuse.runtime.senses.tokens import Aligned
 
 _FRAME_SIDE = 224
 """Of a frame that an absent camera stands for, until one of it was seen [pixels]: what networks of images take."""

@@ -6,12 +6,12 @@ import logging
 import threading
 from collections.abc import Mapping
 
-from edgefuse.runtime.continuity import SetBack, StampOrder
-from edgefuse.runtime.drops import Drops
 from edgefuse.runtime.errors import SampleError
-from edgefuse.runtime.evidence import Evidence
-from edgefuse.runtime.inlets import Inlet
 from edgefuse.runtime.samples import Sample
+from edgefuse.runtime.senses.continuity import SetBack, StampOrder
+from edgefuse.runtime.senses.drops import Drops
+from edgefuse.runtime.senses.evidence import Evidence
+from edgefuse.runtime.senses.inlets import Inlet
 
 _CLOCK_STEP_NS = 100_000_000
 """A clock that is set back by less is being adjusted; stamps and ages bear that."""

@@ -13,30 +13,30 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
-from edgefuse.runtime.bundle import Bundle
-from edgefuse.runtime.calibrated.confidence import Confidence, read_confidence
-from edgefuse.runtime.calibrated.corrections import Corrections, read_corrections
-from edgefuse.runtime.calibrated.drift import Drift, own_familiar
-from edgefuse.runtime.continuity import SetBack
-from edgefuse.runtime.drops import Drops
+from edgefuse.runtime.bundle.bundle import Bundle
+from edgefuse.runtime.bundle.manifest import Manifest, Modality
+from edgefuse.runtime.corrections.confidence import Confidence, read_confidence
+from edgefuse.runtime.corrections.corrections import Corrections, read_corrections
+from edgefuse.runtime.corrections.drift import Drift, own_familiar
 from edgefuse.runtime.encoder import Encoder, GraphEncoder, RawEncoder
 from edgefuse.runtime.engines.engine import Backend, Engine
+from edgefuse.runtime.engines.selftest import replay
 from edgefuse.runtime.errors import BundleError, StreamError
-from edgefuse.runtime.evidence import Tokens
 from edgefuse.runtime.fusion import Fusion
-from edgefuse.runtime.inlets import open_inlet
+from edgefuse.runtime.heads.prompts import name_classes, open_tokenizer
 from edgefuse.runtime.intake import Intake
 from edgefuse.runtime.live import Bell, LiveThreads
-from edgefuse.runtime.manifest import Manifest, Modality
 from edgefuse.runtime.percept import Percept, Trace
-from edgefuse.runtime.prompts import name_classes, open_tokenizer
 from edgefuse.runtime.run import Run, Runs
 from edgefuse.runtime.samples import Sample
 from edgefuse.runtime.schedule import AtRate, OnAny, OnLead, Schedule
-from edgefuse.runtime.selftest import replay
+from edgefuse.runtime.senses.continuity import SetBack
+from edgefuse.runtime.senses.drops import Drops
+from edgefuse.runtime.senses.evidence import Tokens
+from edgefuse.runtime.senses.inlets import open_inlet
+from edgefuse.runtime.senses.tokens import TokenStore
 from edgefuse.runtime.streams import Stream, Watcher
 from edgefuse.runtime.streams.corrected import Corrected
-from edgefuse.runtime.tokens import TokenStore
 
 FUTURE_TOLERANCE_MS = 50.0
 """By how much clocks of two computers that are synchronised are apart at most, with a message's own way added."""

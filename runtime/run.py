@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from edgefuse.runtime.calibrated.corrections import Corrections
-from edgefuse.runtime.calibrated.drift import Drift
-from edgefuse.runtime.drops import Drops
+from edgefuse.runtime.corrections.corrections import Corrections
+from edgefuse.runtime.corrections.drift import Drift
 from edgefuse.runtime.errors import EdgefuseError
 from edgefuse.runtime.intake import Intake
 from edgefuse.runtime.schedule import Schedule
-from edgefuse.runtime.tokens import TokenStore
+from edgefuse.runtime.senses.drops import Drops
+from edgefuse.runtime.senses.tokens import TokenStore
 
 
 @dataclass(slots=True)

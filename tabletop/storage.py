@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgefuse.runtime.cache_folder import cache_folder
+from edgefuse.runtime.engines.cache_folder import cache_folder
 
 GENERATORS = {
     "tabletop": ("shapes", "surfaces", "scenes", "espeak", "speech", "remarks", "vocabulary", "samples", "pools"),

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle
-from edgefuse.runtime.bundle import sha256_of
-from edgefuse.runtime.calibrated.confidence import Confidence, SubsetConfidence, network_sha256, write_confidence
-from edgefuse.runtime.calibrated.drift import Centres, Familiar, direction, write_familiar
-from edgefuse.runtime.calibrated.measured import Measured
+from edgefuse.runtime.bundle.bundle import sha256_of
+from edgefuse.runtime.corrections.confidence import Confidence, SubsetConfidence, network_sha256, write_confidence
+from edgefuse.runtime.corrections.drift import Centres, Familiar, direction, write_familiar
+from edgefuse.runtime.corrections.measured import Measured
 
 MEASURED = Measured(at="2026-11-23T12:00:00+00:00", by="edgefuse", how="made up")
 TEMPERATURE = 2.0

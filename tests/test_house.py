@@ -35,7 +35,7 @@ MEANT_OTHERWISE = {
     "runtime/sinks/timeline.py": set(COLORS),  # a label that names a colour is drawn in it, whatever the task
     "runtime/live.py": BELL,
     "runtime/perceiver.py": BELL,
-    "runtime/window.py": BELL,  # a ring buffer
+    "runtime/senses/window.py": BELL,  # a ring buffer
     "runtime/__init__.py": {"tabletop"},  # the name of the default clip's file
 }
 

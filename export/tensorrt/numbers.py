@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgefuse.runtime.bundle import Bundle
+from edgefuse.runtime.bundle.bundle import Bundle
 from edgefuse.runtime.engines.gpu import find_gpu
+from edgefuse.runtime.engines.selftest import replay
 from edgefuse.runtime.errors import BundleError, EngineError
-from edgefuse.runtime.selftest import replay
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgefuse.export.tensorrt.package import Package
-from edgefuse.runtime.cache_folder import cache_folder
+from edgefuse.runtime.engines.cache_folder import cache_folder
 from edgefuse.runtime.whole_file import write_whole
 
 _log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from edgefuse.export.errors import ExportError
 from edgefuse.export.spec import FusionSpec, ModalitySpec
 from edgefuse.export.tracing.outputs import FUSION_OUTPUTS
 from edgefuse.fusion.examples import Examples
-from edgefuse.runtime.manifest import AudioModality, ImageModality, Modality, SignalModality, TextModality
+from edgefuse.runtime.bundle.manifest import AudioModality, ImageModality, Modality, SignalModality, TextModality
 
 RESERVED = frozenset({"fusion", "present", "prompts", "percepts", *FUSION_OUTPUTS})
 """Names of graphs, of their tensors and of topics, which no sense can have."""

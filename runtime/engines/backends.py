@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from edgefuse.runtime.bundle.manifest import GraphSpec, Manifest
 from edgefuse.runtime.engines.engine import Backend, Engine, mismatch
 from edgefuse.runtime.engines.engine_file import open_engine_file
 from edgefuse.runtime.engines.engine_onnxruntime import OnnxRuntimeEngine, open_on_cpu
@@ -15,9 +16,8 @@ from edgefuse.runtime.engines.engine_tensorrt import TensorRtEngine
 from edgefuse.runtime.engines.gpu import find_gpu
 from edgefuse.runtime.engines.onnxruntime_package import installed_packages
 from edgefuse.runtime.engines.plan import OnnxRuntimeWay, OpenVinoWay, Way, planned_way
+from edgefuse.runtime.engines.selftest import why_unproven
 from edgefuse.runtime.errors import BundleError, EngineError
-from edgefuse.runtime.manifest import GraphSpec, Manifest
-from edgefuse.runtime.selftest import why_unproven
 
 _log = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
+from edgefuse.runtime.bundle.manifest import Sha256
 from edgefuse.runtime.engines.processor import this_cpu
 from edgefuse.runtime.errors import EngineError
-from edgefuse.runtime.manifest import Sha256
 from edgefuse.runtime.whole_file import write_whole
 
 SCHEMA_VERSION: Final = 1

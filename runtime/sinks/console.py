@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text as StyledText
 
-from edgefuse.runtime.calibrated.drift import DRIFT_WARN
+from edgefuse.runtime.corrections.drift import DRIFT_WARN
 from edgefuse.runtime.percept import Percept
 from edgefuse.runtime.sinks.statistics import RunStatistics
 

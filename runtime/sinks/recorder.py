@@ -11,7 +11,7 @@ from typing import BinaryIO, TypeAlias
 from mcap.well_known import MessageEncoding, SchemaEncoding
 from mcap.writer import Writer
 
-from edgefuse.runtime.bundle import Bundle
+from edgefuse.runtime.bundle.bundle import Bundle
 from edgefuse.runtime.errors import EdgefuseError
 from edgefuse.runtime.messages import ros_messages, ros_types
 from edgefuse.runtime.messages.ros_messages import ImageFormat

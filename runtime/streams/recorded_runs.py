@@ -15,9 +15,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from edgefuse.runtime.continuity import SetBack, StampOrder
 from edgefuse.runtime.errors import SampleError
 from edgefuse.runtime.samples import NS_PER_S
+from edgefuse.runtime.senses.continuity import SetBack, StampOrder
 
 CLOCKS_APART_NS = 10 * NS_PER_S
 """A message that says it was sensed so long before or after it was logged is on another clock than the log."""

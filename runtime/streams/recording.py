@@ -10,8 +10,8 @@ from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 
+from edgefuse.runtime.bundle.manifest import Modality
 from edgefuse.runtime.errors import StreamError
-from edgefuse.runtime.manifest import Modality
 from edgefuse.runtime.messages.ros_sounds import UINT8_ARRAY
 from edgefuse.runtime.samples import NS_PER_S, Sample
 from edgefuse.runtime.sinks.recorder import MODALITY_KEY

@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgefuse.runtime.bundle.manifest import AudioModality, ImageModality, Manifest, Modality
 from edgefuse.runtime.errors import StreamError
-from edgefuse.runtime.manifest import AudioModality, ImageModality, Manifest, Modality
 from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.streams.bags.bag import is_bag
 from edgefuse.runtime.streams.clip import Clip, sound_beside

@@ -17,7 +17,7 @@ from edgefuse.bench.variants import Variant, open_variants
 from edgefuse.bench.whole import WholeRunner, whole_network
 from edgefuse.export.checkpoint import spec_with_noise
 from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP
-from edgefuse.runtime.wiring import PROMPTS
+from edgefuse.runtime.bundle.wiring import PROMPTS
 
 CHECKPOINT = Path(__file__).parent.parent.parent / "tabletop" / "tabletop.safetensors"
 

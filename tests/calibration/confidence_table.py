@@ -17,7 +17,7 @@ from edgefuse.export.bundle_predictor import BundlePredictor
 from edgefuse.export.calibrations import subset_scores
 from edgefuse.export.spec import Examples
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle
-from edgefuse.runtime.calibrated.confidence import SubsetConfidence, read_confidence
+from edgefuse.runtime.corrections.confidence import SubsetConfidence, read_confidence
 from edgefuse.tabletop.samples import SNR_DB, test_set
 
 

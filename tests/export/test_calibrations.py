@@ -19,7 +19,7 @@ from edgefuse.export.progress import unseen
 from edgefuse.export.spec import FusionSpec
 from edgefuse.fusion.examples import Examples
 from edgefuse.runtime import Bundle, Perceiver
-from edgefuse.runtime.calibrated.confidence import read_confidence
+from edgefuse.runtime.corrections.confidence import read_confidence
 from edgefuse.runtime.errors import CalibrationError
 from edgefuse.tabletop import splits
 from edgefuse.tasks import find_samples

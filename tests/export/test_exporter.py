@@ -21,10 +21,10 @@ from edgefuse.export import parity
 from edgefuse.export.errors import ExportError
 from edgefuse.export.exporter import export_bundle
 from edgefuse.export.spec import FusionSpec
-from edgefuse.runtime.bundle import Bundle, sha256_of
+from edgefuse.runtime.bundle.bundle import Bundle, sha256_of
 from edgefuse.runtime.engines.engine import Engine
+from edgefuse.runtime.engines.selftest import replay
 from edgefuse.runtime.errors import BundleError
-from edgefuse.runtime.selftest import replay
 from edgefuse.sources import spec_from_source
 
 SLOW_EXPORT = """

@@ -26,7 +26,7 @@ from edgefuse.fusion.settings import TrainingSettings
 from edgefuse.fusion.task_record import BuiltInRecord, FolderRecord
 from edgefuse.fusion.training import Trained, train
 from edgefuse.runtime import Clip, Perceiver
-from edgefuse.runtime.calibrated.drift import DRIFT_WARN
+from edgefuse.runtime.corrections.drift import DRIFT_WARN
 from edgefuse.sources import spec_from_source
 
 pytestmark = pytest.mark.slow

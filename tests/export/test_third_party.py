@@ -16,7 +16,7 @@ from edgefuse.export.source import spec_from_function
 from edgefuse.export.tensorrt import EngineRequest
 from edgefuse.export.verify import verify_bundle
 from edgefuse.runtime import Perceiver
-from edgefuse.runtime.bundle import Bundle
+from edgefuse.runtime.bundle.bundle import Bundle
 from edgefuse.runtime.samples import Frame, Signal
 
 pytestmark = pytest.mark.slow

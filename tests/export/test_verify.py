@@ -17,10 +17,10 @@ from edgefuse.export.report.tables import verification_table
 from edgefuse.export.spec import FusionSpec
 from edgefuse.export.verify import verify_bundle
 from edgefuse.fusion.checkpoint import Checkpoint, save_checkpoint
-from edgefuse.runtime.bundle import sha256_of
+from edgefuse.runtime.bundle.bundle import sha256_of
+from edgefuse.runtime.bundle.manifest import Manifest, read_manifest
+from edgefuse.runtime.engines.selftest import cosine_similarities
 from edgefuse.runtime.errors import BundleError
-from edgefuse.runtime.manifest import Manifest, read_manifest
-from edgefuse.runtime.selftest import cosine_similarities
 
 
 def shown(verification: object) -> str:

@@ -10,7 +10,7 @@ import pytest
 from ros_samples import CAMERA
 
 from edgefuse.runtime import DEFAULT_CLIP
-from edgefuse.runtime.calibrated.camera_info import CameraInfo, Matrix, read_camera_info, write_camera_info
+from edgefuse.runtime.corrections.camera_info import CameraInfo, Matrix, read_camera_info, write_camera_info
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from ros_domain import statuses
 from ros_samples import CAMERA
 
 from edgefuse.runtime import DEFAULT_CLIP
-from edgefuse.runtime.calibrated.confidence import write_confidence
+from edgefuse.runtime.corrections.confidence import write_confidence
 
 
 def test_percepts_say_whether_they_are_certain(ros, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from ros_samples import sound
 
 from edgefuse.runtime import SampleError
-from edgefuse.runtime.manifest import GraphSpec, SignalModality, TensorSpec
+from edgefuse.runtime.bundle.manifest import GraphSpec, SignalModality, TensorSpec
 
 pytestmark = pytest.mark.usefixtures("ros_installed")
 

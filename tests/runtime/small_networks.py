@@ -18,7 +18,7 @@ import onnx.parser
 import onnx.shape_inference
 
 from edgefuse.runtime import Bundle
-from edgefuse.runtime.wiring import PRESENT, PROMPTS
+from edgefuse.runtime.bundle.wiring import PRESENT, PROMPTS
 
 COLOURS = {"red": "something red", "green": "something green", "blue": "something blue"}
 IMU_HZ, IMU_WINDOW, IMU_HOP = 100.0, 20, 10

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle, Perceiver
-from edgefuse.runtime.calibrated.corrections import read_corrections
-from edgefuse.runtime.manifest import Manifest
+from edgefuse.runtime.bundle.manifest import Manifest
+from edgefuse.runtime.corrections.corrections import read_corrections
 from edgefuse.runtime.perceiver import FuseOn
 from edgefuse_ros.settings import PerceptionSettings
 

@@ -9,7 +9,7 @@ from sensor_msgs.msg import Image
 from sensor_msgs.srv import SetCameraInfo
 
 from edgefuse.runtime import EdgefuseError, Frame, Sample
-from edgefuse.runtime.calibrated.camera_info import CameraInfo, local_path, read_camera_info, write_camera_info
+from edgefuse.runtime.corrections.camera_info import CameraInfo, local_path, read_camera_info, write_camera_info
 from edgefuse.runtime.errors import CalibrationError
 from edgefuse_ros import devices, profiles
 from edgefuse_ros.conversions import camera_info_from_camera_info, camera_info_from_message, image_from_frame

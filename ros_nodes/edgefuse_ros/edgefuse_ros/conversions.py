@@ -18,8 +18,8 @@ from sensor_msgs.msg import CameraInfo as CameraInfoMessage
 from sensor_msgs.msg import Image
 
 from edgefuse.runtime import AudioChunk, Frame, Percept, SampleError, Sense, Signal, Trace
-from edgefuse.runtime.calibrated.camera_info import CameraInfo
-from edgefuse.runtime.calibrated.measured import validated
+from edgefuse.runtime.corrections.camera_info import CameraInfo
+from edgefuse.runtime.corrections.measured import validated
 from edgefuse.runtime.samples import NS_PER_S
 from edgefuse_msgs.msg import AudioChunk as AudioChunkMessage
 from edgefuse_msgs.msg import Percept as PerceptMessage

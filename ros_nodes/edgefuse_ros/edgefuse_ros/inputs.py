@@ -14,7 +14,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
 
 from edgefuse.runtime import Sample, Text
-from edgefuse.runtime.manifest import AudioModality, Modality
+from edgefuse.runtime.bundle.manifest import AudioModality, Modality
 from edgefuse.runtime.messages.ros_images import frame_from_compressed_image, frame_from_image
 from edgefuse.runtime.messages.ros_sounds import AUDIO_INFO, AUDIO_STAMPED, FORMAT_ELSEWHERE
 from edgefuse_msgs.msg import Signal as SignalMessage

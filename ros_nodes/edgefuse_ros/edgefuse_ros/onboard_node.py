@@ -9,7 +9,7 @@ from functools import partial
 from diagnostic_msgs.msg import DiagnosticStatus
 
 from edgefuse.runtime import Sample, Stream
-from edgefuse.runtime.manifest import Modality
+from edgefuse.runtime.bundle.manifest import Modality
 from edgefuse_ros import devices
 from edgefuse_ros.diagnosis import Diagnosis
 from edgefuse_ros.faults import Faults

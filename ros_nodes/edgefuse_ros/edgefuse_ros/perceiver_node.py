@@ -18,7 +18,7 @@ from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool
 
 from edgefuse.runtime import EdgefuseError, Perceiver, Percept, Sample
-from edgefuse.runtime.manifest import Modality
+from edgefuse.runtime.bundle.manifest import Modality
 from edgefuse_msgs.srv import SetPrompts
 from edgefuse_ros.bundles import fuse_on, max_age_ms, open_perceiver
 from edgefuse_ros.clock import RosClock

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgefuse.runtime.manifest import Modality
+from edgefuse.runtime.bundle.manifest import Modality
 from edgefuse_ros.inputs import Inputs
 from edgefuse_ros.perceiver_node import PerceiverNode
 from edgefuse_ros.settings import PerceptionSettings

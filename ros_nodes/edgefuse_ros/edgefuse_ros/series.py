@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edgefuse.runtime import AudioChunk, SampleError, Signal
-from edgefuse.runtime.manifest import Modality, SignalModality
+from edgefuse.runtime.bundle.manifest import Modality, SignalModality
 from edgefuse.runtime.messages.ros_sounds import (
     AUDIO_CHUNK,
     FORMAT_ELSEWHERE,

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from edgefuse.runtime.calibrated.drift import DRIFT_WARN
+from edgefuse.runtime.corrections.drift import DRIFT_WARN
 from edgefuse.runtime.engines.engine import Backend
 
 

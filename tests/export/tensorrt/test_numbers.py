@@ -10,9 +10,9 @@ import pytest
 
 from edgefuse.export.tensorrt import check_numbers, numbers
 from edgefuse.export.tensorrt.build import with_engines
-from edgefuse.runtime.bundle import Bundle, sha256_of
+from edgefuse.runtime.bundle.bundle import Bundle, sha256_of
+from edgefuse.runtime.bundle.manifest import Golden, GoldenBound, read_manifest
 from edgefuse.runtime.engines.engine import Engine
-from edgefuse.runtime.manifest import Golden, GoldenBound, read_manifest
 
 IDS = np.array([[1, 1, 2, 2], [3, 3, 3, 3]])
 RIGHT = np.array([[0.5, 0.5, 0], [0, 0, 1]], np.float32)

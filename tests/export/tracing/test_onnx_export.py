@@ -16,7 +16,7 @@ from edgefuse.export.tracing.equality import check_equal
 from edgefuse.export.tracing.graphs import GraphSource, graph_sources
 from edgefuse.export.tracing.onnx_export import onnx_from_source
 from edgefuse.fusion.checkpoint import Checkpoint
-from edgefuse.runtime.bundle import Bundle
+from edgefuse.runtime.bundle.bundle import Bundle
 
 SENSES = ("image", "audio", "text")
 

@@ -8,11 +8,11 @@ import onnxruntime
 import pytest
 
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle, BundleError, EngineError, Perceiver
-from edgefuse.runtime.bundle import sha256_of
+from edgefuse.runtime.bundle.bundle import sha256_of
+from edgefuse.runtime.bundle.manifest import EngineSpec, Manifest, TensorSpec
 from edgefuse.runtime.engines import backends, engine_file
 from edgefuse.runtime.engines.engine_onnxruntime_gpu import CUDA, TENSORRT, active_session, check_built_in, is_built_in
 from edgefuse.runtime.engines.gpu import Gpu
-from edgefuse.runtime.manifest import EngineSpec, Manifest, TensorSpec
 
 PIXELS = TensorSpec(name="pixels", dtype="uint8", shape=("batch", 32))
 

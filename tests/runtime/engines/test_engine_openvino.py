@@ -12,11 +12,11 @@ from onnx import TensorProto, helper
 from small_networks import FUSION_OF_TWO, WHOLE, add_golden, golden_vectors, image, imu, write_bundle
 
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle, BundleError, EngineError, Perceiver
+from edgefuse.runtime.bundle.manifest import GraphSpec, TensorSpec
 from edgefuse.runtime.engines import engine_openvino
 from edgefuse.runtime.engines.engine_openvino import OpenVinoEngine, fast_in_bf16, open_on_openvino
 from edgefuse.runtime.engines.plan import OnnxRuntimeWay, OpenVinoWay, write_plan
-from edgefuse.runtime.manifest import GraphSpec, TensorSpec
-from edgefuse.runtime.selftest import cosine_similarities
+from edgefuse.runtime.engines.selftest import cosine_similarities
 
 pytest.importorskip("openvino")
 BUNDLE = Bundle.open(DEFAULT_BUNDLE)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from edgefuse.runtime.manifest import GraphSpec, Manifest, Modality, TensorSpec
+    from edgefuse.runtime.bundle.manifest import GraphSpec, Manifest, Modality, TensorSpec
 
 PRESENT: Final = "present"
 PROMPTS: Final = "prompts"

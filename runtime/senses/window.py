@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 
-from edgefuse.runtime.continuity import Continuity
-from edgefuse.runtime.drops import Drops
+from edgefuse.runtime.bundle.manifest import AudioModality, SignalModality
 from edgefuse.runtime.errors import SampleError
-from edgefuse.runtime.evidence import Evidence
-from edgefuse.runtime.manifest import AudioModality, SignalModality
 from edgefuse.runtime.samples import AudioChunk, Frame, Sample, Text
+from edgefuse.runtime.senses.continuity import Continuity
+from edgefuse.runtime.senses.drops import Drops
+from edgefuse.runtime.senses.evidence import Evidence
 
 
 class Window:

@@ -14,7 +14,7 @@ import numpy as np
 import yaml
 from pydantic import Field, model_validator
 
-from edgefuse.runtime.calibrated.measured import Measured, Measurement, read_text, validated, write_text
+from edgefuse.runtime.corrections.measured import Measured, Measurement, read_text, validated, write_text
 from edgefuse.runtime.errors import CalibrationError
 
 SCHEMA_VERSION: Final = 1

@@ -15,10 +15,10 @@ from typing import Final, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from edgefuse.runtime.bundle import Bundle
-from edgefuse.runtime.calibrated.measured import Measured, Measurement, read_json, write_text
+from edgefuse.runtime.bundle.bundle import Bundle
+from edgefuse.runtime.corrections.measured import Measured, Measurement, read_json, write_text
 from edgefuse.runtime.errors import CalibrationError
-from edgefuse.runtime.evidence import Tokens
+from edgefuse.runtime.senses.evidence import Tokens
 
 SCHEMA_VERSION: Final = 1
 FAMILIAR_FILE = "familiar.json"

@@ -13,7 +13,7 @@ from calibrated import CURVE, TEMPERATURE, bundle_with, confidence
 
 from edgefuse.calibration.confidence import follow, temper
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle, Frame, Perceiver, Percept
-from edgefuse.runtime.calibrated.confidence import Confidence, Judged, judge, read_confidence, write_confidence
+from edgefuse.runtime.corrections.confidence import Confidence, Judged, judge, read_confidence, write_confidence
 from edgefuse.runtime.errors import CalibrationError, EdgefuseError
 
 MANIFEST = Bundle.open(DEFAULT_BUNDLE).manifest

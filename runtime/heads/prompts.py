@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from tokenizers import Tokenizer
 
-from edgefuse.runtime.bundle import Bundle
+from edgefuse.runtime.bundle.bundle import Bundle
+from edgefuse.runtime.bundle.manifest import Manifest, TextModality
 from edgefuse.runtime.engines.engine import Engine
 from edgefuse.runtime.errors import BundleError, PromptError
-from edgefuse.runtime.manifest import Manifest, TextModality
 
 MAX_TEXT_CHARACTERS = 500
 

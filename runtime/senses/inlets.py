@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 from tokenizers import Tokenizer
 
-from edgefuse.runtime.drops import Drops
+from edgefuse.runtime.bundle.manifest import ImageModality, Modality, TextModality
 from edgefuse.runtime.errors import SampleError
-from edgefuse.runtime.evidence import Evidence
-from edgefuse.runtime.manifest import ImageModality, Modality, TextModality
-from edgefuse.runtime.prompts import MAX_TEXT_CHARACTERS, token_ids
+from edgefuse.runtime.heads.prompts import MAX_TEXT_CHARACTERS, token_ids
 from edgefuse.runtime.samples import Frame, Sample, Text
-from edgefuse.runtime.window import Window
+from edgefuse.runtime.senses.drops import Drops
+from edgefuse.runtime.senses.evidence import Evidence
+from edgefuse.runtime.senses.window import Window
 
 
 class Inlet(Protocol):

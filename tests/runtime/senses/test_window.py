@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgefuse.runtime import AudioChunk, SampleError
-from edgefuse.runtime.drops import Drops
-from edgefuse.runtime.manifest import AudioModality, GraphSpec
-from edgefuse.runtime.window import Window
+from edgefuse.runtime.bundle.manifest import AudioModality, GraphSpec
+from edgefuse.runtime.senses.drops import Drops
+from edgefuse.runtime.senses.window import Window
 
 RATE_HZ, WINDOW, HOP = 1000, 100, 20
 GRAPH = GraphSpec(file="audio.onnx", precision="fp32", inputs=(), outputs=())

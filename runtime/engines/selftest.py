@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
+from edgefuse.runtime.bundle.manifest import GoldenBound, GraphSpec, Manifest, TensorSpec
+from edgefuse.runtime.bundle.wiring import PROMPTS, fits
 from edgefuse.runtime.engines.engine import Engine
 from edgefuse.runtime.errors import BundleError
-from edgefuse.runtime.manifest import GoldenBound, GraphSpec, Manifest, TensorSpec
-from edgefuse.runtime.wiring import PROMPTS, fits
 
 if TYPE_CHECKING:
-    from edgefuse.runtime.bundle import Bundle
+    from edgefuse.runtime.bundle.bundle import Bundle
 
 _log = logging.getLogger(__name__)
 _ADVICE = "export it again for this machine, choose another --backend, or go on with --no-selftest"

@@ -5,14 +5,14 @@ import pytest
 import yaml
 
 from edgefuse.runtime import Frame
-from edgefuse.runtime.calibrated.camera_info import (
+from edgefuse.runtime.corrections.camera_info import (
     CameraInfo,
     CameraMeasured,
     Matrix,
     read_camera_info,
     write_camera_info,
 )
-from edgefuse.runtime.calibrated.undistorter import Undistorter
+from edgefuse.runtime.corrections.undistorter import Undistorter
 from edgefuse.runtime.errors import CalibrationError
 
 # As camera_calibration_parsers writes it, with an exponent and a line break that are YAML to ROS.

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP, AudioChunk, Bundle, Clip, Frame, Perceiver, Stream, Text
-from edgefuse.runtime.calibrated.corrections import Corrections, read_corrections
-from edgefuse.runtime.calibrated.measured import Measured
-from edgefuse.runtime.calibrated.sync import Sync, read_sync, write_sync
+from edgefuse.runtime.corrections.corrections import Corrections, read_corrections
+from edgefuse.runtime.corrections.measured import Measured
+from edgefuse.runtime.corrections.sync import Sync, read_sync, write_sync
 from edgefuse.runtime.errors import CalibrationError
 from edgefuse.runtime.samples import NS_PER_S
 

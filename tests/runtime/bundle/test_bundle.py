@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle, BundleError, Perceiver
-from edgefuse.runtime.bundle import sha256_of
+from edgefuse.runtime.bundle.bundle import sha256_of
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from calibrated import bundle_with, confidence, familiar_frames
 
 from edgefuse.runtime import Bundle, Frame, Perceiver, Percept
-from edgefuse.runtime.calibrated.drift import (
+from edgefuse.runtime.corrections.drift import (
     DRIFT_WARN,
     Drift,
     Familiar,
@@ -19,7 +19,7 @@ from edgefuse.runtime.calibrated.drift import (
     write_familiar,
 )
 from edgefuse.runtime.errors import CalibrationError
-from edgefuse.runtime.evidence import Evidence, Tokens
+from edgefuse.runtime.senses.evidence import Evidence, Tokens
 from edgefuse.runtime.sinks.console import summary
 from edgefuse.runtime.sinks.statistics import RunStatistics
 

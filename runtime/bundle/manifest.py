@@ -9,9 +9,9 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from edgefuse.runtime.bundle.verification import Precision, Strict, Verification
+from edgefuse.runtime.bundle.wiring import PRESENT, PROMPTS, check_wiring
 from edgefuse.runtime.errors import BundleError
-from edgefuse.runtime.verification import Precision, Strict, Verification
-from edgefuse.runtime.wiring import PRESENT, PROMPTS, check_wiring
 
 SCHEMA_VERSION: Final = 1
 MANIFEST_FILE = "manifest.json"

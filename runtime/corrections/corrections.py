@@ -7,11 +7,11 @@ from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
-from edgefuse.runtime.calibrated.camera_info import CameraInfo, read_camera_info
-from edgefuse.runtime.calibrated.sync import Sync, read_sync
-from edgefuse.runtime.calibrated.undistorter import Undistorter
+from edgefuse.runtime.bundle.manifest import Manifest
+from edgefuse.runtime.corrections.camera_info import CameraInfo, read_camera_info
+from edgefuse.runtime.corrections.sync import Sync, read_sync
+from edgefuse.runtime.corrections.undistorter import Undistorter
 from edgefuse.runtime.errors import CalibrationError
-from edgefuse.runtime.manifest import Manifest
 from edgefuse.runtime.samples import AudioChunk, Frame, Sample
 
 

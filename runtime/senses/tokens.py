@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from edgefuse.runtime.drops import Drops
-from edgefuse.runtime.evidence import Tokens
+from edgefuse.runtime.senses.drops import Drops
+from edgefuse.runtime.senses.evidence import Tokens
 
 _KEPT_PER_SENSE = 8
 

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from edgefuse.runtime.calibrated.measured import Measured, Measurement, read_json, write_text
+from edgefuse.runtime.corrections.measured import Measured, Measurement, read_json, write_text
 from edgefuse.runtime.samples import NS_PER_S
 
 SCHEMA_VERSION: Final = 1

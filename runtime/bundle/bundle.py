@@ -7,10 +7,10 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgefuse.runtime.bundle.manifest import MANIFEST_FILE, Manifest, read_manifest
 from edgefuse.runtime.engines.backends import open_engine
 from edgefuse.runtime.engines.engine import Backend, Engine
 from edgefuse.runtime.errors import BundleError
-from edgefuse.runtime.manifest import MANIFEST_FILE, Manifest, read_manifest
 
 _log = logging.getLogger(__name__)
 _CHUNK = 1 << 20  # bytes read at a time: a graph may be larger than a robot's memory

@@ -7,7 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from edgefuse.runtime.calibrated.camera_info import CameraInfo
+from edgefuse.runtime.corrections.camera_info import CameraInfo
 from edgefuse.runtime.samples import Frame
 
 

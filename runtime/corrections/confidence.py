@@ -18,9 +18,9 @@ from typing import Annotated, Final, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from edgefuse.runtime.calibrated.measured import Measured, Measurement, read_json, write_text
+from edgefuse.runtime.bundle.manifest import Manifest, Sha256
+from edgefuse.runtime.corrections.measured import Measured, Measurement, read_json, write_text
 from edgefuse.runtime.errors import CalibrationError
-from edgefuse.runtime.manifest import Manifest, Sha256
 
 SCHEMA_VERSION: Final = 1
 CONFIDENCE_FILE = "confidence.json"
