@@ -13,12 +13,12 @@ from edgefuse.bench.runs import Call, Moment
 from edgefuse.runtime.bundle.bundle import Bundle
 from edgefuse.runtime.bundle.manifest import ImageModality, Manifest, Modality
 from edgefuse.runtime.bundle.wiring import PRESENT, PROMPTS
-from edgefuse.runtime.heads.prompts import open_tokenizer
 from edgefuse.runtime.intake import Intake
 from edgefuse.runtime.perceiver import FUTURE_TOLERANCE_MS
 from edgefuse.runtime.samples import Frame, Sample
 from edgefuse.runtime.senses.drops import Drops
 from edgefuse.runtime.senses.inlets import open_inlet
+from edgefuse.runtime.senses.tokenizer import open_tokenizer
 from edgefuse.runtime.streams import Stream
 
 

@@ -289,7 +289,7 @@ def verify(
     from edgefuse.export.verify import verify_bundle
     from edgefuse.fusion.progress import evaluation_bar
     from edgefuse.runtime import Bundle
-    from edgefuse.runtime.heads.prompts import open_tokenizer
+    from edgefuse.runtime.senses.tokenizer import open_tokenizer
     from edgefuse.sources import spec_from_source, spec_of_checkpoint_and_set
     from edgefuse.tasks import BUILT_IN, built_in_with
 

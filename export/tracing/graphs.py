@@ -16,7 +16,7 @@ from edgefuse.export.tracing.modules import EncoderGraph, FusionGraph, WholeGrap
 from edgefuse.export.tracing.outputs import ENCODER_OUTPUTS
 from edgefuse.export.tracing.trial import TRIAL_CLASSES, TRIAL_SAMPLES, EncoderTrial, FusionTrial
 from edgefuse.runtime.bundle.manifest import ImageModality, TextModality
-from edgefuse.runtime.heads.prompts import token_ids
+from edgefuse.runtime.senses.tokenizer import token_ids
 
 EXAMPLE_BATCH = 5
 """Of the traced inputs: neither 0, 1 nor likely to be another size of the network's, which the tracer would take for

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgefuse.runtime.bundle.manifest import MANIFEST_FILE, Manifest, read_manifest
-from edgefuse.runtime.engines.backends import open_engine
-from edgefuse.runtime.engines.engine import Backend, Engine
 from edgefuse.runtime.errors import BundleError
 
 _log = logging.getLogger(__name__)
@@ -38,13 +36,6 @@ class Bundle:
             _check_file(directory / file, expected)
         _log.info("%s is the bundle %r, exported by edgefuse %s", directory, manifest.name, manifest.made.edgefuse)
         return Bundle(directory, manifest, sha256_of(directory / MANIFEST_FILE)[:12])
-
-    def engine(self, graph: str, backend: Backend = "auto") -> Engine:
-        """The engine of one graph: a sense's name, or `fusion`.
-
-        Raises BundleError if the graph is not as declared, EngineError if a backend asked for by name cannot run it.
-        """
-        return open_engine(self.directory, self.manifest, graph, backend)
 
     @property
     def size_bytes(self) -> int:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edgefuse.runtime.errors import CalibrationError
 from edgefuse.runtime.whole_file import write_whole
+
+BY: Final = f"edgefuse {version('edgefuse')}"
+"""The program and its version, as a calibration file names them."""
 
 
 class Measurement(BaseModel):

@@ -8,18 +8,15 @@ import zlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
-from edgefuse.runtime.bundle.manifest import GoldenBound, GraphSpec, Manifest, TensorSpec
+from edgefuse.runtime.bundle.bundle import Bundle
+from edgefuse.runtime.bundle.manifest import GoldenBound, GraphSpec, TensorSpec
 from edgefuse.runtime.bundle.wiring import PROMPTS, fits
 from edgefuse.runtime.engines.engine import Engine
 from edgefuse.runtime.errors import BundleError
-
-if TYPE_CHECKING:
-    from edgefuse.runtime.bundle.bundle import Bundle
 
 _log = logging.getLogger(__name__)
 _ADVICE = "export it again for this machine, choose another --backend, or go on with --no-selftest"
@@ -31,34 +28,33 @@ def replay(bundle: Bundle, engines: Mapping[str, Engine]) -> None:
     Raises BundleError for an output that is farther from PyTorch's than the manifest allows, and for a file that does
     not hold what the graphs take. A bundle without golden vectors passes.
     """
-    for bound, wrong in _failures(bundle.directory, bundle.manifest, engines):
+    for bound, wrong in _failures(bundle, engines):
         where = f"graph {bound.graph}, output {bound.output} on {engines[bound.graph].backend}"
         raise BundleError(f"{bundle.directory} failed its self-test: {where}: {wrong}; {_ADVICE}")
     if bundle.manifest.golden is not None:
         _log.info("the golden vectors of %s come out right", bundle.directory)
 
 
-def why_unproven(directory: Path, manifest: Manifest, graph: str, engine: Engine) -> str | None:
+def why_unproven(bundle: Bundle, graph: str, engine: Engine) -> str | None:
     """Why the golden vectors do not prove that this engine of a graph is right; None if they do."""
-    if manifest.golden is None or all(bound.graph != graph for bound in manifest.golden.bounds):
+    golden = bundle.manifest.golden
+    if golden is None or all(bound.graph != graph for bound in golden.bounds):
         return "the bundle has no golden vectors of it"
     try:
-        return next(
-            (f"{bound.output}: {wrong}" for bound, wrong in _failures(directory, manifest, {graph: engine})), None
-        )
+        return next((f"{bound.output}: {wrong}" for bound, wrong in _failures(bundle, {graph: engine})), None)
     except BundleError as error:
         return str(error)
 
 
-def _failures(directory: Path, manifest: Manifest, engines: Mapping[str, Engine]) -> Iterator[tuple[GoldenBound, str]]:
+def _failures(bundle: Bundle, engines: Mapping[str, Engine]) -> Iterator[tuple[GoldenBound, str]]:
     """Each bound that is broken, and how."""
-    golden = manifest.golden
+    golden = bundle.manifest.golden
     if golden is None:
         return
     bounds = {graph: [bound for bound in golden.bounds if bound.graph == graph] for graph in engines}
-    with _opened(directory / golden.file) as file:
+    with _opened(bundle.directory / golden.file) as file:
         vectors = {
-            graph: _vectors(file, graph, manifest.graphs[graph], {bound.output for bound in bounds[graph]})
+            graph: _vectors(file, graph, bundle.manifest.graphs[graph], {bound.output for bound in bounds[graph]})
             for graph in engines
             if bounds[graph]
         }

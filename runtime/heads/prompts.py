@@ -8,12 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from tokenizers import Tokenizer
 
-from edgefuse.runtime.bundle.bundle import Bundle
 from edgefuse.runtime.bundle.manifest import Manifest, TextModality
 from edgefuse.runtime.engines.engine import Engine
-from edgefuse.runtime.errors import BundleError, PromptError
-
-MAX_TEXT_CHARACTERS = 500
+from edgefuse.runtime.errors import PromptError
+from edgefuse.runtime.senses.tokenizer import MAX_TEXT_CHARACTERS, token_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +51,6 @@ def encode_prompts(named: Mapping[str, str], tokenizer: Tokenizer, engine: Engin
         _check(text)
     ids = token_ids(tokenizer, list(named.values()), modality.max_tokens)
     return Prompts(tuple(named), engine.run({engine.inputs[0].name: ids})["embedding"])
-
-
-def token_ids(tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int) -> np.ndarray:
-    """Token ids int64 (texts, max_tokens), cut at max_tokens and padded with 0."""
-    ids = np.zeros((len(texts), max_tokens), np.int64)
-    for row, encoding in zip(ids, tokenizer.encode_batch(list(texts)), strict=True):
-        kept = encoding.ids[:max_tokens]
-        row[: len(kept)] = kept
-    return ids
-
-
-def open_tokenizer(bundle: Bundle) -> Tokenizer | None:
-    """The bundle's own, if it has one; raises BundleError where it is none."""
-    if bundle.manifest.tokenizer is None:
-        return None
-    path = bundle.directory / bundle.manifest.tokenizer
-    try:
-        return Tokenizer.from_file(str(path))
-    except Exception as error:  # the tokenizers library raises Exception itself
-        raise BundleError(f"{path} is no tokenizer: {error}") from error
 
 
 def _check(text: str) -> None:

@@ -18,6 +18,8 @@ from edgefuse.runtime.samples import AudioChunk, Frame, Signal, Text
 
 ImageFormat: TypeAlias = Literal["jpeg", "png"]
 
+MODALITY_KEY = "edgefuse.modality"  # in the metadata of a recording's channel: the sense that its samples are of
+
 _S16_SCALE = 32768
 _NO_FLOATS = np.empty(0, np.float32)
 

@@ -13,10 +13,10 @@ from tokenizers import Tokenizer
 
 from edgefuse.runtime.bundle.manifest import ImageModality, Modality, TextModality
 from edgefuse.runtime.errors import SampleError
-from edgefuse.runtime.heads.prompts import MAX_TEXT_CHARACTERS, token_ids
 from edgefuse.runtime.samples import Frame, Sample, Text
 from edgefuse.runtime.senses.drops import Drops
 from edgefuse.runtime.senses.evidence import Evidence
+from edgefuse.runtime.senses.tokenizer import MAX_TEXT_CHARACTERS, token_ids
 from edgefuse.runtime.senses.window import Window
 
 

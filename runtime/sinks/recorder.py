@@ -14,7 +14,7 @@ from mcap.writer import Writer
 from edgefuse.runtime.bundle.bundle import Bundle
 from edgefuse.runtime.errors import EdgefuseError
 from edgefuse.runtime.messages import ros_messages, ros_types
-from edgefuse.runtime.messages.ros_messages import ImageFormat
+from edgefuse.runtime.messages.ros_messages import MODALITY_KEY, ImageFormat
 from edgefuse.runtime.messages.ros_types import MessageType
 from edgefuse.runtime.percept import Percept
 from edgefuse.runtime.samples import AudioChunk, Frame, Sample, Signal, Text
@@ -22,7 +22,6 @@ from edgefuse.runtime.sinks.backlog import Backlog
 from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.streams.tap import Tap
 
-MODALITY_KEY = "edgefuse.modality"  # in a channel's metadata: the sense that its samples are of
 _TOPIC = "/edgefuse/"
 _CHUNK_BYTES = 1 << 20
 _FLUSH_S = 1.0

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from edgefuse.runtime.bundle.manifest import Modality
 from edgefuse.runtime.errors import StreamError
+from edgefuse.runtime.messages.ros_messages import MODALITY_KEY
 from edgefuse.runtime.messages.ros_sounds import UINT8_ARRAY
 from edgefuse.runtime.samples import NS_PER_S, Sample
-from edgefuse.runtime.sinks.recorder import MODALITY_KEY
 from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.streams.bags import RawMessage, Topic
 from edgefuse.runtime.streams.bags.bag import Bag

@@ -18,6 +18,7 @@ from edgefuse.bench.whole import WholeRunner, whole_network
 from edgefuse.export.checkpoint import spec_with_noise
 from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP
 from edgefuse.runtime.bundle.wiring import PROMPTS
+from edgefuse.runtime.engines.backends import open_engine
 
 CHECKPOINT = Path(__file__).parent.parent.parent / "tabletop" / "tabletop.safetensors"
 
@@ -39,7 +40,7 @@ def test_a_peer_perceives_what_the_bundle_perceives(peers: Peers, variant: Varia
     if peer == "openvino":
         pytest.importorskip("openvino")
     bundle = variant.bundle
-    ours = {graph: bundle.engine(graph, "cpu") for graph in bundle.manifest.graphs}
+    ours = {graph: open_engine(bundle, graph, "cpu") for graph in bundle.manifest.graphs}
     theirs = peers.open(peer, feeds_from(bundle, ours, variant.workload))
     prompts = prompts_from(bundle, ours)
     assert prompts is not None
@@ -54,7 +55,7 @@ def test_a_peer_perceives_what_the_bundle_perceives(peers: Peers, variant: Varia
 @pytest.mark.slow
 def test_a_whole_network_hears_of_every_frame_and_hop(peers: Peers, variant: Variant):
     bundle = variant.bundle
-    ours = {graph: bundle.engine(graph, "cpu") for graph in bundle.manifest.graphs}
+    ours = {graph: open_engine(bundle, graph, "cpu") for graph in bundle.manifest.graphs}
     runner = WholeRunner(bundle, peers.open("ort", {}), prompts_from(bundle, ours), None)
     run = run_paced(runner, variant.workload, rate_hz=20, seconds=1.2)
     assert {"image", "audio"} <= set(run.moments[-1].evidence_ns)

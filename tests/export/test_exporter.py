@@ -22,6 +22,7 @@ from edgefuse.export.errors import ExportError
 from edgefuse.export.exporter import export_bundle
 from edgefuse.export.spec import FusionSpec
 from edgefuse.runtime.bundle.bundle import Bundle, sha256_of
+from edgefuse.runtime.engines.backends import open_engine
 from edgefuse.runtime.engines.engine import Engine
 from edgefuse.runtime.engines.selftest import replay
 from edgefuse.runtime.errors import BundleError
@@ -135,9 +136,9 @@ def test_auto_takes_wider_types_until_the_whole_keeps_its_bounds(
 
 def test_the_runtime_replays_the_golden_vectors_and_notices_another_graph(bundle_copy: Path) -> None:
     bundle = Bundle.open(bundle_copy)
-    replay(bundle, {graph: bundle.engine(graph) for graph in bundle.manifest.graphs})
+    replay(bundle, {graph: open_engine(bundle, graph) for graph in bundle.manifest.graphs})
     with pytest.raises(BundleError, match="failed its self-test: graph image"):
-        replay(bundle, {"image": Inverted(bundle.engine("image"))})
+        replay(bundle, {"image": Inverted(open_engine(bundle, "image"))})
 
 
 class Inverted:
