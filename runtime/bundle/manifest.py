@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from edgefuse.runtime.bundle.verification import Precision, Strict, Verification
 from edgefuse.runtime.bundle.wiring import PRESENT, PROMPTS, check_wiring
-from edgefuse.runtime.errors import BundleError
+from edgefuse.runtime.errors import BundleError, first_fault
 
 SCHEMA_VERSION: Final = 1
 MANIFEST_FILE = "manifest.json"
@@ -234,12 +234,9 @@ def read_manifest(directory: Path) -> Manifest:
 
 def _one_line(path: Path, error: ValidationError) -> str:
     first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"])
-    if field == "schema_version":
+    if first["loc"] == ("schema_version",):
         return (
             f"{path}: schema version {first['input']!r} is not known here, expected {SCHEMA_VERSION}; "
             "export the bundle again or upgrade edgefuse"
         )
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    said = first["msg"].removeprefix("Value error, ")
-    return f"{path}: {field or 'content'}: {said}{more}"
+    return f"{path}: {first_fault(error)}"

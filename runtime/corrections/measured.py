@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from edgefuse.runtime.errors import CalibrationError
+from edgefuse.runtime.errors import CalibrationError, first_fault
 from edgefuse.runtime.whole_file import write_whole
 
 BY: Final = f"edgefuse {version('edgefuse')}"
@@ -40,10 +40,7 @@ def validated(model: type[M], values: Any, path: Path | str, remedy: str) -> M:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ": ".join(filter(None, (str(path), ".".join(str(part) for part in first["loc"]))))
-        got = "" if first["type"] in ("missing", "value_error") else f", got {repr(first['input'])[:60]}"
-        raise CalibrationError(f"{place}: {first['msg'].removeprefix('Value error, ')}{got}; {remedy}") from error
+        raise CalibrationError(f"{path}: {first_fault(error)}; {remedy}") from error
 
 
 def read_json(model: type[M], path: Path, remedy: str) -> M:

@@ -10,7 +10,7 @@ from typing import Final
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from edgefuse.runtime.errors import StreamError
+from edgefuse.runtime.errors import StreamError, first_fault
 from edgefuse.runtime.streams.bags import in_one_line
 
 METADATA_FILE: Final = "metadata.yaml"
@@ -48,9 +48,7 @@ def _listed(metadata: Path) -> list[Path]:
         content = yaml.safe_load(metadata.read_text(encoding="utf-8"))
         names = _Metadata.model_validate(content).rosbag2_bagfile_information.relative_file_paths
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise StreamError(f"{metadata} is not what rosbag2 writes: {where}: {first['msg']}; {_REMEDY}") from error
+        raise StreamError(f"{metadata} is not what rosbag2 writes: {first_fault(error)}; {_REMEDY}") from error
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise StreamError(f"{metadata} cannot be read: {in_one_line(error)}; {_REMEDY}") from error
     # Older versions wrote the name of the bag's directory before that of the file.
