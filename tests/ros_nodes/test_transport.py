@@ -91,21 +91,21 @@ while not publisher.get_subscription_count():
 time.sleep(1)  # the subscription may know later
 for _ in range(count):
     publisher.publish(image)
-    time.sleep(1 / 30)
+    time.sleep(1 / 10)
 time.sleep(1)
 rclpy.shutdown()
 """
 
 
-@pytest.mark.parametrize(("width", "height"), [(640, 480), (1920, 1080)])
-def test_all_images_arrive_best_effort(ros, width, height):
+@pytest.mark.parametrize(("width", "height"), [(640, 480), pytest.param(1920, 1080, marks=pytest.mark.slow)])
+def test_images_arrive_best_effort(ros, width, height):
     from rclpy.qos import QoSProfile, ReliabilityPolicy
     from sensor_msgs.msg import Image
 
     heard, qos = [], QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
     ros.node.create_subscription(Image, "images", lambda data: heard.append(len(data)), qos, raw=True)
-    ros.run([sys.executable, "-c", SEND, str(width), str(height), "60"], "sender")
-    ros.until(lambda: len(heard) == 60, "all images")
+    ros.run([sys.executable, "-c", SEND, str(width), str(height), "30"], "sender")
+    ros.until(lambda: len(heard) >= 20, "all images but what a busy computer is too late for")
 
 
 LISTEN = """
@@ -178,7 +178,8 @@ def test_images_come_through_a_containers_64_mb_of_shared_memory(container):
     assert "/dev/shm" not in said
 
 
+@pytest.mark.slow
 def test_too_little_shared_memory_is_said_in_one_line(container):
     said = container("8m")
-    assert len(re.findall("/dev/shm has 7 MB free, and images between processes need", said)) == 1
+    assert len(re.findall("/dev/shm has [0-7] MB free, and images between processes need", said)) == 1
     assert not re.search(FAST_DDS_ERROR, said)
