@@ -187,6 +187,8 @@ class PerceiverNode(LifecycleNode, ABC):
             perception.push(sample)
 
     def _publish(self, percept: Percept, perceiver: Perceiver) -> None:
+        if not self.context.ok():  # told to end, while a percept was on its way
+            return
         self._publishing.publish(percept, perceiver.bundle, self.settings)
 
     def _enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:

@@ -15,9 +15,9 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
 
 _KEEP_LAST = HistoryPolicy.KEEP_LAST
-# What a perceiver asks for. Newest wins: a frame that it was too slow for is gone.
-IMAGE: Final = QoSProfile(reliability=ReliabilityPolicy.BEST_EFFORT, history=_KEEP_LAST, depth=1)
-RELIABLE_IMAGE: Final = QoSProfile(reliability=ReliabilityPolicy.RELIABLE, history=_KEEP_LAST, depth=1)
+# What a perceiver asks for. A frame waits for its callback, which takes no longer than a copy; newest wins behind it.
+IMAGE: Final = QoSProfile(reliability=ReliabilityPolicy.BEST_EFFORT, history=_KEEP_LAST, depth=5)
+RELIABLE_IMAGE: Final = QoSProfile(reliability=ReliabilityPolicy.RELIABLE, history=_KEEP_LAST, depth=5)
 # What a camera offers: reliable, as REP-2003 wants it of drivers, so that every subscriber gets along with it.
 CAMERA: Final = QoSProfile(reliability=ReliabilityPolicy.RELIABLE, history=_KEEP_LAST, depth=5)
 DEBUG_IMAGE: Final = QoSProfile(reliability=ReliabilityPolicy.RELIABLE, history=_KEEP_LAST, depth=1)
