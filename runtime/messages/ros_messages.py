@@ -35,10 +35,13 @@ def compressed_image_from_frame(frame: Frame, ros_ns: int, image_format: ImageFo
     return header.string(image_format).data(encoded.tobytes()).content
 
 
-def audio_chunk_from_chunk(chunk: AudioChunk, ros_ns: int, gap: int) -> bytes:
-    """An edgefuse_msgs/AudioChunk: int16 where that is exact (sound from a 16-bit source), else float32."""
+def audio_chunk_from_chunk(chunk: AudioChunk, ros_ns: int, gap: int, frame_id: str) -> bytes:
+    """An edgefuse_msgs/AudioChunk: int16 where that is exact (sound from a 16-bit source), else float32.
+
+    `gap` samples were lost just before it.
+    """
     encoding, data = _encoded_sound(chunk.pcm)
-    header = CdrBuilder().header(chunk.stamp_ns + ros_ns, chunk.modality)
+    header = CdrBuilder().header(chunk.stamp_ns + ros_ns, frame_id)
     header.number("uint32", chunk.rate_hz).number("uint8", 1).string(encoding)
     return header.number("uint64", chunk.index).number("uint64", gap).data(data).content
 

@@ -117,7 +117,9 @@ class Recorder:
             data = ros_messages.string_from_text(sample)
             self._add(topic, ros_types.STRING, sample.modality, until_ns, data)
         elif isinstance(sample, AudioChunk):
-            data = ros_messages.audio_chunk_from_chunk(sample, self._ros_ns, self._gap(sample, len(sample.pcm)))
+            data = ros_messages.audio_chunk_from_chunk(
+                sample, self._ros_ns, self._gap(sample, len(sample.pcm)), sample.modality
+            )
             self._add(topic, ros_types.AUDIO_CHUNK, sample.modality, until_ns, data)
         else:
             data = ros_messages.signal_from_signal(sample, self._ros_ns, self._gap(sample, len(sample.values)))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from edgefuse.runtime import AudioChunk, Sample
+from edgefuse.runtime.messages.ros_messages import audio_chunk_from_chunk
 from edgefuse_msgs.msg import AudioChunk as AudioChunkMessage
 from edgefuse_ros import devices, profiles
-from edgefuse_ros.conversions import audio_chunk_from_chunk
 from edgefuse_ros.device_node import DeviceNode
 from edgefuse_ros.settings import MicrophoneSettings
 from edgefuse_ros.spin import spin

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from rclpy.lifecycle import LifecycleNode
 
 from edgefuse.runtime import Bundle, Percept, Sample
+from edgefuse.runtime.messages.ros_messages import percept_from_percept
 from edgefuse_msgs.msg import Percept as PerceptMessage
 from edgefuse_ros import profiles
 from edgefuse_ros.classifications import Classifications
-from edgefuse_ros.conversions import percept_from_percept
 from edgefuse_ros.debug_image import DebugImage
 from edgefuse_ros.settings import PerceptionSettings
 
@@ -35,8 +36,9 @@ class Publishing:
         if percept.confidence < settings.min_confidence:
             self.withheld += 1
             return
-        ros_ns, frame_id = self._ros_ns(), settings.frame_id or percept.frame_id
-        message = percept_from_percept(percept, ros_ns, frame_id, bundle.manifest.name, bundle.identity)
-        self._percepts.publish(message)
-        self._classifications.publish(message)
+        ros_ns = self._ros_ns()
+        if settings.frame_id:
+            percept = replace(percept, frame_id=settings.frame_id)
+        self._percepts.publish(percept_from_percept(percept, ros_ns, bundle.manifest.name, bundle.identity))
+        self._classifications.publish(percept, ros_ns)
         self._debug_image.publish(percept, ros_ns)
