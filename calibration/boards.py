@@ -49,6 +49,8 @@ class Board:
             raise CalibrationError(f"the board's squares are {self.square_m} m wide; measure one with a ruler")
         if self.kind == "charuco" and not 0 < self.marker_m < self.square_m:
             raise CalibrationError(f"markers of {self.marker_m} m do not fit squares of {self.square_m} m")
+        if self.kind == "charuco" and not hasattr(cv2.aruco, "CharucoDetector"):
+            raise CalibrationError(f"OpenCV {cv2.__version__} is too old to find boards with markers; 4.7 at least")
         if self.kind == "charuco" and not hasattr(cv2.aruco, f"DICT_{self.dictionary}"):
             raise CalibrationError(f"{self.dictionary} is no dictionary of markers; try 4X4_50 or 5X5_100")
 

@@ -36,7 +36,8 @@ def examine() -> list[Finding]:
         _engine(),
         *_backends(),
         _graph_cache(),
-        _packages("run", ("numpy", "opencv-python-headless", "soundfile", "soxr", "tokenizers"), needed=True),
+        _packages("run", ("numpy", "soundfile", "soxr", "tokenizers"), needed=True),
+        _opencv(),
         _packages("train, export, verify", _EXPORT, extra="export"),
         _packages("engines ahead of time", ("tensorrt-rtx",), extra="rtx"),
         _packages("timeline picture", ("matplotlib",), extra="timeline"),
@@ -133,6 +134,15 @@ def _graph_cache() -> Finding:
         return Finding("graph cache", "missing", "no home directory: set XDG_CACHE_HOME, and bundles load faster")
     entries, size = GraphCache(directory).size()
     return Finding("graph cache", "ok", f"{directory}: {entries} graphs, {size / 1e6:.1f} MB")
+
+
+def _opencv() -> Finding:
+    """Any build of it will do; pip does not know apt's."""
+    try:
+        import cv2
+    except ImportError as error:
+        return Finding("opencv", "wrong", f"cannot be imported: {error}; {how_to_install()}")
+    return Finding("opencv", "ok", f"{cv2.__version__} in {cv2.__file__}")
 
 
 def _packages(subject: str, names: tuple[str, ...], extra: str | None = None, needed: bool = False) -> Finding:

@@ -136,6 +136,12 @@ def test_another_board_or_none_is_no_view():
     assert view_of(np.zeros((480, 640), np.uint8), CHESSBOARD) is None
 
 
+def test_an_opencv_that_knows_no_boards_with_markers_is_one_line(monkeypatch):
+    monkeypatch.delattr(cv2.aruco, "CharucoDetector")
+    with pytest.raises(CalibrationError, match=r"too old .* 4\.7 at least"):
+        Board("charuco", 9, 6, 0.03, 0.02)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -88,3 +88,12 @@ def test_the_messages_that_were_built_are_those_of_the_files(ros_installed):
         text = (MSGS / "msg" / f"{kind.__name__}.msg").read_text()
         fields = [line.split()[1] for line in text.splitlines() if line and not line.startswith("#")]
         assert list(kind.get_fields_and_field_types()) == fields
+
+
+def test_a_node_in_a_python_without_edgefuse_says_so_in_one_line(tmp_path):
+    code = f"import sys; sys.path.append({str(ROS)!r}); import edgefuse_ros.perception_node"
+    command = [sys.executable, "-I", "-S", "-c", code]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 2
+    (line,) = result.stderr.splitlines()
+    assert "activate the environment" in line

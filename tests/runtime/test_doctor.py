@@ -1,5 +1,8 @@
 """The doctor says which backends really work here, and why not the others."""
 
+from importlib import metadata
+
+import cv2
 import pytest
 
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle
@@ -24,3 +27,11 @@ def test_the_graph_cache_is_shown_with_its_place_and_size(tmp_path, monkeypatch)
     assert findings()["graph cache"].detail == f"{tmp_path}/edgefuse/graphs: 0 graphs, 0.0 MB"
     open_engine(Bundle.open(DEFAULT_BUNDLE), "image", "cpu")
     assert f"{tmp_path}/edgefuse/graphs: 1 graphs, " in findings()["graph cache"].detail
+
+
+def test_any_build_of_opencv_will_do_also_one_that_pip_does_not_know(monkeypatch):
+    def unknown(package: str) -> str:
+        raise metadata.PackageNotFoundError(package)
+
+    monkeypatch.setattr(metadata, "version", unknown)
+    assert findings()["opencv"] == Finding("opencv", "ok", f"{cv2.__version__} in {cv2.__file__}")
