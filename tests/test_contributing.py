@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,7 @@ def sources() -> list[Path]:
     return found + list((HOUSE / "edgefuse").glob("*.py"))
 
 
+@cache
 def names(path: Path) -> set[str]:
     """What a module is called, and all that its code names."""
     found = {path.stem}
