@@ -19,7 +19,7 @@ INTERFACES := $(wildcard $(addprefix ros_nodes/edgefuse_msgs/,*.txt *.xml setup.
 # The nodes' tests on the ROS 2 before, with its wheels' own versions, in an environment of its own.
 JAZZY := $(VENV)/jazzy
 
-.PHONY: demo test test-slow ros jazzy stock live arm check docs train default constraints clean
+.PHONY: demo test test-slow ros jazzy stock live arm check docs train default clip constraints clean
 
 demo: $(VENV)/.demo  ## run the default bundle on the default clip in real time
 	$(BIN)/edgefuse run --timeline demo.png --jsonl demo.jsonl
@@ -58,7 +58,10 @@ train: $(VENV)/.dev  ## train the tabletop network anew, with the settings of th
 	$(BIN)/edgefuse train -o runs/tabletop
 
 default: $(VENV)/.dev  ## make the embedded default bundle anew from the shipped checkpoint
-	$(BIN)/edgefuse export fusion/tabletop.safetensors -o runtime/default/bundle
+	$(BIN)/edgefuse export tabletop/tabletop.safetensors -o runtime/default/bundle
+
+clip: $(VENV)/.dev  ## make the embedded default clip anew, its sound and its truth as well
+	$(BIN)/python -m edgefuse.tabletop.clip runtime/default/tabletop.mp4
 
 constraints: $(VENV)/.dev  ## constraints.txt anew; what is there is kept where it still fits (remove a line to raise it)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --extra dev $(LOCKED) --output-file constraints.txt \

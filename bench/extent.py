@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from edgefuse.bench.engines import Effort
 from edgefuse.bench.peers import Peer
+
+if TYPE_CHECKING:
+    from edgefuse.export.spec import FusionSpec
 
 Progress = Callable[[str, float, float | None], None]
 """Told the stage, the steps done and the steps in all."""
@@ -62,9 +66,10 @@ QUICK = Extent(
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be measured: the peers of the first variant's network need its `checkpoint`.
+    """What is to be measured: the peers of the first variant's bundle need the `network` that it was made from.
 
-    `source` is a file; `ros`: across ROS nodes as well.
+    `source` is a file; `checkpoint` is what the user called the network, `network` opens it when its turn comes;
+    `ros`: across ROS nodes as well.
     """
 
     source: str
@@ -72,4 +77,5 @@ class Wish:
     extent: Extent = THOROUGH
     peers: Sequence[Peer] = ()
     checkpoint: str | None = None
+    network: Callable[[], FusionSpec] | None = None
     ros: bool = False

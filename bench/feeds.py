@@ -11,13 +11,14 @@ from edgefuse.bench.runners import Runs
 from edgefuse.bench.sensors import PacedStream
 from edgefuse.bench.whole import fusion_inputs
 from edgefuse.bench.workload import Workload
-from edgefuse.runtime.bundle import Bundle
-from edgefuse.runtime.drops import Drops
+from edgefuse.runtime.bundle.bundle import Bundle
+from edgefuse.runtime.bundle.manifest import AudioModality, Manifest, SignalModality
+from edgefuse.runtime.bundle.wiring import PROMPTS
 from edgefuse.runtime.engines.engine import Engine
-from edgefuse.runtime.inlets import Inlet, open_inlet
-from edgefuse.runtime.manifest import AudioModality, Manifest, SignalModality
-from edgefuse.runtime.prompts import name_classes, open_tokenizer
-from edgefuse.runtime.wiring import PROMPTS
+from edgefuse.runtime.heads.prompts import name_classes
+from edgefuse.runtime.senses.drops import Drops
+from edgefuse.runtime.senses.inlets import Inlet, open_inlet
+from edgefuse.runtime.senses.tokenizer import open_tokenizer
 
 INPUTS = 8
 """Different ones per graph, in turn."""

@@ -10,7 +10,8 @@ from edgefuse.bench.feeds import Feed, evidence_from, feeds_from, fusion_feed
 from edgefuse.bench.peers import Engines, Peer
 from edgefuse.bench.result import EngineResult
 from edgefuse.bench.variants import Variant
-from edgefuse.runtime.wiring import PROMPTS
+from edgefuse.runtime.bundle.wiring import PROMPTS
+from edgefuse.runtime.engines.backends import open_engine
 
 
 def variant_feeds(variants: Sequence[Variant]) -> dict[str, dict[str, Feed]]:
@@ -39,7 +40,7 @@ def measure_graphs(
 
 
 def _fed(variant: Variant, graph: str, feed: Feed) -> Fed:
-    engine = variant.bundle.engine(graph, variant.backend)
+    engine = open_engine(variant.bundle, graph, variant.backend)
     precision = variant.bundle.manifest.graphs[graph].precision
     return Fed(engine, feed, f"{engine.backend}, {precision}")
 

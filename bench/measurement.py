@@ -22,8 +22,8 @@ from edgefuse.bench.runners import OurRunner, Runner
 from edgefuse.bench.turns import by_turns
 from edgefuse.bench.variants import Variant
 from edgefuse.bench.whole import WholeRunner
-from edgefuse.runtime.bundle import sha256_of
-from edgefuse.runtime.manifest import MANIFEST_FILE
+from edgefuse.runtime.bundle.bundle import sha256_of
+from edgefuse.runtime.bundle.manifest import MANIFEST_FILE
 from edgefuse.runtime.samples import Frame
 from edgefuse.runtime.streams.sources import Source
 
@@ -81,10 +81,10 @@ def measure_devices(variants: Sequence[Variant], devices: Source, extent: Extent
 def _open_peers(
     variant: Variant, wish: Wish, feeds: Mapping[str, Feed], directory: Path, progress: Progress
 ) -> dict[Peer, Engines]:
-    if not wish.peers or wish.checkpoint is None:
+    if not wish.peers or wish.checkpoint is None or wish.network is None:
         return {}
     progress("open the checkpoint", 0, None)
-    peers = Peers(wish.checkpoint, variant.bundle, directory)
+    peers = Peers(wish.checkpoint, wish.network(), variant.bundle, directory)
     opened: dict[Peer, Engines] = {}
     for number, peer in enumerate(wish.peers):
         progress(f"open {peer}", number, len(wish.peers))

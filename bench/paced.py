@@ -13,7 +13,7 @@ from edgefuse.bench.runners import Runner
 from edgefuse.bench.runs import Moment, Run
 from edgefuse.bench.sensors import PacedStream, samples_per_piece
 from edgefuse.bench.workload import Workload
-from edgefuse.runtime.manifest import AudioModality, SignalModality
+from edgefuse.runtime.bundle.manifest import AudioModality, SignalModality
 
 WARM_UP_S = 0.4
 _SENSORS_WARM_UP_S = 0.1

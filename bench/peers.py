@@ -13,15 +13,16 @@ from edgefuse.bench.engines import Effort, Fed, measure_graph
 from edgefuse.bench.errors import BenchError
 from edgefuse.bench.feeds import Feed
 from edgefuse.bench.runners import Runs
-from edgefuse.runtime.bundle import Bundle, sha256_of
+from edgefuse.runtime.bundle.bundle import Bundle, sha256_of
+from edgefuse.runtime.bundle.manifest import GraphSpec
 from edgefuse.runtime.engines.engine_onnxruntime import session_options
 from edgefuse.runtime.engines.engine_openvino import open_on_openvino
 from edgefuse.runtime.engines.plan import OpenVinoWay
-from edgefuse.runtime.manifest import GraphSpec
 
 if TYPE_CHECKING:
     import torch
 
+    from edgefuse.export.spec import FusionSpec
     from edgefuse.export.tracing.graphs import GraphSource
 
 Peer = Literal["torch", "torch-compile", "ort", "openvino"]
@@ -48,17 +49,15 @@ def peers_from(text: str) -> tuple[Peer, ...]:
 
 
 class Peers:
-    """The checkpoint's network, opened in other ways, on one thread each like ours.
+    """The network that a bundle was made from, opened in other ways, on one thread each like ours.
 
-    Raises BenchError where the bundle was made from another checkpoint, ExportError where that is none.
+    `checkpoint` is what the user called it. Raises BenchError where the bundle was made from another one.
     """
 
-    def __init__(self, checkpoint: str, bundle: Bundle, directory: Path) -> None:
-        from edgefuse.export.source import spec_to_time
+    def __init__(self, checkpoint: str, spec: FusionSpec, bundle: Bundle, directory: Path) -> None:
         from edgefuse.export.tracing.graphs import graph_sources
         from edgefuse.export.tracing.inspection import inspect
 
-        spec = spec_to_time(checkpoint)
         inspect(spec)
         made_from = bundle.manifest.made.checkpoint_sha256
         if None not in (made_from, spec.checkpoint_sha256) and made_from != spec.checkpoint_sha256:

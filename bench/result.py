@@ -8,7 +8,8 @@ from typing import Final, Literal
 from pydantic import Field, ValidationError
 
 from edgefuse.bench.errors import BenchError
-from edgefuse.runtime.verification import Strict
+from edgefuse.runtime.bundle.verification import Strict
+from edgefuse.runtime.errors import first_fault
 from edgefuse.runtime.whole_file import write_whole
 
 SCHEMA_VERSION: Final = 2
@@ -258,9 +259,7 @@ def read_result(path: Path) -> Result:
     except OSError as error:
         raise BenchError(f"{path} cannot be read: {error.strerror}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "content"
-        raise BenchError(f"{path} is no result of `edgefuse bench --json`: {where}: {first['msg']}") from error
+        raise BenchError(f"{path} is no result of `edgefuse bench --json`: {first_fault(error)}") from error
 
 
 def write_text(path: Path, text: str) -> None:

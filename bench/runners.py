@@ -9,11 +9,11 @@ from typing import Protocol
 import numpy as np
 
 from edgefuse.bench.runs import Call, Moment, moment_from_percept
-from edgefuse.runtime.bundle import Bundle
+from edgefuse.runtime.bundle.bundle import Bundle
 from edgefuse.runtime.engines.engine import Backend
-from edgefuse.runtime.evidence import Tokens
 from edgefuse.runtime.perceiver import FuseOn, Perceiver
 from edgefuse.runtime.percept import Percept
+from edgefuse.runtime.senses.evidence import Tokens
 from edgefuse.runtime.streams import Stream
 
 

@@ -10,7 +10,7 @@ from itertools import count
 
 import numpy as np
 
-from edgefuse.runtime.manifest import AudioModality, ImageModality, Modality, SignalModality
+from edgefuse.runtime.bundle.manifest import AudioModality, ImageModality, Modality, SignalModality
 from edgefuse.runtime.samples import NS_PER_S, AudioChunk, Frame, Sample, Signal, Text
 from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.streams.pacer import Pacer, wake_on_time

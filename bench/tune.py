@@ -17,13 +17,14 @@ from rich.table import Table
 from edgefuse.bench.feeds import Feed, feeds_from
 from edgefuse.bench.runners import Runs
 from edgefuse.bench.variants import Variant
+from edgefuse.runtime.bundle.manifest import Manifest
+from edgefuse.runtime.engines.backends import open_engine
 from edgefuse.runtime.engines.engine import Engine
 from edgefuse.runtime.engines.engine_onnxruntime import OnnxRuntimeEngine, session_options
 from edgefuse.runtime.engines.engine_openvino import fast_in_bf16, open_on_openvino
 from edgefuse.runtime.engines.plan import OnnxRuntimeWay, OpenVinoWay, Way
+from edgefuse.runtime.engines.selftest import why_unproven
 from edgefuse.runtime.errors import EngineError
-from edgefuse.runtime.manifest import Manifest
-from edgefuse.runtime.selftest import why_unproven
 
 MOST_CPU = 1.3
 """Times the CPU time of one thread that more may take: the cores are the rest of the robot's as well."""
@@ -55,7 +56,7 @@ class Trial:
 def trials_from(variant: Variant, progress: Callable[[str, float, float | None], None]) -> list[Trial]:
     """Every graph of a bundle in every way, the chosen one of each marked."""
     bundle = variant.bundle
-    engines = {graph: bundle.engine(graph, "cpu") for graph in bundle.manifest.graphs}
+    engines = {graph: open_engine(bundle, graph, "cpu") for graph in bundle.manifest.graphs}
     feeds = feeds_from(bundle, engines, variant.workload)
     ways = _ways(len(os.sched_getaffinity(0)) - _others(bundle.manifest))
     trials: list[Trial] = []
@@ -100,14 +101,13 @@ def _named(way: Way) -> tuple[str, str]:
 
 
 def _tried(variant: Variant, graph: str, feed: Feed, ways: Sequence[Way]) -> list[Trial]:
-    manifest, directory = variant.bundle.manifest, variant.bundle.directory
+    manifest = variant.bundle.manifest
     sha256 = manifest.files[manifest.graphs[graph].file]
     opened = [(way, engine) for way in ways if (engine := _opened(variant, graph, way)) is not None]
     engines = [engine for _, engine in opened]
     taken = np.median([_round(engines, feed, number) for number in range(-_WARM_UP, _ROUNDS)][_WARM_UP:], axis=0)
     refused = [
-        why_unproven(directory, manifest, graph, engine) if isinstance(way, OpenVinoWay) else None
-        for way, engine in opened
+        why_unproven(variant.bundle, graph, engine) if isinstance(way, OpenVinoWay) else None for way, engine in opened
     ]
     return [
         Trial(variant.name, graph, sha256, way, float(latency_ms), float(cpu_ms), wrong)

@@ -10,9 +10,10 @@ from typing import get_args
 
 from edgefuse.bench.errors import BenchError
 from edgefuse.bench.workload import Workload, workload_from
-from edgefuse.runtime.bundle import Bundle
+from edgefuse.runtime.bundle.bundle import Bundle
+from edgefuse.runtime.bundle.manifest import Modality
+from edgefuse.runtime.engines.backends import open_engine
 from edgefuse.runtime.engines.engine import Backend, Engine
-from edgefuse.runtime.manifest import Modality
 from edgefuse.runtime.perceiver import Perceiver
 
 
@@ -33,7 +34,7 @@ class Variant:
 
     def engines(self) -> dict[str, Engine]:
         """All of the bundle's, newly opened, by graph."""
-        return {graph: self.bundle.engine(graph, self.backend) for graph in self.bundle.manifest.graphs}
+        return {graph: open_engine(self.bundle, graph, self.backend) for graph in self.bundle.manifest.graphs}
 
 
 def backends_from(names: Sequence[str]) -> tuple[Backend, ...]:

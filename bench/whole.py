@@ -10,16 +10,16 @@ import numpy as np
 
 from edgefuse.bench.runners import Runs
 from edgefuse.bench.runs import Call, Moment
-from edgefuse.runtime.bundle import Bundle
-from edgefuse.runtime.drops import Drops
-from edgefuse.runtime.inlets import open_inlet
+from edgefuse.runtime.bundle.bundle import Bundle
+from edgefuse.runtime.bundle.manifest import ImageModality, Manifest, Modality
+from edgefuse.runtime.bundle.wiring import PRESENT, PROMPTS
 from edgefuse.runtime.intake import Intake
-from edgefuse.runtime.manifest import ImageModality, Manifest, Modality
 from edgefuse.runtime.perceiver import FUTURE_TOLERANCE_MS
-from edgefuse.runtime.prompts import open_tokenizer
 from edgefuse.runtime.samples import Frame, Sample
+from edgefuse.runtime.senses.drops import Drops
+from edgefuse.runtime.senses.inlets import open_inlet
+from edgefuse.runtime.senses.tokenizer import open_tokenizer
 from edgefuse.runtime.streams import Stream
-from edgefuse.runtime.wiring import PRESENT, PROMPTS
 
 
 class WholeRunner:

@@ -12,8 +12,9 @@ import numpy as np
 
 from edgefuse.bench.errors import BenchError
 from edgefuse.bench.sensors import Content, Pace, PacedStream, period_ns, samples_per_piece
-from edgefuse.runtime.manifest import AudioModality, ImageModality, Manifest, Modality, SignalModality
+from edgefuse.runtime.bundle.manifest import AudioModality, ImageModality, Manifest, Modality, SignalModality
 from edgefuse.runtime.samples import AudioChunk, Frame, Sample, Text
+from edgefuse.runtime.streams.bags.bag import is_bag
 from edgefuse.runtime.streams.clip import Clip, sound_beside
 from edgefuse.runtime.streams.recording import Recording
 
@@ -66,7 +67,7 @@ def frame_rate_hz(file: Path, manifest: Manifest) -> float | None:
 def _opened(file: Path, modalities: Sequence[Modality]) -> Iterable[Sample]:
     image = next((modality for modality in modalities if modality.kind == "image"), None)
     audio = next((modality for modality in modalities if modality.kind == "audio"), None)
-    if file.suffix == ".mcap" or file.is_dir():
+    if is_bag(file):
         return Recording(file, live=False, senses=modalities)
     if image is None and audio is None:
         return []

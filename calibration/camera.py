@@ -13,11 +13,11 @@ from typing import Literal, TypeAlias
 import cv2
 import numpy as np
 
-from edgefuse import __version__
 from edgefuse.calibration.boards import Board
 from edgefuse.calibration.lens_fit import LensFit, fit_lens
 from edgefuse.calibration.views import View, share_covered
-from edgefuse.runtime.calibrated.camera_info import CameraInfo, CameraMeasured, DistortionModel, Matrix
+from edgefuse.runtime.corrections.camera_info import CameraInfo, CameraMeasured, DistortionModel, Matrix
+from edgefuse.runtime.corrections.measured import BY
 from edgefuse.runtime.errors import CalibrationError
 
 LensModel: TypeAlias = DistortionModel | Literal["auto"]
@@ -135,7 +135,7 @@ def _info(
     kept = [view for view, good in zip(views, used, strict=True) if good]
     measured = CameraMeasured(
         at=at or datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        by=f"edgefuse {__version__}",
+        by=BY,
         how=str(board),
         views=len(kept),
         rejected=len(views) - len(kept),

@@ -14,14 +14,13 @@ from typing import Final, Literal
 import numpy as np
 from pydantic import Field
 
-from edgefuse import __version__
 from edgefuse.calibration.clusters import choose_balanced, unit
 from edgefuse.runtime import Bundle, Perceiver, Percept
-from edgefuse.runtime.calibrated.measured import Measured, Measurement, validated
+from edgefuse.runtime.bundle.manifest import TextModality
+from edgefuse.runtime.corrections.measured import BY, Measured, Measurement, validated
 from edgefuse.runtime.errors import CalibrationError
-from edgefuse.runtime.manifest import TextModality
-from edgefuse.runtime.prompts import open_tokenizer, token_ids
 from edgefuse.runtime.samples import NS_PER_S
+from edgefuse.runtime.senses.tokenizer import open_tokenizer, token_ids
 from edgefuse.runtime.whole_file import write_whole
 
 SCHEMA_VERSION: Final = 1
@@ -144,9 +143,7 @@ def choose(
     if len(rows) < FEWEST_SAMPLES:
         raise CalibrationError(f"only {len(rows)} of {len(joint)} samples differ, {FEWEST_SAMPLES} at least: vary them")
     header = CollectionHeader(
-        measured=Measured(
-            at=at or datetime.now(timezone.utc).isoformat(timespec="seconds"), by=f"edgefuse {__version__}", how=how
-        ),
+        measured=Measured(at=at or datetime.now(timezone.utc).isoformat(timespec="seconds"), by=BY, how=how),
         bundle=bundle,
         samples=len(rows),
         collected=len(joint),

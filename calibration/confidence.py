@@ -12,11 +12,10 @@ from datetime import datetime, timezone
 
 import numpy as np
 
-from edgefuse import __version__
-from edgefuse.runtime.calibrated.confidence import Confidence, SubsetConfidence, network_sha256
-from edgefuse.runtime.calibrated.measured import Measured
+from edgefuse.runtime.bundle.manifest import Manifest
+from edgefuse.runtime.corrections.confidence import Confidence, SubsetConfidence, network_sha256
+from edgefuse.runtime.corrections.measured import BY, Measured
 from edgefuse.runtime.errors import CalibrationError
-from edgefuse.runtime.manifest import Manifest
 
 FEWEST_EXAMPLES = 100
 WANTED_PRECISION = 0.95
@@ -87,7 +86,7 @@ def calibrate_confidence(
     """
     judgements = [judge_subset(senses, one.scores, one.labels, precision) for senses, one in scored.items()]
     at = at or datetime.now(timezone.utc).isoformat(timespec="seconds")
-    measured = Measured(at=at, by=f"edgefuse {__version__}", how=how)
+    measured = Measured(at=at, by=BY, how=how)
     confidence = Confidence(
         measured=measured,
         bundle=manifest.name,

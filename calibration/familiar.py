@@ -7,10 +7,9 @@ from datetime import datetime, timezone
 
 import numpy as np
 
-from edgefuse import __version__
 from edgefuse.calibration.clusters import centres_of
-from edgefuse.runtime.calibrated.drift import Centres, Familiar, direction, nearest
-from edgefuse.runtime.calibrated.measured import Measured
+from edgefuse.runtime.corrections.drift import Centres, Familiar, direction, nearest
+from edgefuse.runtime.corrections.measured import BY, Measured
 
 CENTRES = 24
 FEWEST_SAMPLES = 32
@@ -33,7 +32,7 @@ def familiar_from(encoded: Mapping[str, Mapping[str, np.ndarray]], how: str, at:
     if not outputs:
         return None
     at = at or datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return Familiar(measured=Measured(at=at, by=f"edgefuse {__version__}", how=how), outputs=tuple(outputs))
+    return Familiar(measured=Measured(at=at, by=BY, how=how), outputs=tuple(outputs))
 
 
 def centres_from(sense: str, output: str, vectors: np.ndarray) -> Centres:

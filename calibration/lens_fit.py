@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from edgefuse.calibration.views import View
-from edgefuse.runtime.calibrated.camera_info import DistortionModel
+from edgefuse.runtime.corrections.camera_info import DistortionModel
 
 _FLAGS: dict[DistortionModel, int] = {"plumb_bob": 0, "rational_polynomial": cv2.CALIB_RATIONAL_MODEL}
 _CRITERIA = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 100, 1e-9)

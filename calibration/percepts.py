@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from edgefuse.calibration.confidence import FEWEST_EXAMPLES, Scored
-from edgefuse.runtime.calibrated.measured import read_text
+from edgefuse.runtime.corrections.measured import read_text
 from edgefuse.runtime.errors import CalibrationError
 
 TRUTH = "truth"

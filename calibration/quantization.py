@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from edgefuse.runtime.bundle.manifest import TensorSpec
 from edgefuse.runtime.errors import CalibrationError
-from edgefuse.runtime.manifest import TensorSpec
 
 
 class ArrayReader:

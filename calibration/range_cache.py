@@ -18,7 +18,7 @@ import onnxruntime
 
 from edgefuse.calibration import ranges
 from edgefuse.calibration.ranges import Ranges, empty_histograms, measure_ranges
-from edgefuse.runtime.cache_folder import cache_folder
+from edgefuse.runtime.engines.cache_folder import cache_folder
 from edgefuse.runtime.engines.graph_cache import mark_used
 from edgefuse.runtime.engines.processor import this_cpu
 

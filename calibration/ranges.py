@@ -122,7 +122,7 @@ def _entropy_limits(counts: np.ndarray, edges: np.ndarray, lowest: float, highes
     onnxruntime's own "entropy" is not used: in 1.32 quantize_static gives it as many bins as levels and no way to
     change that, so that the largest range is the only one it may choose and the method is minmax under another name;
     with more bins it rounds the distribution to whole numbers and clips so hard that embeddings fall to a cosine of
-    0.4 (tabletop's image graph; 0.996 as below).
+    0.4 (the default bundle's image graph; 0.996 as below).
     """
     half = len(counts) // 2
     magnitudes = (counts[half:] + counts[:half][::-1]).astype(np.float64)

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Literal, TypeAlias
 
-from edgefuse import __version__
 from edgefuse.calibration.onsets import HeardOnsets, SeenOnsets, heard_onsets, seen_onsets
 from edgefuse.calibration.sync_correlation import Correlogram, correlate
 from edgefuse.calibration.sync_events import ADVICE, Lag, Pairs, fit, match
 from edgefuse.calibration.witness import Heard, Seen
-from edgefuse.runtime.calibrated.measured import Measured
-from edgefuse.runtime.calibrated.sync import Sync
+from edgefuse.runtime.corrections.measured import BY, Measured
+from edgefuse.runtime.corrections.sync import Sync
 from edgefuse.runtime.errors import CalibrationError
 
 Method: TypeAlias = Literal["auto", "events", "correlation"]
@@ -108,7 +107,7 @@ def _sync(
     away = f", {distance_m:g} m away" if distance_m else ""
     moment = at or datetime.now(timezone.utc).isoformat(timespec="seconds")
     return Sync(
-        measured=Measured(at=moment, by=f"edgefuse {__version__}", how=how + away),
+        measured=Measured(at=moment, by=BY, how=how + away),
         method=method,
         offset_ms=round(lag.offset_s * 1e3 - distance_m / _SOUND_M_PER_S * 1e3, 3),
         offset_sd_ms=round(lag.offset_sd_s * 1e3, 3),

@@ -40,12 +40,15 @@ TYPES = {float: "double", int: "integer", bool: "bool", str: "string", list[str]
 WHAT_FOR = {
     "audio": "sound; other types by `audio_type`",
     "camera_info": "the lens, with every image",
+    "debug_image": "frames with the percept written on them; published while somebody subscribes",
     "/diagnostics": "rates, ages, drops, latency, at 1 Hz",
     "image": "newest wins: a frame that came too late is gone",
+    "image_raw": "its frames; with `camera_info` of the same stamp where `camera_info_url` is set",
     "image/compressed": "JPEG or PNG",
     "percepts": "what is there, how sure, which sense said so, how old each sense's evidence was",
     "set_camera_info": "checks a calibration, writes the file of `camera_info_url`, publishes it with the next image",
     "text": "what somebody says or writes",
+    "~/enable": "false: an active node rests and frees the CPU; true: it perceives again",
     "~/set_prompts": "classes named at run time; none: the bundle's own",
 }
 

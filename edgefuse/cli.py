@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -26,7 +27,7 @@ from edgefuse.options import (
     show_help,
 )
 from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP, EdgefuseError
-from edgefuse.runtime.extras import how_to_install
+from edgefuse.runtime.engines.extras import how_to_install
 from edgefuse.terminal import open_console, progress_bar
 from edgefuse.verbosity import Quiet, Verbose, also_behind_commands, is_quiet, show_warnings
 from edgefuse.version import version
@@ -123,7 +124,7 @@ def _complain(message: str) -> int:
 @app.command()
 def run(
     file: Annotated[
-        Path | None, typer.Argument(help="video with its sound beside it, or MCAP; else a demo clip")
+        Path | None, typer.Argument(help="video with its sound beside it, or a bag; else a demo clip")
     ] = None,
     bundle: Annotated[
         Path, typer.Option("--bundle", "-b", help="made by `edgefuse export`", show_default=OWN_BUNDLE)
@@ -170,7 +171,9 @@ def run(
     corrections = read_corrections(camera_info, sync, opened.manifest)
     nothing_named = file is None and camera is None and microphone is None
     source = Source(DEFAULT_CLIP if nothing_named else file, audio, camera, microphone, topic or ())
-    streams = open_streams(source, opened.manifest, senses, fast)
+    console = open_console(stderr=jsonl == "-")
+    with console.status(f"opening {file} ...") if source.recording and not is_quiet() else nullcontext():
+        streams = open_streams(source, opened.manifest, senses, fast)
     perceiver = Perceiver(
         opened,
         prompt or [],
@@ -181,7 +184,6 @@ def run(
         confidence=None if confidence == "none" else confidence,
         corrections=corrections,
     )
-    console = open_console(stderr=jsonl == "-")
     statistics = RunStatistics()
     observers = _observers(opened, timeline, viewer, rrd, record)
     sinks: list[Sink] = [statistics, *([JsonLines(jsonl)] if jsonl else []), *observers]
@@ -191,7 +193,8 @@ def run(
         deliver(perceiver.perceive(*streams, watchers=observers), sinks)
     finally:
         if statistics.percepts and not (is_quiet() and jsonl == "-"):
-            console.print(summary(statistics, perceiver.senses, perceiver.drops(), perceiver.drift()))
+            odd = perceiver.drift(), perceiver.set_back()
+            console.print(summary(statistics, perceiver.senses, perceiver.drops(), *odd))
 
 
 def _observers(
@@ -243,9 +246,9 @@ def export(
     from edgefuse.export.exporter import export_bundle
     from edgefuse.export.report.files import PAGE_FILE, read_report
     from edgefuse.export.report.tables import precision_table, samples_text, verification_table
-    from edgefuse.export.source import spec_from_source
     from edgefuse.export.tensorrt import EngineRequest, sizes_from
     from edgefuse.runtime import Bundle
+    from edgefuse.sources import spec_from_source
 
     engines = None
     if target != "onnx":
@@ -275,25 +278,25 @@ def verify(
     calibration: Annotated[
         Path | None, typer.Option(help="of `calibrate quantization`: compare on this instead, without accuracy")
     ] = None,
-    table: Annotated[bool, typer.Option("--table", help="also the tabletop task's whole table")] = False,
+    table: Annotated[bool, typer.Option("--table", help="also the whole table of a built-in task")] = False,
 ) -> None:
     """Compare a bundle with its network: each graph, and the task's accuracy; exit code 1 if a bound is broken."""
     from edgefuse.calibration.collection import read_collection
     from edgefuse.export.bundle_predictor import BundlePredictor
     from edgefuse.export.report.files import MEASURED, samples_in_words
     from edgefuse.export.report.tables import samples_text, verification_table
-    from edgefuse.export.source import spec_from_source, spec_of_checkpoint_and_set
     from edgefuse.export.tensorrt import check_engines, check_numbers, engine_table
     from edgefuse.export.verify import verify_bundle
-    from edgefuse.fusion.evaluation import evaluate
     from edgefuse.fusion.progress import evaluation_bar
-    from edgefuse.fusion.vocabulary import LABELS
     from edgefuse.runtime import Bundle
-    from edgefuse.runtime.prompts import open_tokenizer
+    from edgefuse.runtime.senses.tokenizer import open_tokenizer
+    from edgefuse.sources import spec_from_source, spec_of_checkpoint_and_set
+    from edgefuse.tasks import BUILT_IN, built_in_with
 
     opened, console = Bundle.open(bundle), open_console()
-    if table and tuple(opened.manifest.labels) != LABELS:
-        raise EdgefuseError(f"--table is of the tabletop task, and {bundle} has other labels")
+    task = built_in_with(tuple(opened.manifest.labels)) if table else None
+    if table and task is None:
+        raise EdgefuseError(f"--table is of the built-in tasks ({', '.join(BUILT_IN)}); {bundle} has other labels")
     if data is not None and calibration is not None:
         raise EdgefuseError("give either --data or --calibration: what to compare on")
     with progress_bar(console) as progress:
@@ -304,9 +307,9 @@ def verify(
         verification = verify_bundle(bundle, spec, progress)
     console.print(verification_table(verification))
     console.print(samples_text({MEASURED: samples_in_words(spec.holdout)}, spec.remarks))
-    if table:
+    if task is not None:
         with evaluation_bar(console) as bar:
-            console.print(evaluate(BundlePredictor(opened), progress=bar, tokenizer=open_tokenizer(opened)).table())
+            console.print(task.evaluate(BundlePredictor(opened), open_tokenizer(opened), bar).table())
     engines, numbers = check_engines(opened), check_numbers(opened)
     if engines:
         console.print(engine_table(engines, numbers))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from edgefuse.bench.result import Result
+    from edgefuse.export.spec import FusionSpec
 
 _USUAL_RATE_HZ = 30.0
 _LIVE = "live"
@@ -80,11 +83,20 @@ def bench(
         else:
             variants = open_variants(bundles, backends, Path(source))
             rate_hz = rate or frame_rate_hz(Path(source), variants[0].bundle.manifest) or _USUAL_RATE_HZ
-            wish = Wish(source, round(rate_hz, 3), extent, peers, checkpoint, ros)
+            wish = Wish(source, round(rate_hz, 3), extent, peers, checkpoint, _network(checkpoint), ros)
             result = measurement.measure(variants, wish, progress)
     _give(console, result, json, html)
     if old is not None:
         raise typer.Exit(_compared(console, result, old))
+
+
+def _network(checkpoint: str | None) -> Callable[[], FusionSpec] | None:
+    """What opens the network that the bundles were made from, once it is needed."""
+    if checkpoint is None:
+        return None
+    from edgefuse.sources import spec_to_time
+
+    return partial(spec_to_time, checkpoint)
 
 
 def _give(console: Console, result: Result, json: Path | None, html: Path | None) -> None:

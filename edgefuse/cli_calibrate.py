@@ -213,7 +213,7 @@ def quantization(
         if source.devices or source.file is not None:
             raise CalibrationError("give either --checkpoint, or a file or devices")
         from edgefuse.export.calibrations import collect_examples
-        from edgefuse.export.source import spec_from_source
+        from edgefuse.sources import spec_from_source
 
         collection = collect_examples(opened, spec_from_source(checkpoint, data), samples)
     write_collection(output, collection)
@@ -257,7 +257,7 @@ def _measured_confidence(
         scored = read_percepts(percepts, list(bundle.manifest.labels))
         return calibrate_confidence(scored, bundle.manifest, f"percepts of {percepts.name}", precision)
     from edgefuse.export.calibrations import confidence_of
-    from edgefuse.export.source import spec_from_source
+    from edgefuse.sources import spec_from_source
 
     with progress_bar(console) as progress:
         return confidence_of(bundle, spec_from_source(str(checkpoint), data), precision, progress)

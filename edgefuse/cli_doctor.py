@@ -18,10 +18,11 @@ def doctor(
     from rich.markup import escape
     from rich.table import Table
 
-    from edgefuse.runtime.doctor import examine, measure
+    from edgefuse.runtime.doctor import examine, find_program, measure
 
     table = Table("", "for", "", box=None)
-    findings = examine() + measure(camera, microphone)
+    speech = find_program("speech of the tabletop task", "espeak-ng", "apt-get install espeak-ng")
+    findings = [*examine(), speech, *measure(camera, microphone)]
     for finding in findings:
         mark = {"ok": "[green]ok[/]", "missing": "[yellow]missing[/]", "wrong": "[red]wrong[/]"}[finding.state]
         table.add_row(mark, finding.subject, escape(finding.detail))

@@ -31,11 +31,13 @@ def train(
     With an encoder's directory, that sense starts from it: transfer learning.
     """
     os.environ.setdefault("GOMP_SPINCOUNT", _SHORT_SPIN)
-    from edgefuse.fusion.evaluation import evaluate_checkpoint
+    from edgefuse.fusion.folder_task import FolderTask
+    from edgefuse.fusion.measurement import measure_checkpoint
     from edgefuse.fusion.progress import evaluation_bar, training_bars
     from edgefuse.fusion.settings import TrainingSettings
     from edgefuse.fusion.training import train as train_network
     from edgefuse.fusion.transfer import EncoderDirectories
+    from edgefuse.tasks import DEFAULT
 
     encoders = EncoderDirectories(image_encoder, audio_encoder, text_encoder)
     settings = TrainingSettings(audio_features=features, seed=seed, fine_tune=not freeze)
@@ -43,11 +45,12 @@ def train(
         settings = settings.model_copy(update={"epochs": epochs})
     console = open_console()
     with training_bars(progress_console()) as bars:
-        trained = train_network(settings, output, bars, data, encoders)
+        task = DEFAULT if data is None else FolderTask(data)
+        trained = train_network(task, settings, output, bars, encoders)
     console.print(f"{trained.checkpoint}, trained in {trained.seconds / 60:.1f} minutes")
     for senses, share in trained.accuracy.items():
         console.print(f"validation accuracy, {senses}: {share:.1%}")
     if data is None:
         with evaluation_bar(progress_console()) as bar:
-            report = evaluate_checkpoint(trained.checkpoint, progress=bar)
+            report = measure_checkpoint(trained.checkpoint, DEFAULT, bar)
         console.print(report.table())

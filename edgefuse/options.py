@@ -37,7 +37,7 @@ def show_help(context: typer.Context) -> None:
 def complete_senses(context: typer.Context, incomplete: str) -> list[str]:
     """The senses of the bundle that was named before, for the shell."""
     from edgefuse.runtime import EdgefuseError
-    from edgefuse.runtime.manifest import read_manifest
+    from edgefuse.runtime.bundle.manifest import read_manifest
 
     try:
         senses = [modality.name for modality in read_manifest(Path(context.params["bundle"])).modalities]

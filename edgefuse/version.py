@@ -9,7 +9,7 @@ from edgefuse import __version__
 
 def version() -> str:
     """One line each: edgefuse, Python, ONNX Runtime, and the schema of the bundles."""
-    from edgefuse.runtime.manifest import SCHEMA_VERSION
+    from edgefuse.runtime.bundle.manifest import SCHEMA_VERSION
 
     return (
         f"edgefuse {__version__}\nPython {platform.python_version()}\n{_onnxruntime()}\n"

@@ -5,22 +5,25 @@ from typing import TYPE_CHECKING
 from edgefuse import imported_when_asked_for
 
 if TYPE_CHECKING:
+    from edgefuse.export.checkpoint import spec_from_checkpoint
     from edgefuse.export.errors import ExportError
     from edgefuse.export.exporter import export_bundle
     from edgefuse.export.progress import Progress
-    from edgefuse.export.source import spec_from_source
-    from edgefuse.export.spec import Examples, FusionSpec, ModalitySpec
+    from edgefuse.export.source import spec_from_function
+    from edgefuse.export.spec import FusionSpec, ModalitySpec
     from edgefuse.export.tensorrt.build import EngineRequest
     from edgefuse.export.tensorrt.check import EngineCheck, check_engines
     from edgefuse.export.verify import verify_bundle
+    from edgefuse.fusion.examples import Examples
 else:
     __getattr__, __dir__ = imported_when_asked_for(
         __name__,
         {
+            "checkpoint": "spec_from_checkpoint",
             "errors": "ExportError",
             "exporter": "export_bundle",
             "progress": "Progress",
-            "source": "spec_from_source",
+            "source": "spec_from_function",
             "spec": "Examples FusionSpec ModalitySpec",
             "tensorrt.build": "EngineRequest",
             "tensorrt.check": "EngineCheck check_engines",
@@ -38,6 +41,7 @@ __all__ = [
     "Progress",
     "check_engines",
     "export_bundle",
-    "spec_from_source",
+    "spec_from_checkpoint",
+    "spec_from_function",
     "verify_bundle",
 ]

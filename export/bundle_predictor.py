@@ -9,8 +9,10 @@ import numpy as np
 from edgefuse.export.errors import ExportError
 from edgefuse.export.spec_predictor import Arrays, batched, fusion_inputs, here
 from edgefuse.fusion.prediction import EncodedRows, Encoding
-from edgefuse.runtime.bundle import Bundle
-from edgefuse.runtime.prompts import encode_prompts, open_tokenizer
+from edgefuse.runtime.bundle.bundle import Bundle
+from edgefuse.runtime.engines.backends import open_engine
+from edgefuse.runtime.heads.prompts import encode_prompts
+from edgefuse.runtime.senses.tokenizer import open_tokenizer
 
 
 class BundlePredictor:
@@ -18,7 +20,7 @@ class BundlePredictor:
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
-        self._engines = {graph: bundle.engine(graph) for graph in bundle.manifest.graphs}
+        self._engines = {graph: open_engine(bundle, graph) for graph in bundle.manifest.graphs}
         self._senses = tuple(modality.name for modality in bundle.manifest.modalities)
         self._taken = tuple(tensor.name for tensor in bundle.manifest.fusion.inputs)
 

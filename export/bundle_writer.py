@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edgefuse.export.errors import ExportError
-from edgefuse.runtime.manifest import MANIFEST_FILE
+from edgefuse.runtime.bundle.manifest import MANIFEST_FILE
 
 
 @contextmanager

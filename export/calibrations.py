@@ -11,15 +11,16 @@ from edgefuse.calibration.confidence import FEWEST_EXAMPLES, ConfidenceCalibrati
 from edgefuse.calibration.familiar import familiar_from
 from edgefuse.export.bundle_predictor import BundlePredictor
 from edgefuse.export.errors import ExportError
-from edgefuse.export.examples import subsets
 from edgefuse.export.progress import Progress, unseen
-from edgefuse.export.spec import Examples, FusionSpec
+from edgefuse.export.spec import FusionSpec, subsets
 from edgefuse.export.spec_predictor import Arrays
 from edgefuse.export.verify import check_comparable
-from edgefuse.runtime.bundle import Bundle
-from edgefuse.runtime.calibrated.confidence import CONFIDENCE_FILE, write_confidence
-from edgefuse.runtime.calibrated.drift import FAMILIAR_FILE, write_familiar
-from edgefuse.runtime.manifest import Manifest
+from edgefuse.fusion.errors import FusionError
+from edgefuse.fusion.examples import Examples
+from edgefuse.runtime.bundle.bundle import Bundle
+from edgefuse.runtime.bundle.manifest import Manifest
+from edgefuse.runtime.corrections.confidence import CONFIDENCE_FILE, write_confidence
+from edgefuse.runtime.corrections.drift import FAMILIAR_FILE, write_familiar
 
 MOST_FAMILIAR = 512
 """Samples that are encoded to say what is usual."""
@@ -95,7 +96,11 @@ def _labelled(spec: FusionSpec) -> Examples:
     if spec.validation is None:
         examples, origin = spec.holdout, f"hold-out samples of {spec.name}"
     else:
-        examples, origin = spec.validation(), f"samples of {spec.name} that neither training nor test holds"
+        origin = f"samples of {spec.name} that neither training nor test holds"
+        try:
+            examples = spec.validation()
+        except FusionError as error:
+            raise ExportError(str(error)) from error
     return replace(examples, origin=examples.origin or origin)
 
 

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from edgefuse.calibration.collection import Collection
-from edgefuse.export import examples as tabletop_examples
 from edgefuse.export.collected import collected_examples, set_samples, with_collection
-from edgefuse.export.errors import ExportError
-from edgefuse.export.spec import Examples, FusionSpec, ModalitySpec, TaskSamples
-from edgefuse.export.tasks import DataNotHereError, task_samples
+from edgefuse.export.errors import DataNotHereError, ExportError
+from edgefuse.export.spec import FusionSpec, ModalitySpec
 from edgefuse.fusion.checkpoint import Checkpoint, load_checkpoint
 from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.errors import FusionError
-from edgefuse.fusion.vocabulary import NOTHING, prompt_of, token_ids
-from edgefuse.runtime.bundle import sha256_of
-from edgefuse.runtime.manifest import AudioModality, ImageModality, Modality, TextModality
+from edgefuse.fusion.examples import Examples, TaskSamples
+from edgefuse.fusion.labels import NOTHING, prompt_of
+from edgefuse.fusion.task import BuiltInTask
+from edgefuse.fusion.tokenizer import token_ids
+from edgefuse.runtime.bundle.bundle import sha256_of
+from edgefuse.runtime.bundle.manifest import AudioModality, ImageModality, Modality, TextModality
 
 AUDIO_HOP_SAMPLES = 3200
 """A new window is encoded every 200 ms."""
@@ -31,24 +33,28 @@ FEATURES = "features"
 
 NOISE_EXAMPLES = 8
 
-PRESET_CALIBRATION_EXAMPLES = 64
-PRESET_VERIFICATION_PER_CLASS = 2
-"""A preset is a hundred times the size of the tabletop network."""
+SamplesOf = Callable[[Path, Checkpoint], TaskSamples]
+"""What a network is calibrated and judged on, of the checkpoint that was read from a path.
+
+Raises DataNotHereError where nothing is here of what it was trained on, ExportError or FusionError for anything else.
+"""
 
 
-def spec_from_checkpoint(path: Path, data: Path | None = None, collection: Collection | None = None) -> FusionSpec:
-    """The network at `path` with samples of the folder `data`, else of what it was trained on, see `task_samples`.
+def spec_from_checkpoint(path: Path, samples_of: SamplesOf, collection: Collection | None = None) -> FusionSpec:
+    """The network at `path` with the samples of its task.
 
     A collection takes the place of the samples that ranges are measured on; where there are no others, of all, without
     accuracy. Raises ExportError for another kind of file, and where there is nothing at all to measure on.
     """
     checkpoint = _loaded(path)
     try:
-        samples = task_samples(path, checkpoint, data)
+        samples = samples_of(path, checkpoint)
     except DataNotHereError as error:
         if collection is None:
             raise
         samples, collection = set_samples(collection, _described(checkpoint), error.reason), None
+    except FusionError as error:
+        raise ExportError(str(error)) from error
     spec = spec_from_network(path.stem, checkpoint, samples, sha256_of(path))
     return spec if collection is None else with_collection(spec, collection)
 
@@ -74,17 +80,17 @@ def spec_with_noise(path: Path) -> FusionSpec:
     return spec_from_network(path.stem, checkpoint, noise, sha256_of(path))
 
 
-def spec_from_preset() -> FusionSpec:
-    """The preset `base`: a network of that size with random weights, so that its guesses are not worth a label."""
+def spec_from_preset(task: BuiltInTask) -> FusionSpec:
+    """The preset `base` for a task: a network of that size with random weights, whose guesses are not worth a label."""
     from edgefuse.fusion.presets import base_network
 
     try:
-        checkpoint = base_network()
+        checkpoint = base_network(task)
+        samples = task.few_samples(checkpoint.tokenizer)
     except FusionError as error:
         raise ExportError(str(error)) from error
-    holdout = tabletop_examples.verification_examples(PRESET_VERIFICATION_PER_CLASS)
-    calibration = tabletop_examples.calibration_examples(PRESET_CALIBRATION_EXAMPLES)
-    return spec_from_network("base", checkpoint, TaskSamples(calibration, replace(holdout, labels=None)))
+    unlabelled = replace(samples, holdout=replace(samples.holdout, labels=None), validation=None)
+    return spec_from_network("base", checkpoint, unlabelled)
 
 
 def spec_from_network(name: str, checkpoint: Checkpoint, samples: TaskSamples, sha256: str | None = None) -> FusionSpec:

@@ -9,9 +9,10 @@ import numpy as np
 
 from edgefuse.calibration.collection import Collection
 from edgefuse.export.errors import ExportError
-from edgefuse.export.spec import Examples, FusionSpec, TaskSamples
+from edgefuse.export.spec import FusionSpec
 from edgefuse.export.tracing.inspection import sample_shape
-from edgefuse.runtime.manifest import Modality
+from edgefuse.fusion.examples import Examples, TaskSamples
+from edgefuse.runtime.bundle.manifest import Modality
 
 HELD_OUT_EVERY = 5
 """Of a set that is all there is, errors are measured on every fifth sample, ranges on the others."""

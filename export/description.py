@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-import edgefuse
 from edgefuse.export.errors import ExportError
 from edgefuse.export.spec import FusionSpec
-from edgefuse.runtime.bundle import sha256_of
-from edgefuse.runtime.manifest import MANIFEST_FILE, GraphSpec, Manifest, Provenance
+from edgefuse.runtime.bundle.bundle import sha256_of
+from edgefuse.runtime.bundle.manifest import MANIFEST_FILE, GraphSpec, Manifest, Provenance
 
 TOKENIZER_FILE = "tokenizer.json"
 
@@ -56,7 +55,7 @@ def checksums(directory: Path) -> dict[str, str]:
 def provenance(spec: FusionSpec, command: str) -> Provenance:
     """What it takes to make the bundle again."""
     return Provenance(
-        edgefuse=edgefuse.__version__,
+        edgefuse=version("edgefuse"),
         command=command,
         checkpoint_sha256=spec.checkpoint_sha256,
         packages={package: version(package) for package in MADE_WITH},

@@ -18,7 +18,6 @@ from edgefuse.export.precision.choose import Choice, Scheme, Wanted, choose, wid
 from edgefuse.export.progress import Progress, unseen
 from edgefuse.export.reference import Reference, all_sensed, feeds, reference
 from edgefuse.export.report.files import REPORT_FILE, export_report, write_report
-from edgefuse.export.source import spec_from_source
 from edgefuse.export.spec import FusionSpec
 from edgefuse.export.spec_predictor import SpecPredictor
 from edgefuse.export.tensorrt import EngineRequest, build_engines, check_request
@@ -27,9 +26,9 @@ from edgefuse.export.tracing.graphs import GraphSource, graph_sources, with_fixe
 from edgefuse.export.tracing.inspection import inspect
 from edgefuse.export.tracing.onnx_export import onnx_from_source, save_checked, tensor_specs
 from edgefuse.export.verify import verification
-from edgefuse.runtime.bundle import Bundle
-from edgefuse.runtime.manifest import GraphSpec, Manifest, Provenance, TextModality, read_manifest
-from edgefuse.runtime.verification import Verification
+from edgefuse.runtime.bundle.bundle import Bundle
+from edgefuse.runtime.bundle.manifest import GraphSpec, Manifest, Provenance, TextModality, read_manifest
+from edgefuse.runtime.bundle.verification import Verification
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class Export:
 
 
 def export_bundle(
-    source: str | Path | FusionSpec,
+    spec: FusionSpec,
     bundle: Path,
     precision: Wanted = "auto",
     engines: EngineRequest | None = None,
@@ -52,8 +51,8 @@ def export_bundle(
 ) -> Manifest:
     """Make the bundle at `bundle` and return its manifest, whose `verified` says how it compares with PyTorch.
 
-    `source` is a spec, or what spec_from_source takes. With `auto` each graph has the fastest type whose error is
-    small enough, and a wider one where the whole then breaks a bound; a type that is asked for has to keep them.
+    With `auto` each graph has the fastest type whose error is small enough, and a wider one where the whole then
+    breaks a bound; a type that is asked for has to keep them.
     `engines` asks for TensorRT engines of the graphs, which then have int8 as TensorRT takes it. `command` is what the
     user typed, kept as provenance; `progress` has the stages "trace", "reference", "precision", "verify" and, with
     engines, "build engines". Raises ExportError (or another EdgefuseError) in one line for what cannot be exported, a
@@ -61,7 +60,6 @@ def export_bundle(
     """
     if engines is not None:
         check_request(engines)
-    spec = source if isinstance(source, FusionSpec) else spec_from_source(str(source))
     inspect(spec)
     check_samples(spec, precision)
     sources = graph_sources(spec)

@@ -10,10 +10,11 @@ import numpy as np
 from edgefuse.export.reference import Reference
 from edgefuse.export.spec_predictor import Arrays
 from edgefuse.export.tracing.graphs import GraphSource
-from edgefuse.runtime.bundle import Bundle
+from edgefuse.runtime.bundle.bundle import Bundle
+from edgefuse.runtime.bundle.manifest import Golden, GoldenBound, TensorSpec
+from edgefuse.runtime.engines.backends import open_engine
 from edgefuse.runtime.engines.engine import Engine
-from edgefuse.runtime.manifest import Golden, GoldenBound, TensorSpec
-from edgefuse.runtime.selftest import cosine_similarities
+from edgefuse.runtime.engines.selftest import cosine_similarities
 
 GOLDEN_FILE = "golden.npz"
 
@@ -35,7 +36,7 @@ def write_golden(bundle: Bundle, sources: Sequence[GraphSource], expected: Refer
         taken = {tensor.name: inputs[tensor.name] for tensor in bundle.manifest.graphs[source.name].inputs}
         arrays |= {f"{source.name}/inputs/{name}": array for name, array in taken.items()}
         arrays |= {f"{source.name}/outputs/{name}": array for name, array in outputs.items()}
-        bounds += golden_bounds(source.name, outputs, _one_by_one(bundle.engine(source.name), taken))
+        bounds += golden_bounds(source.name, outputs, _one_by_one(open_engine(bundle, source.name), taken))
     np.savez_compressed(bundle.directory / GOLDEN_FILE, allow_pickle=False, **arrays)
     return Golden(file=GOLDEN_FILE, bounds=tuple(bounds))
 

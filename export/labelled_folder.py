@@ -10,15 +10,15 @@ import numpy as np
 
 from edgefuse.calibration.confidence import FEWEST_EXAMPLES
 from edgefuse.export.errors import ExportError
-from edgefuse.export.examples import subsets
-from edgefuse.export.spec import Examples, TaskSamples
+from edgefuse.export.spec import subsets
 from edgefuse.fusion.checkpoint import Checkpoint
 from edgefuse.fusion.errors import FusionError
+from edgefuse.fusion.examples import Examples, TaskSamples
 from edgefuse.fusion.folder import FolderData, Recording, digests_of, read_folder, shortened
 from edgefuse.fusion.folder_batches import remark
 from edgefuse.fusion.sensor import degrade
-from edgefuse.fusion.task import FolderTask, Task
-from edgefuse.fusion.vocabulary import token_ids
+from edgefuse.fusion.task_record import FolderRecord, TaskRecord
+from edgefuse.fusion.tokenizer import token_ids
 
 HELD = {"image": "pictures", "audio": "sounds"}
 """What a folder holds, by sense. It holds no text: that is made up of the labels, as in training."""
@@ -26,7 +26,7 @@ HELD = {"image": "pictures", "audio": "sounds"}
 MOST_CALIBRATION = 512
 MOST_HOLDOUT = 1000
 MOST_VALIDATION = 2000
-"""Examples that are taken of a large folder, evenly: about as many as of the tabletop task."""
+"""Examples that are taken of a large folder, evenly: as many as measuring needs, in a few minutes."""
 
 SEED = 5102
 LARGEST_NOISE = 0.5
@@ -43,7 +43,7 @@ class Parts:
     unseen: Sequence[Recording]
 
 
-def folder_samples(checkpoint: Checkpoint, task: Task | None, folder: Path) -> TaskSamples:
+def folder_samples(checkpoint: Checkpoint, task: TaskRecord | None, folder: Path) -> TaskSamples:
     """Accuracy and confidence are measured on what training never saw, ranges on what it saw, if the folder has that.
 
     `task` is what the network was trained on, None where nobody knows, so that nothing can be said to be unseen. Raises
@@ -71,10 +71,10 @@ def folder_samples(checkpoint: Checkpoint, task: Task | None, folder: Path) -> T
     )
 
 
-def parts_of(found: FolderData, task: Task | None) -> Parts:
+def parts_of(found: FolderData, task: TaskRecord | None) -> Parts:
     """By what the network was trained on: of a folder's network, the files that are recorded; of others, none."""
     everything = [*found.training, *found.validation]
-    trained_on = frozenset(task.trained_on) if isinstance(task, FolderTask) else frozenset()
+    trained_on = frozenset(task.trained_on) if isinstance(task, FolderRecord) else frozenset()
     new = {index: one.without(trained_on) for index, one in enumerate(everything)}
     unseen = {index: one for index, one in new.items() if one.digests and task is not None}
     rows = list(unseen) or list(range(len(everything)))
@@ -133,10 +133,10 @@ def spread(recordings: Sequence[Recording], most: int) -> list[Recording]:
     return [recordings[row] for row in rows]
 
 
-def changes(found: FolderData, task: Task | None) -> Iterator[str]:
+def changes(found: FolderData, task: TaskRecord | None) -> Iterator[str]:
     """Whether the folder is another than in training, and where it lacks something."""
     here = digests_of((*found.training, *found.validation))
-    if isinstance(task, FolderTask) and here != (then := {*task.trained_on, *task.held_out}):
+    if isinstance(task, FolderRecord) and here != (then := {*task.trained_on, *task.held_out}):
         yield (
             f"{found.folder} is not what the network was trained on: it holds {len(here & then)} of those {len(then)} "
             f"files, and {len(here - then)} others"
@@ -146,7 +146,7 @@ def changes(found: FolderData, task: Task | None) -> Iterator[str]:
         yield f"{found.folder} has no examples of {shortened([found.labels[label] for label in sorted(lacking)])}"
 
 
-def unmeasured(found: FolderData, task: Task | None, unseen: Sequence[Recording]) -> Iterator[str]:
+def unmeasured(found: FolderData, task: TaskRecord | None, unseen: Sequence[Recording]) -> Iterator[str]:
     """What the folder does not serve."""
     if task is None:
         yield (

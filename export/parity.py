@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from scipy.stats import rankdata
 
-from edgefuse.runtime.selftest import cosine_similarities
-from edgefuse.runtime.verification import AccuracyCheck, AlignmentCheck, GraphCheck, Precision
+from edgefuse.runtime.bundle.verification import AccuracyCheck, AlignmentCheck, GraphCheck, Precision
+from edgefuse.runtime.engines.selftest import cosine_similarities
 
 END_TO_END = "end to end"
 FUSED = "fusion"

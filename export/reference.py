@@ -9,12 +9,12 @@ import numpy as np
 import onnx
 
 from edgefuse.export.errors import ExportError
-from edgefuse.export.examples import subsets
 from edgefuse.export.feeds import Feed
 from edgefuse.export.progress import Progress
-from edgefuse.export.spec import Examples, FusionSpec
+from edgefuse.export.spec import FusionSpec, subsets
 from edgefuse.export.spec_predictor import Arrays, SpecPredictor
 from edgefuse.export.tracing.graphs import GraphSource
+from edgefuse.fusion.examples import Examples
 
 Subset = tuple[str, ...]
 

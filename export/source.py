@@ -1,4 +1,4 @@
-"""Where a network to export comes from: a checkpoint, a function of the user's own, or a preset."""
+"""A network that a function of the user's own describes."""
 
 from __future__ import annotations
 
@@ -10,49 +10,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from edgefuse.calibration.collection import Collection
-from edgefuse.export.checkpoint import spec_from_checkpoint, spec_from_preset, spec_from_set, spec_with_noise
-from edgefuse.export.collected import with_collection
 from edgefuse.export.errors import ExportError
 from edgefuse.export.spec import FusionSpec
 from edgefuse.export.tracing.trial import reason
 from edgefuse.runtime.errors import EdgefuseError
 
-PRESET = "base"
-EXPECTED = "expected a checkpoint.safetensors, module.py:function, package.module:function or the preset base"
-
-
-def spec_from_source(text: str, data: Path | None = None, collection: Collection | None = None) -> FusionSpec:
-    """The network that `text` names: a checkpoint's path, `module.py:function`, `package.module:function`, or `base`.
-
-    A function takes nothing and returns a FusionSpec; its module may import what lies beside it. `data` is a folder in
-    the place of what a checkpoint was trained on, `collection` a set to measure ranges on. Raises ExportError.
-    """
-    path = _checkpoint_path(text)
-    if path is not None:
-        return spec_from_checkpoint(path, data, collection)
-    if data is not None:
-        raise ExportError(f"--data is of a checkpoint of `edgefuse train`; {text} brings samples of its own")
-    spec = spec_from_preset() if text == PRESET else spec_from_function(*text.rpartition(":")[::2])
-    return spec if collection is None else with_collection(spec, collection)
-
-
-def spec_of_checkpoint_and_set(text: str, collection: Collection) -> FusionSpec:
-    """The network of the checkpoint that `text` names, with the samples of a set and no others."""
-    path = _checkpoint_path(text)
-    if path is None:
-        raise ExportError(f"--calibration is of a checkpoint of `edgefuse train`; {text} brings samples of its own")
-    return spec_from_set(path, collection)
-
-
-def spec_to_time(text: str) -> FusionSpec:
-    """As spec_from_source; a checkpoint's network with samples that show nothing, which is enough to time it."""
-    path = _checkpoint_path(text)
-    return spec_from_source(text) if path is None else spec_with_noise(path)
+EXPECTED = "expected module.py:function or package.module:function"
 
 
 def spec_from_function(place: str, name: str) -> FusionSpec:
-    """What the function `name` of a file or of an importable module returns."""
+    """What the function `name` of a file or of an importable module returns; it takes nothing.
+
+    Its module may import what lies beside it. Raises ExportError, one line, whatever goes wrong.
+    """
     with _beside(place):
         module = _loaded(place)
         function = getattr(module, name, None)
@@ -67,18 +37,6 @@ def spec_from_function(place: str, name: str) -> FusionSpec:
     if not isinstance(spec, FusionSpec):
         raise ExportError(f"{place}:{name} returned a {type(spec).__name__}, expected an edgefuse.export.FusionSpec")
     return spec
-
-
-def _checkpoint_path(text: str) -> Path | None:
-    """None where `text` names no file of weights."""
-    _, colon, name = text.rpartition(":")
-    if text == PRESET or (colon and name.isidentifier()):
-        return None
-    if text.endswith(".py"):
-        raise ExportError(f"{text}: name the function that returns a FusionSpec as well, {text}:function")
-    if not Path(text).exists():
-        raise ExportError(f"{text}: no such file; {EXPECTED}")
-    return Path(text)
 
 
 def _loaded(place: str) -> ModuleType:

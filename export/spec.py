@@ -2,56 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from tokenizers import Tokenizer
 from torch import nn
 
-from edgefuse.runtime.manifest import Modality
-
-
-@dataclass(frozen=True, slots=True)
-class Examples:
-    """Real samples: of each sense its encoder's input (examples, ...), in step; what they all speak of, if known.
-
-    labels: int64 (examples,), indices into the spec's labels; None where nobody knows them. present: bool (examples,)
-    by sense, whether an example has it; all have a sense that is not named. What stands in for one that is lacking is
-    nothing to measure ranges, accuracy or what is usual on. origin: what they are, in words, for reports.
-    """
-
-    samples: Mapping[str, np.ndarray]
-    labels: np.ndarray | None = None
-    present: Mapping[str, np.ndarray] = field(default_factory=dict)
-    origin: str | None = None
-
-    def __len__(self) -> int:
-        return len(next(iter(self.samples.values()))) if self.samples else 0
-
-    def having(self, senses: Sequence[str]) -> np.ndarray:
-        """Which examples have all of these senses, bool (examples,)."""
-        rows = [self.present[sense] for sense in senses if sense in self.present]
-        return np.logical_and.reduce([np.ones(len(self), bool), *rows])
-
-    def take(self, rows: np.ndarray) -> Examples:
-        """Some of them, by index or mask."""
-        return replace(
-            self,
-            samples={sense: array[rows] for sense, array in self.samples.items()},
-            labels=None if self.labels is None else self.labels[rows],
-            present={sense: array[rows] for sense, array in self.present.items()},
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class TaskSamples:
-    """What a network is calibrated and judged on: see FusionSpec, whose fields these are."""
-
-    calibration: Examples
-    holdout: Examples
-    validation: Callable[[], Examples] | None = None
-    remarks: tuple[str, ...] = ()
+from edgefuse.fusion.examples import Examples
+from edgefuse.runtime.bundle.manifest import Modality
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +19,11 @@ class ModalitySpec:
     """One sense of the network.
 
     `described` is the manifest's entry but for its graph (None): kind, name, age limit, rate and window. `encoder` is
-    called with one batch, `(batch, ...)` as the kind's class in runtime/manifest.py says, and gives tokens (batch, n,
-    d) and embedding (batch, d), as a pair or by these names, or the embedding alone, which then counts as the only
-    token. None: the fusion takes the samples themselves. `features` names the submodule with the encoder's fixed
-    arithmetic (resize, log-mel), which stays in float32 whatever the precision; "" if there is none. Of a sense without
-    an encoder it is a submodule of the network.
+    called with one batch, `(batch, ...)` as the kind's class in runtime/bundle/manifest.py says, and gives tokens
+    (batch, n, d) and embedding (batch, d), as a pair or by these names, or the embedding alone, which then counts as
+    the only token. None: the fusion takes the samples themselves. `features` names the submodule with the encoder's
+    fixed arithmetic (resize, log-mel), which stays in float32 whatever the precision; "" if there is none. Of a sense
+    without an encoder it is a submodule of the network.
     """
 
     described: Modality
@@ -113,3 +73,8 @@ class FusionSpec:
     def is_split(self) -> bool:
         """Whether the senses have encoders; False for a network that runs whole."""
         return any(modality.encoder is not None for modality in self.modalities)
+
+
+def subsets(senses: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Every non-empty subset of the senses, smallest first."""
+    return [subset for size in range(1, len(senses) + 1) for subset in combinations(senses, size)]

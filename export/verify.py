@@ -13,14 +13,13 @@ from edgefuse.export.errors import ExportError
 from edgefuse.export.parity import END_TO_END, FUSED, accuracy_check, alignment_check, graph_checks
 from edgefuse.export.progress import Progress, unseen
 from edgefuse.export.reference import Reference, Subset, reference
-from edgefuse.export.source import spec_from_source
 from edgefuse.export.spec import FusionSpec
 from edgefuse.export.spec_predictor import Arrays
 from edgefuse.export.tracing.graphs import graph_sources
 from edgefuse.export.tracing.inspection import inspect
-from edgefuse.runtime.bundle import Bundle
-from edgefuse.runtime.manifest import Manifest
-from edgefuse.runtime.verification import (
+from edgefuse.runtime.bundle.bundle import Bundle
+from edgefuse.runtime.bundle.manifest import Manifest
+from edgefuse.runtime.bundle.verification import (
     AccuracyCheck,
     AlignmentCheck,
     GraphCheck,
@@ -43,14 +42,12 @@ class Found:
     chain: Mapping[Subset, Arrays]
 
 
-def verify_bundle(bundle: Path, source: str | Path | FusionSpec, progress: Progress = unseen) -> Verification:
+def verify_bundle(bundle: Path, spec: FusionSpec, progress: Progress = unseen) -> Verification:
     """A bundle and what it was made from, on the same real samples; what broke its bound is in `.failures`.
 
-    `source` is a spec, or what spec_from_source takes. Raises BundleError or ExportError where one of them cannot be
-    read, or where they cannot be compared.
+    Raises BundleError or ExportError where the bundle cannot be read, or where they cannot be compared.
     """
     opened = Bundle.open(bundle)
-    spec = source if isinstance(source, FusionSpec) else spec_from_source(str(source))
     check_comparable(opened.manifest, spec)
     inspect(spec)
     return verification(opened, reference(spec, graph_sources(spec), progress), progress)

@@ -9,10 +9,13 @@ if TYPE_CHECKING:
     from edgefuse.fusion.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
     from edgefuse.fusion.config import NetworkConfig
     from edgefuse.fusion.encoders import AudioEncoder, Encoded, ImageEncoder, TextEncoder
-    from edgefuse.fusion.errors import CheckpointError, DataError, FusionError, PretrainedError, SynthesisError
+    from edgefuse.fusion.errors import CheckpointError, DataError, FusionError, PretrainedError
+    from edgefuse.fusion.examples import Examples, TaskSamples
     from edgefuse.fusion.features import AudioFeatures, ImageFeatures
+    from edgefuse.fusion.folder_task import FolderTask
     from edgefuse.fusion.network import FusionNetwork
     from edgefuse.fusion.settings import TrainingSettings
+    from edgefuse.fusion.task import BuiltInTask, Task
     from edgefuse.fusion.training import Trained, train
     from edgefuse.fusion.transfer import EncoderDirectories
 else:
@@ -23,10 +26,13 @@ else:
             "checkpoint": "Checkpoint load_checkpoint save_checkpoint",
             "config": "NetworkConfig",
             "encoders": "AudioEncoder Encoded ImageEncoder TextEncoder",
-            "errors": "CheckpointError DataError FusionError PretrainedError SynthesisError",
+            "errors": "CheckpointError DataError FusionError PretrainedError",
+            "examples": "Examples TaskSamples",
             "features": "AudioFeatures ImageFeatures",
+            "folder_task": "FolderTask",
             "network": "FusionNetwork",
             "settings": "TrainingSettings",
+            "task": "BuiltInTask Task",
             "training": "Trained train",
             "transfer": "EncoderDirectories",
         },
@@ -36,11 +42,14 @@ __all__ = [
     "AttentionFusion",
     "AudioEncoder",
     "AudioFeatures",
+    "BuiltInTask",
     "Checkpoint",
     "CheckpointError",
     "DataError",
     "Encoded",
     "EncoderDirectories",
+    "Examples",
+    "FolderTask",
     "FusionError",
     "FusionNetwork",
     "FusionOutput",
@@ -48,7 +57,8 @@ __all__ = [
     "ImageFeatures",
     "NetworkConfig",
     "PretrainedError",
-    "SynthesisError",
+    "Task",
+    "TaskSamples",
     "TextEncoder",
     "Trained",
     "TrainingSettings",

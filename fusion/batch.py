@@ -27,24 +27,22 @@ class Batch:
     """int64 (n,): what the fusion is to say"""
     sense_labels: Tensor
     """int64 (n, 3): what each sense says by itself"""
-    colors: Tensor
-    """int64 (n, 4): of image, audio, text and the fused result"""
-    shapes: Tensor
-    """int64 (n, 4)"""
+    attributes: Tensor
+    """int64 (n, 4, attributes): of image, audio, text and the fused result; no attributes where classes have none"""
     agree: Tensor
     """float32 (n,): 1 the present senses match, 0 they contradict"""
     agree_shifted: Tensor
     """float32 (n,): the same for each image with the sound of the example before"""
     places: Tensor
     """float32 (n + extra, cells)"""
-    extra_colors: Tensor
-    """int64 (extra,)"""
-    extra_shapes: Tensor
-    """int64 (extra,)"""
+    extra_attributes: Tensor
+    """int64 (extra, attributes)"""
     prompt_ids: Tensor
-    """int64 (prompts, length): one text per class, then (where the classes have attributes) 6 colours and 6 shapes"""
+    """int64 (prompts, length): one text per class, then one per value of each attribute"""
     allowed: Tensor
     """bool (classes,): false for held-out classes"""
+    combinations: Tensor
+    """bool (values + 1, ...), an axis per attribute: false for held-out combinations, see `attribute_loss`"""
 
 
 def fused_labels(told: np.ndarray, present: np.ndarray, nothing: int) -> np.ndarray:

@@ -20,13 +20,10 @@ from tokenizers import Tokenizer
 from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.errors import CheckpointError, PretrainedError
 from edgefuse.fusion.network import FusionNetwork
-from edgefuse.fusion.task import TASK, Task
+from edgefuse.fusion.task_record import RECORD, TaskRecord
 
 KIND = "edgefuse.fusion.checkpoint"
 SCHEMA = "1"
-SHIPPED = Path(__file__).with_name("tabletop.safetensors")
-"""The trained checkpoint of this repository: what `train` with its defaults gave. Its evaluation is in
-`tabletop_report.json` beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +36,7 @@ class Checkpoint:
     labels: tuple[str, ...]
     figures: dict
     config: NetworkConfig
-    task: Task | None = None
+    task: TaskRecord | None = None
 
 
 def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
@@ -94,7 +91,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         tokenizer = Tokenizer.from_str(metadata["tokenizer"])
         labels = tuple(json.loads(metadata["labels"]))
         figures = json.loads(metadata["figures"])
-        task = TASK.validate_json(metadata["task"]) if "task" in metadata else None
+        task = RECORD.validate_json(metadata["task"]) if "task" in metadata else None
     except ValidationError as error:
         fields = ", ".join(".".join(map(str, one["loc"])) for one in error.errors())
         raise CheckpointError(f"{path}: its network configuration or task is not valid here ({fields})") from error

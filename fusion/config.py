@@ -11,11 +11,11 @@ MODALITIES: Modalities = ("image", "audio", "text")
 PADDING_ID = 0
 VOCABULARY_SIZE = 205
 CONTINUATION_FROM = 169
-"""Of the built-in tokenizer (`vocabulary.build_tokenizer`): its size, and its first "##piece"."""
+"""Of the reference network's tokenizer (see tokenizer.py): its size, and its first piece that continues a word."""
 
 
 class NetworkConfig(BaseModel):
-    """Shape of a `FusionNetwork`. Every field has the tabletop task's value as its default.
+    """Shape of a `FusionNetwork`. Every field has the shipped network's value as its default.
 
     The number of tokens per sense follows: 12 from the image (a 3 x 4 grid), 16 from the audio window (one per 100 ms),
     `text_tokens` from the text, whatever its length; fewer where a pretrained encoder has fewer states.

@@ -14,6 +14,8 @@ from edgefuse.fusion.config import PADDING_ID, NetworkConfig
 from edgefuse.fusion.features import AudioFeatures, ImageFeatures
 from edgefuse.fusion.transformer import MASKED, AttentionPooling, TransformerBlock, unit
 
+PLACES = (6, 8)
+"""Cells (rows, columns) of the map in which the image encoder looks for the object."""
 SMALLEST = 1e-4
 """Length that a vector is at least divided by: far below any text's, and not 0 in 16-bit floats."""
 
@@ -133,8 +135,8 @@ class TextEncoder(nn.Module):
 
     Compositional by construction: a first block sees only the pieces of one word, so that a word's value does not
     depend on its neighbours (and a misspelt word is still read, piece by piece); a second block sees the whole text and
-    sets how much each word counts. The embedding is the normalised sum of gate x value, hence "red ball" lies between
-    "red" and "ball", also when the two never met in training. A text of padding only has the embedding 0.
+    sets how much each word counts. The embedding is the normalised sum of gate x value, hence "old cup" lies between
+    "old" and "cup", also when the two never met in training. A text of padding only has the embedding 0.
     """
 
     earlier: Tensor

@@ -9,10 +9,6 @@ class CheckpointError(FusionError):
     """A file is not a checkpoint that this version can load."""
 
 
-class SynthesisError(FusionError):
-    """Speech cannot be synthesised on this machine."""
-
-
 class DataError(FusionError):
     """A data folder or a request for examples does not hold together."""
 

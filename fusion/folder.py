@@ -18,7 +18,7 @@ import soxr
 from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.errors import DataError
 from edgefuse.fusion.prediction import Predictor
-from edgefuse.fusion.task import DIGEST_DIGITS, FolderTask
+from edgefuse.fusion.task_record import DIGEST_DIGITS, FolderRecord
 
 PICTURES = (".png", ".jpg", ".jpeg")
 VALIDATION_EVERY = 5
@@ -65,10 +65,10 @@ class FolderData:
     training: tuple[Recording, ...]
     validation: tuple[Recording, ...]
 
-    def task(self) -> FolderTask:
+    def record(self) -> FolderRecord:
         """What the checkpoint of a network that was trained on it records."""
         trained_on, held_out = (tuple(sorted(digests_of(part))) for part in (self.training, self.validation))
-        return FolderTask(path=str(self.folder), trained_on=trained_on, held_out=held_out)
+        return FolderRecord(path=str(self.folder), trained_on=trained_on, held_out=held_out)
 
 
 def digests_of(recordings: Iterable[Recording]) -> set[str]:
@@ -83,9 +83,7 @@ def read_folder(folder: str | Path, config: NetworkConfig, labels: Sequence[str]
     be read.
     """
     folder = Path(folder).resolve()
-    classes = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    if len(classes) < 2:
-        raise DataError(f"{folder}: expected a folder with a sub-folder per class (two at least), found {len(classes)}")
+    classes = class_folders(folder)
     known = [path.name for path in classes] if labels is None else list(labels)
     for path in classes:
         if path.name not in known:
@@ -106,6 +104,14 @@ def read_folder(folder: str | Path, config: NetworkConfig, labels: Sequence[str]
     training += [one for one in validation if not one.without(trained_on).digests]
     held_out = [new for one in validation if (new := one.without(trained_on)).digests]
     return FolderData(folder, tuple(known), tuple(training), tuple(held_out))
+
+
+def class_folders(folder: Path) -> list[Path]:
+    """The sub-folders, sorted; raises `DataError` for fewer than two."""
+    classes = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    if len(classes) < 2:
+        raise DataError(f"{folder}: expected a folder with a sub-folder per class (two at least), found {len(classes)}")
+    return classes
 
 
 def shortened(names: Sequence[str], most: int = 12) -> str:

@@ -6,13 +6,14 @@ from tokenizers import Tokenizer
 
 from edgefuse.fusion.batch import Batch, agreement_labels, fused_labels, presence, shifted_agreement_labels
 from edgefuse.fusion.config import NetworkConfig
+from edgefuse.fusion.encoders import PLACES
 from edgefuse.fusion.folder import Recording
+from edgefuse.fusion.labels import NOTHING, prompt_of
 from edgefuse.fusion.losses import NO_LABEL
-from edgefuse.fusion.pools import GRID
-from edgefuse.fusion.remarks import misspell
 from edgefuse.fusion.sensor import degrade
 from edgefuse.fusion.settings import TrainingSettings
-from edgefuse.fusion.vocabulary import NOTHING, prompt_of, token_ids
+from edgefuse.fusion.slips import misspell
+from edgefuse.fusion.tokenizer import token_ids
 
 PHRASES = ("{}", "{}", "this is {}", "look, {}", "it is {}", "{} please")
 
@@ -45,7 +46,6 @@ class FolderBatches:
         ], axis=1)  # fmt: skip
         present = presence(self.size, self.dropout, rng) & (told != NO_LABEL)
         present[~present.any(axis=1), 2] = True
-        unknown = np.full((self.size, 4), NO_LABEL)
         tensors = {
             "images": self.pictures(shown),
             "audio": np.stack([self.window(one.pcm) for one in heard]),
@@ -53,15 +53,14 @@ class FolderBatches:
             "present": present,
             "labels": fused_labels(told, present, self.nothing),
             "sense_labels": told,
-            "colors": unknown,
-            "shapes": unknown,
+            "attributes": np.zeros((self.size, 4, 0), np.int64),
             "agree": agreement_labels(told, present, self.nothing),
             "agree_shifted": shifted_agreement_labels(told, self.nothing),
-            "places": np.zeros((self.size, GRID[0] * GRID[1]), np.float32),
-            "extra_colors": np.zeros(0, np.int64),
-            "extra_shapes": np.zeros(0, np.int64),
+            "places": np.zeros((self.size, PLACES[0] * PLACES[1]), np.float32),
+            "extra_attributes": np.zeros((0, 0), np.int64),
             "prompt_ids": self.prompt_ids,
             "allowed": np.ones(len(self.labels), bool),
+            "combinations": np.ones((), bool),
         }
         return Batch(**{name: torch.from_numpy(array) for name, array in tensors.items()})
 

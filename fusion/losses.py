@@ -1,11 +1,12 @@
 """What the network is trained to minimise."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from edgefuse.fusion.transformer import MASKED
-from edgefuse.fusion.vocabulary import COLORS, HELD_OUT, SHAPES
 
 NO_LABEL = -1
 
@@ -23,17 +24,21 @@ def cross_entropy(logits: Tensor, labels: Tensor, allowed: Tensor | None = None)
     return total / (labels != NO_LABEL).sum().clamp(min=1)
 
 
-def attribute_loss(color_logits: Tensor, shape_logits: Tensor, colors: Tensor, shapes: Tensor) -> Tensor:
-    """Colour and shape apart, (n, 6) logits each, labels (n,) or -1 where unknown.
+def attribute_loss(logits: Sequence[Tensor], labels: Tensor, combinations: Tensor) -> Tensor:
+    """The attributes that a class is composed of, each apart: logits (n, values) of each, labels int64 (n, attributes)
+    or -1 where unknown.
 
-    On an object of colour c the shape held out with c is left out of the softmax over shapes, and the other way round:
-    the network never learns that such a pair is impossible.
+    combinations: bool (values + 1, ...), an axis per attribute: whether training shows these values together; the last
+    index of an axis is "unknown", and true. A value that is held out with an example's other attributes is left out of
+    the softmax: the network never learns that such a combination is impossible.
     """
-    seen = torch.ones(len(COLORS) + 1, len(SHAPES) + 1, dtype=torch.bool)
-    for color, shape in HELD_OUT:
-        seen[COLORS.index(color), SHAPES.index(shape)] = False
-    of_color = cross_entropy(color_logits, colors, seen[: len(COLORS), shapes].T)
-    return of_color + cross_entropy(shape_logits, shapes, seen[colors, : len(SHAPES)])
+    losses = []
+    for attribute, one in enumerate(logits):
+        others = torch.cat([labels[:, :attribute], labels[:, attribute + 1 :]], dim=1).unbind(dim=1)
+        shown = combinations.movedim(attribute, -1)[others][..., : one.shape[1]]
+        losses.append(cross_entropy(one, labels[:, attribute], shown))
+    first, *more = losses
+    return sum(more, first)
 
 
 def info_nce(left: Tensor, right: Tensor, left_labels: Tensor, right_labels: Tensor, scale: float = 12.0) -> Tensor:

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from edgefuse.fusion.checkpoint import Checkpoint
-from edgefuse.fusion.vocabulary import prompt_of, token_ids
+from edgefuse.fusion.labels import prompt_of
+from edgefuse.fusion.tokenizer import token_ids
 
 BATCH = 64
 

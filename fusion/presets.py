@@ -11,7 +11,7 @@ from edgefuse.fusion.checkpoint import Checkpoint
 from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.encoder_choice import DeepSpeech, PretrainedImage, PretrainedText
 from edgefuse.fusion.network import FusionNetwork
-from edgefuse.fusion.vocabulary import LABELS, build_tokenizer
+from edgefuse.fusion.task import Task
 
 BASE = NetworkConfig(
     dim=256,
@@ -37,8 +37,8 @@ LAST_OF_BRANCH, BRANCH = "layer.2.normalization", 0.25
 """The last batch norm of a bottleneck block's branch, and the factor that it starts with."""
 
 
-def base_network(seed: int = 0) -> Checkpoint:
-    """The preset `base`: the network in eval mode on the CPU, the tabletop task's tokenizer and labels, no figures.
+def base_network(task: Task, seed: int = 0) -> Checkpoint:
+    """The preset `base`: the network in eval mode on the CPU, the task's tokenizer and labels, no figures.
 
     Random weights by each architecture's own initialisation, settled so that signals have sizes as in a trained
     network and no layer is zero; the same seed gives the same network. Takes about 10 s and 1.2 GB. Raises
@@ -48,7 +48,7 @@ def base_network(seed: int = 0) -> Checkpoint:
         torch.manual_seed(seed)
         network = FusionNetwork(BASE)
         settle(network)
-    return Checkpoint(network.eval(), build_tokenizer(BASE.text_length), LABELS, {}, BASE)
+    return Checkpoint(network.eval(), task.build_tokenizer(BASE.text_length), task.labels, {}, BASE)
 
 
 def settle(network: FusionNetwork) -> None:

@@ -14,10 +14,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from edgefuse.fusion.evaluation import Progress as EvaluationProgress
-from edgefuse.fusion.training import Progress as TrainingProgress
+from edgefuse.fusion.task import EvaluationProgress, TrainingProgress
 
-STAGES = {"pictures": "drawing pictures", "speech": "speaking phrases", "steps": "training", "fusion": "fusion alone"}
+STAGES = {"steps": "training", "fusion": "fusion alone"}
+"""Of training; a task says its own in words."""
 
 
 def bars(console: Console | None) -> Progress:
@@ -34,7 +34,7 @@ def training_bars(console: Console | None = None) -> Iterator[TrainingProgress]:
         if not tasks:
             shown.start()
         if stage not in tasks:
-            tasks[stage] = shown.add_task(STAGES[stage], losses="")
+            tasks[stage] = shown.add_task(STAGES.get(stage, stage), losses="")
         text = "  ".join(f"{name} {value:.2f}" for name, value in losses.items() if name in ("total", "fused"))
         shown.update(tasks[stage], completed=done, total=total, losses=text)
 
@@ -47,7 +47,7 @@ def training_bars(console: Console | None = None) -> Iterator[TrainingProgress]:
 
 @contextmanager
 def evaluation_bar(console: Console | None = None) -> Iterator[EvaluationProgress]:
-    """A bar while the block runs; yields what `evaluate` takes as `progress`."""
+    """A bar while the block runs; yields what `measure_checkpoint` takes as `progress`."""
     with bars(console) as shown:
         task = shown.add_task("evaluating", losses="")
 

@@ -5,9 +5,6 @@ from functools import cache
 import cv2
 import numpy as np
 
-LEVELS = {"low": 0.1, "middle": 0.68, "high": 1.0}
-"""Degradation of the three image noise levels, 0 = clean."""
-
 
 def degrade(images: np.ndarray, strength: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """uint8 (n, rows, columns, 3) -> a degraded copy; strength float (n,), 0 = clean, 1 = hardly to be recognised.

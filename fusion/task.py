@@ -1,40 +1,104 @@
-"""What a network was trained on, as its checkpoint records it: a built-in task by its name, or a folder."""
+"""What a network is trained and judged on. Networks, losses and training know tasks by this interface only.
 
-from typing import Annotated, Literal
+A built-in task makes its samples itself; `FolderTask` of folder_task.py is a folder of one's own.
+"""
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from collections.abc import Callable
+from typing import Protocol
 
-DIGEST_DIGITS = 16
-"""Of a file's SHA-256: enough to tell a million files apart."""
+from rich.console import RenderableType
+from tokenizers import Tokenizer
 
-Digest = Annotated[str, Field(pattern=rf"^[0-9a-f]{{{DIGEST_DIGITS}}}$")]
+from edgefuse.fusion.config import NetworkConfig
+from edgefuse.fusion.examples import TaskSamples
+from edgefuse.fusion.prediction import Predictor
+from edgefuse.fusion.prefetch import Batches
+from edgefuse.fusion.settings import TrainingSettings
+from edgefuse.fusion.task_record import TaskRecord
 
+TrainingProgress = Callable[[str, int, int, dict[str, float]], None]
+"""Called with (stage, done, total, losses so far)."""
 
-class BuiltInTask(BaseModel):
-    """A task whose samples edgefuse makes itself."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Literal["built-in"] = "built-in"
-    name: str
-
-
-class FolderTask(BaseModel):
-    """A folder of one's own, laid out as `fusion/folder.py` says, and which of its files training saw.
-
-    A file is known by the digest of what it holds, whatever it is called and wherever it lies. So nothing that was
-    trained on is ever taken for held out, also where the folder has moved, grown or changed.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Literal["folder"] = "folder"
-    path: str = Field(description="absolute, on the machine that trained")
-    trained_on: tuple[Digest, ...] = Field(description="digests of the files that were trained on, sorted")
-    held_out: tuple[Digest, ...] = Field(description="of the others, sorted")
+EvaluationProgress = Callable[[str, int, int], None]
+"""Called with (what, done, total)."""
 
 
-Task = Annotated[BuiltInTask | FolderTask, Field(discriminator="kind")]
+class TrainingData(Protocol):
+    """A task's examples for one training."""
 
-TASK: TypeAdapter[BuiltInTask | FolderTask] = TypeAdapter(Task)
-"""Reads and writes a task as JSON."""
+    @property
+    def record(self) -> TaskRecord:
+        """What the checkpoint says of them."""
+        ...
+
+    def batches(self) -> Batches:
+        """To train the whole network on."""
+        ...
+
+    def fusion_batches(self) -> Batches:
+        """Then to train the fusion alone on, on senses that no longer change."""
+        ...
+
+    def validate(self, predictor: Predictor) -> dict[str, float]:
+        """Accuracy 0..1, by the senses that were present, on examples that training did not see; empty for a built-in
+        task, which `BuiltInTask.evaluate` measures."""
+        ...
+
+
+class Task(Protocol):
+    """Classes, and examples of them to train on."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes, in the order of the scores."""
+        ...
+
+    def build_tokenizer(self, length: int) -> Tokenizer:
+        """What texts of `length` ids are read with, where the text encoder does not bring its own."""
+        ...
+
+    def prepare(
+        self, config: NetworkConfig, tokenizer: Tokenizer, settings: TrainingSettings, progress: TrainingProgress
+    ) -> TrainingData:
+        """Examples for a network of this shape that reads texts with this tokenizer. Raises `FusionError`."""
+        ...
+
+
+class Report(Protocol):
+    """What `BuiltInTask.evaluate` measured."""
+
+    def figures(self) -> dict[str, float]:
+        """The main ones by name: what a checkpoint carries."""
+        ...
+
+    def as_json(self) -> dict:
+        """All of them, in plain lists, dicts and numbers."""
+        ...
+
+    def table(self) -> RenderableType:
+        """For a terminal."""
+        ...
+
+
+class BuiltInTask(Task, Protocol):
+    """A task that makes its samples itself, so that they are there wherever a checkpoint goes."""
+
+    @property
+    def name(self) -> str:
+        """As checkpoints record it."""
+        ...
+
+    def samples(self, tokenizer: Tokenizer) -> TaskSamples:
+        """What a bundle is calibrated and judged on; texts are read with `tokenizer`. Raises `FusionError`."""
+        ...
+
+    def few_samples(self, tokenizer: Tokenizer) -> TaskSamples:
+        """The same for a network a hundred times the size, of which only speed and errors are of interest."""
+        ...
+
+    def evaluate(
+        self, predictor: Predictor, tokenizer: Tokenizer | None, progress: EvaluationProgress | None
+    ) -> Report:
+        """How well something perceives the task, whatever it runs on; texts are read with `tokenizer`, by default the
+        task's. Raises `FusionError`."""
+        ...

@@ -9,19 +9,15 @@ from pathlib import Path
 from typing import cast
 
 import torch
-from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.tensorboard import SummaryWriter
 
 from edgefuse.fusion.batch import Batch
-from edgefuse.fusion.batches import SETTLED_SHARES, TabletopBatches
 from edgefuse.fusion.checkpoint import Checkpoint, save_checkpoint
 from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.encoders import Encoded
 from edgefuse.fusion.errors import PretrainedError
-from edgefuse.fusion.folder import read_folder, validate
-from edgefuse.fusion.folder_batches import FolderBatches
 from edgefuse.fusion.losses import (
     agreement_loss,
     attribute_loss,
@@ -31,27 +27,21 @@ from edgefuse.fusion.losses import (
     triplet,
 )
 from edgefuse.fusion.network import FusionNetwork
-from edgefuse.fusion.pools import Backdrops, ScenePool, UtterancePool, scene_pool, utterance_pool
 from edgefuse.fusion.prediction import NetworkPredictor
 from edgefuse.fusion.prefetch import Batches, ahead
 from edgefuse.fusion.settings import TrainingSettings
-from edgefuse.fusion.task import BuiltInTask
+from edgefuse.fusion.task import Task, TrainingProgress
+from edgefuse.fusion.tokenizer import continuation_from
 from edgefuse.fusion.transfer import COMPACT, EncoderDirectories, started_network
-from edgefuse.fusion.vocabulary import COLORS, LABELS
 
-FRESH = 1000
-"""Added to the seed for data that the senses were not trained on."""
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Parameters of glibc's mallopt."""
-
-Progress = Callable[[str, int, int, dict[str, float]], None]
-"""Called with (stage: "pictures", "speech", "steps" or "fusion", done, total, losses so far)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """checkpoint: the file written; seconds: all in, data included; losses: a running mean at the end; accuracy: on the
-    validation part of a folder of one's own (the tabletop task is evaluated by `evaluate_checkpoint`)."""
+    """checkpoint: the file written; seconds: all in, data included; losses: a running mean at the end; accuracy: on
+    what a folder of one's own keeps back for validation (of a built-in task see `measure_checkpoint`)."""
 
     checkpoint: Path
     seconds: float
@@ -75,15 +65,15 @@ def silent(stage: str, done: int, total: int, losses: dict[str, float]) -> None:
 
 
 def train(
-    settings: TrainingSettings, out: str | Path, progress: Progress = silent, data: str | Path | None = None,
+    task: Task, settings: TrainingSettings, out: str | Path, progress: TrainingProgress = silent,
     encoders: EncoderDirectories = COMPACT,
 ) -> Trained:  # fmt: skip
-    """Trains, and writes OUT/checkpoint.safetensors and OUT/tensorboard/.
+    """Trains on a task, and writes OUT/checkpoint.safetensors and OUT/tensorboard/.
 
-    On the built-in tabletop task; or on `data`, a folder laid out as `fusion/folder.py` says. Where `encoders` names a
-    directory, that sense starts from its pretrained encoder: only the projections around it learn, or, with
-    `settings.fine_tune`, it too. The weights written are the exponential moving average. Raises `SynthesisError`
-    without espeak-ng, `DataError` for a folder, `PretrainedError` for an encoder that will not do.
+    Where `encoders` names a directory, that sense starts from its pretrained encoder: only the projections around it
+    learn, or, with `settings.fine_tune`, it too. The weights written are the exponential moving average. `progress` has
+    the task's own stages, then "steps" and "fusion". Raises what the task raises (a `FusionError`), `PretrainedError`
+    for an encoder that will not do.
     """
     started = time.monotonic()
     if settings.fine_tune and encoders == COMPACT:
@@ -92,20 +82,17 @@ def train(
     keep_freed_memory()
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
-    network, tokenizer = started_network(NetworkConfig(audio_features=settings.audio_features), encoders)
-    found = None if data is None else read_folder(data, network.config)
-    labels = found.labels if found else LABELS
-    if found:
-        batches: Batches = FolderBatches(labels, found.training, tokenizer, network.config, settings)
-    else:
-        batches = tabletop_batches(settings, tokenizer, progress)
+    own = NetworkConfig(audio_features=settings.audio_features)
+    tokenizer = task.build_tokenizer(own.text_length)
+    read_by = {"vocabulary_size": tokenizer.get_vocab_size(), "continuation_from": continuation_from(tokenizer)}
+    network, tokenizer = started_network(own.model_copy(update=read_by), encoders, tokenizer)
+    data = task.prepare(network.config, tokenizer, settings, progress)
     whole, fusion = courses(settings)
-    averaged, losses = optimise(network, network, batches, whole, settings, out / "tensorboard", progress)
-    batches = batches if found else fusion_batches(settings, tokenizer, progress)
+    averaged, losses = optimise(network, network, data.batches(), whole, settings, out / "tensorboard", progress)
+    batches = data.fusion_batches()
     averaged, losses = optimise(averaged, averaged.fusion, batches, fusion, settings, out / "tensorboard", progress)
-    task = found.task() if found else BuiltInTask(name="tabletop")
-    trained = Checkpoint(averaged, tokenizer, labels, {}, network.config, task)
-    accuracy = validate(NetworkPredictor(trained), found.validation, network.config) if found else {}
+    trained = Checkpoint(averaged, tokenizer, task.labels, {}, network.config, data.record)
+    accuracy = data.validate(NetworkPredictor(trained))
     path, seconds = out / "checkpoint.safetensors", time.monotonic() - started
     figures = {"training_s": round(seconds), **losses, **accuracy}
     save_checkpoint(path, replace(trained, figures=figures))
@@ -129,34 +116,9 @@ def courses(settings: TrainingSettings) -> tuple[Course, Course]:
     return whole, Course("fusion", settings.fusion_steps, settings.fusion_rate, settings.fusion_average)
 
 
-def tabletop_batches(settings: TrainingSettings, tokenizer: Tokenizer, progress: Progress) -> TabletopBatches:
-    """For the whole network."""
-    pools = tabletop_pools(settings.pictures_per_pair, settings.utterances_per_pair, settings.seed, progress)
-    return TabletopBatches(*pools, tokenizer, settings.batch, settings.extra_pictures, settings.dropout, settings.seed)
-
-
-def fusion_batches(settings: TrainingSettings, tokenizer: Tokenizer, progress: Progress) -> TabletopBatches:
-    """For the fusion alone: of pictures and phrases on which the senses were not trained, so that it learns how
-    reliable they really are; "nothing" more often, no extra pictures."""
-    seed = settings.seed + FRESH
-    pools = tabletop_pools(settings.pictures_per_pair // 4 + 1, settings.utterances_per_pair // 3 + 1, seed, progress)
-    return TabletopBatches(*pools, tokenizer, settings.batch, 0, settings.dropout, seed, SETTLED_SHARES)
-
-
-def tabletop_pools(
-    pictures: int, utterances: int, seed: int, progress: Progress
-) -> tuple[ScenePool, UtterancePool, Backdrops]:
-    """`pictures` and `utterances` per pair, and background noise, of the training split."""
-    return (
-        scene_pool("train", pictures, seed, lambda i, n: progress("pictures", i, n, {})),
-        utterance_pool("train", utterances, seed, lambda i, n: progress("speech", i, n, {})),
-        Backdrops("train", seed, 120.0),
-    )
-
-
 def optimise(
     network: FusionNetwork, learned: nn.Module, batches: Batches, course: Course, settings: TrainingSettings, log: Path,
-    progress: Progress,
+    progress: TrainingProgress,
 ) -> tuple[FusionNetwork, dict[str, float]]:  # fmt: skip
     """AdamW, one-cycle learning rate, bfloat16 autocast, moving average, on `learned`, a part of the network or all of
     it; the rest stays as it is. Returns the average and the last losses."""
@@ -269,15 +231,13 @@ def aligned(loss: Callable[..., Tensor], embeddings: list[Tensor], batch: Batch,
 
 
 def attribute_losses(logits: Tensor, extra: Tensor, batch: Batch) -> Tensor:
-    """Colour and shape apart: of each sense and of the fused result (n, 4, prompts), and of the extra pictures (extra,
+    """Each attribute apart: of each sense and of the fused result (n, 4, prompts), and of the extra pictures (extra,
     prompts); 0 where the classes have no attributes."""
-    classes, colors = len(batch.allowed), len(batch.allowed) + len(COLORS)
-    if logits.shape[2] == classes:
+    classes, sizes = len(batch.allowed), [size - 1 for size in batch.combinations.shape]
+    if not sizes:
         return logits.new_zeros(())
-    total = attribute_loss(extra[:, classes:colors], extra[:, colors:], batch.extra_colors, batch.extra_shapes)
+    total = attribute_loss(extra[:, classes:].split(sizes, dim=1), batch.extra_attributes, batch.combinations)
     for column in range(logits.shape[1]):
-        one = logits[:, column]
-        total = total + attribute_loss(
-            one[:, classes:colors], one[:, colors:], batch.colors[:, column], batch.shapes[:, column]
-        )
+        one = logits[:, column, classes:].split(sizes, dim=1)
+        total = total + attribute_loss(one, batch.attributes[:, column], batch.combinations)
     return total

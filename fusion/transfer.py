@@ -10,7 +10,6 @@ from edgefuse.fusion.encoder_choice import PretrainedImage
 from edgefuse.fusion.errors import PretrainedError
 from edgefuse.fusion.network import FusionNetwork
 from edgefuse.fusion.pretrained.directory import Sense, read_pretrained
-from edgefuse.fusion.vocabulary import build_tokenizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +25,11 @@ COMPACT = EncoderDirectories()
 """Every encoder the compact one, from the start."""
 
 
-def started_network(config: NetworkConfig, directories: EncoderDirectories) -> tuple[FusionNetwork, Tokenizer]:
-    """The network of `config` with these encoders in place of its own, and the tokenizer that its texts are read with.
+def started_network(
+    config: NetworkConfig, directories: EncoderDirectories, tokenizer: Tokenizer
+) -> tuple[FusionNetwork, Tokenizer]:
+    """The network of `config` with these encoders in place of its own, and the tokenizer that its texts are read with:
+    a text encoder's, else `tokenizer`.
 
     Raises `PretrainedError`, one line, for a directory that will not do.
     """
@@ -40,10 +42,10 @@ def started_network(config: NetworkConfig, directories: EncoderDirectories) -> t
     network = FusionNetwork(config.model_copy(update=chosen))
     for sense, part in parts.items():
         network.encoders[sense].backbone = part.backbone
-    tokenizer = parts["text"].tokenizer if "text" in parts else None
-    if tokenizer is None:
-        return network, build_tokenizer(config.text_length)
-    return network, fitted(tokenizer, parts["text"].backbone.config.max_position_embeddings, config.text_length)
+    theirs = parts["text"].tokenizer if "text" in parts else None
+    if theirs is None:
+        return network, tokenizer
+    return network, fitted(theirs, parts["text"].backbone.config.max_position_embeddings, config.text_length)
 
 
 def fitted(tokenizer: Tokenizer, places: int, length: int) -> Tokenizer:

@@ -1,7 +1,7 @@
 """From a bundle and streams to percepts. Runs on the robot; never imports torch.
 
-One frame's way: `streams/` -> `intake.py` (its inlet) -> `encoder.py` -> `tokens.py` -> `fusion.py` -> `percept.py`
--> `sinks/`; `perceiver.py` says it in one place, `live.py` runs it in threads.
+One frame's way: `streams/` -> `intake.py` (its sense's inlet) -> `encoder.py` -> `senses/tokens.py` -> `fusion.py` ->
+`percept.py` -> `sinks/`; `perceiver.py` says it in one place, `live.py` runs it in threads.
 """
 
 from pathlib import Path
@@ -10,18 +10,27 @@ from typing import TYPE_CHECKING
 from edgefuse import imported_when_asked_for
 
 DEFAULT_BUNDLE = Path(__file__).parent / "default" / "bundle"
-"""The bundle that comes with edgefuse: it knows 36 pairs of colour and shape, seen, heard and read."""
+"""The bundle that comes with edgefuse: its network sees, hears and reads."""
 
 DEFAULT_CLIP = Path(__file__).parent / "default" / "tabletop.mp4"
 """20 seconds of a table top on which such objects are shown and named; its sound lies beside it."""
 
 if TYPE_CHECKING:
-    from edgefuse.runtime.bundle import Bundle
-    from edgefuse.runtime.calibrated.camera_info import CameraInfo, read_camera_info, write_camera_info
-    from edgefuse.runtime.calibrated.confidence import Confidence, read_confidence, write_confidence
-    from edgefuse.runtime.calibrated.corrections import Corrections, read_corrections
-    from edgefuse.runtime.calibrated.drift import DRIFT_WARN
-    from edgefuse.runtime.calibrated.sync import Sync, read_sync, write_sync
+    from edgefuse.runtime.bundle.bundle import Bundle
+    from edgefuse.runtime.bundle.manifest import (
+        AudioModality,
+        ImageModality,
+        Manifest,
+        Modality,
+        SignalModality,
+        TensorSpec,
+        TextModality,
+    )
+    from edgefuse.runtime.corrections.camera_info import CameraInfo, read_camera_info, write_camera_info
+    from edgefuse.runtime.corrections.confidence import Confidence, read_confidence, write_confidence
+    from edgefuse.runtime.corrections.corrections import Corrections, read_corrections
+    from edgefuse.runtime.corrections.drift import DRIFT_WARN
+    from edgefuse.runtime.corrections.sync import Sync, read_sync, write_sync
     from edgefuse.runtime.engines.engine import Backend, Engine
     from edgefuse.runtime.errors import (
         BundleError,
@@ -32,19 +41,10 @@ if TYPE_CHECKING:
         SampleError,
         StreamError,
     )
-    from edgefuse.runtime.evidence import Evidence, Tokens
-    from edgefuse.runtime.manifest import (
-        AudioModality,
-        ImageModality,
-        Manifest,
-        Modality,
-        SignalModality,
-        TensorSpec,
-        TextModality,
-    )
     from edgefuse.runtime.perceiver import Perceiver
     from edgefuse.runtime.percept import Percept, Sense, Trace
     from edgefuse.runtime.samples import AudioChunk, Frame, Sample, Signal, Text
+    from edgefuse.runtime.senses.evidence import Evidence, Tokens
     from edgefuse.runtime.sinks import Observer, Sink, deliver
     from edgefuse.runtime.sinks.console import LiveTable, summary
     from edgefuse.runtime.sinks.jsonl import JsonLines
@@ -63,16 +63,16 @@ else:
     __getattr__, __dir__ = imported_when_asked_for(
         __name__,
         {
-            "bundle": "Bundle",
-            "calibrated.camera_info": "CameraInfo read_camera_info write_camera_info",
-            "calibrated.confidence": "Confidence read_confidence write_confidence",
-            "calibrated.corrections": "Corrections read_corrections",
-            "calibrated.drift": "DRIFT_WARN",
-            "calibrated.sync": "Sync read_sync write_sync",
+            "bundle.bundle": "Bundle",
+            "corrections.camera_info": "CameraInfo read_camera_info write_camera_info",
+            "corrections.confidence": "Confidence read_confidence write_confidence",
+            "corrections.corrections": "Corrections read_corrections",
+            "corrections.drift": "DRIFT_WARN",
+            "corrections.sync": "Sync read_sync write_sync",
             "engines.engine": "Backend Engine",
             "errors": "BundleError CalibrationError EdgefuseError EngineError PromptError SampleError StreamError",
-            "evidence": "Evidence Tokens",
-            "manifest": "AudioModality ImageModality Manifest Modality SignalModality TensorSpec TextModality",
+            "senses.evidence": "Evidence Tokens",
+            "bundle.manifest": "AudioModality ImageModality Manifest Modality SignalModality TensorSpec TextModality",
             "perceiver": "Perceiver",
             "percept": "Percept Sense Trace",
             "samples": "AudioChunk Frame Sample Signal Text",

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from edgefuse.runtime.engines.extras import how_to_install, installed_version
 from edgefuse.runtime.engines.processor import processor_name
 from edgefuse.runtime.errors import EngineError, StreamError
-from edgefuse.runtime.extras import how_to_install, installed_version
 from edgefuse.runtime.streams.camera import Camera
 from edgefuse.runtime.streams.devices import find_devices, measure_camera, measure_microphone
 from edgefuse.runtime.streams.microphone import Microphone
@@ -42,7 +42,6 @@ def examine() -> list[Finding]:
         _packages("engines ahead of time", ("tensorrt-rtx",), extra="rtx"),
         _packages("timeline picture", ("matplotlib",), extra="timeline"),
         _packages("viewer", ("rerun-sdk",), extra="viz"),
-        _program("speech of the tabletop task", "espeak-ng", "apt-get install espeak-ng"),
         _ros(),
         *_devices(),
     ]
@@ -56,6 +55,12 @@ def measure(camera: str | None, microphone: str | None) -> list[Finding]:
     if microphone is not None:
         findings.append(_measured(f"microphone {microphone}", lambda: _microphone(microphone)))
     return findings
+
+
+def find_program(subject: str, name: str, how: str) -> Finding:
+    """Whether a program is here, for what, and how to install it otherwise."""
+    path = shutil.which(name)
+    return Finding(subject, "ok", path) if path else Finding(subject, "missing", f"{name} not installed: {how}")
 
 
 def _machine() -> Finding:
@@ -147,11 +152,6 @@ def _packages(subject: str, names: tuple[str, ...], extra: str | None = None, ne
         lacking = f"{', '.join(missing)} not installed: {how_to_install(extra)}"
         return Finding(subject, "wrong" if needed else "missing", lacking)
     return Finding(subject, "ok", ", ".join(f"{name} {version}" for name, version in versions.items()))
-
-
-def _program(subject: str, name: str, how: str) -> Finding:
-    path = shutil.which(name)
-    return Finding(subject, "ok", path) if path else Finding(subject, "missing", f"{name} not installed: {how}")
 
 
 def _ros() -> Finding:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from edgefuse.runtime.engines.engine import Engine
-from edgefuse.runtime.evidence import Evidence, Tokens
+from edgefuse.runtime.senses.evidence import Evidence, Tokens
 
 
 class Encoder(Protocol):

@@ -1,6 +1,11 @@
 """The errors of edgefuse. Each message says what was wrong, what was expected and what to do."""
 
-from typing import Literal, TypeAlias
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 RefusalReason: TypeAlias = Literal["malformed", "not_finite", "out_of_order", "future"]
 
@@ -35,3 +40,12 @@ class PromptError(EdgefuseError):
 
 class CalibrationError(EdgefuseError):
     """A measurement whose evidence is too thin, or a calibration file that is damaged or of something else."""
+
+
+def first_fault(error: ValidationError) -> str:
+    """The first thing that a model refused: its field, why, what it was given, and how many more there are."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"]) or "content"
+    got = "" if first["type"] in ("missing", "value_error", "json_invalid") else f", got {repr(first['input'])[:60]}"
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"{where}: {first['msg'].removeprefix('Value error, ')}{got}{more}"

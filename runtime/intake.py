@@ -6,12 +6,12 @@ import logging
 import threading
 from collections.abc import Mapping
 
-from edgefuse.runtime.continuity import SetBack, StampOrder
-from edgefuse.runtime.drops import Drops
 from edgefuse.runtime.errors import SampleError
-from edgefuse.runtime.evidence import Evidence
-from edgefuse.runtime.inlets import Inlet
 from edgefuse.runtime.samples import Sample
+from edgefuse.runtime.senses.continuity import SetBack, StampOrder
+from edgefuse.runtime.senses.drops import Drops
+from edgefuse.runtime.senses.evidence import Evidence
+from edgefuse.runtime.senses.inlets import Inlet
 
 _CLOCK_STEP_NS = 100_000_000
 """A clock that is set back by less is being adjusted; stamps and ages bear that."""
@@ -31,6 +31,7 @@ class Intake:
         self._drops = drops
         self._future_tolerance_ns = future_tolerance_ns
         self._orders = {name: StampOrder() for name in inlets}
+        self._source_runs: dict[str, int] = {}
         self._received_ns: int | None = None
         self._lock = threading.Lock()
 
@@ -59,6 +60,8 @@ class Intake:
 
     def _put(self, sample: Sample, received_ns: int) -> None:
         order = self._orders[sample.modality]
+        if self._source_runs.setdefault(sample.modality, sample.run) != sample.run:
+            raise SetBack(None)
         if self._future_tolerance_ns is not None:
             self._check_clock(sample, received_ns, self._future_tolerance_ns)
         order.check(sample.stamp_ns)

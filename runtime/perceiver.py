@@ -13,30 +13,33 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
-from edgefuse.runtime.bundle import Bundle
-from edgefuse.runtime.calibrated.confidence import Confidence, read_confidence
-from edgefuse.runtime.calibrated.corrections import Corrections, read_corrections
-from edgefuse.runtime.calibrated.drift import Drift, own_familiar
-from edgefuse.runtime.continuity import SetBack
-from edgefuse.runtime.drops import Drops
+from edgefuse.runtime.bundle.bundle import Bundle
+from edgefuse.runtime.bundle.manifest import Manifest, Modality
+from edgefuse.runtime.corrections.confidence import Confidence, read_confidence
+from edgefuse.runtime.corrections.corrections import Corrections, read_corrections
+from edgefuse.runtime.corrections.drift import Drift, own_familiar
 from edgefuse.runtime.encoder import Encoder, GraphEncoder, RawEncoder
+from edgefuse.runtime.engines.backends import open_engine
 from edgefuse.runtime.engines.engine import Backend, Engine
+from edgefuse.runtime.engines.selftest import replay
 from edgefuse.runtime.errors import BundleError, StreamError
-from edgefuse.runtime.evidence import Tokens
 from edgefuse.runtime.fusion import Fusion
-from edgefuse.runtime.inlets import open_inlet
+from edgefuse.runtime.heads.classes import Classes
+from edgefuse.runtime.heads.prompts import name_classes
 from edgefuse.runtime.intake import Intake
 from edgefuse.runtime.live import Bell, LiveThreads
-from edgefuse.runtime.manifest import Manifest, Modality
 from edgefuse.runtime.percept import Percept, Trace
-from edgefuse.runtime.prompts import name_classes, open_tokenizer
 from edgefuse.runtime.run import Run, Runs
 from edgefuse.runtime.samples import Sample
 from edgefuse.runtime.schedule import AtRate, OnAny, OnLead, Schedule
-from edgefuse.runtime.selftest import replay
+from edgefuse.runtime.senses.continuity import SetBack
+from edgefuse.runtime.senses.drops import Drops
+from edgefuse.runtime.senses.evidence import Tokens
+from edgefuse.runtime.senses.inlets import open_inlet
+from edgefuse.runtime.senses.tokenizer import open_tokenizer
+from edgefuse.runtime.senses.tokens import TokenStore
 from edgefuse.runtime.streams import Stream, Watcher
 from edgefuse.runtime.streams.corrected import Corrected
-from edgefuse.runtime.tokens import TokenStore
 
 FUTURE_TOLERANCE_MS = 50.0
 """By how much clocks of two computers that are synchronised are apart at most, with a message's own way added."""
@@ -80,12 +83,13 @@ class Perceiver:
         self._needed = bundle.manifest.needed
         self.new = {name: Bell() for name in self.senses}
         self._tokenizer = open_tokenizer(bundle)
-        self._engines = {graph: bundle.engine(graph, backend) for graph in _graphs(bundle.manifest, self.senses)}
+        self._engines = {graph: open_engine(bundle, graph, backend) for graph in _graphs(bundle.manifest, self.senses)}
         if selftest:
             replay(bundle, self._engines)
         self._encoders = {sense: _encoder(self._engines.get(sense)) for sense in self.senses}
-        classes = name_classes(bundle.manifest, prompts, self._tokenizer, self._engines)
-        self._fusion = Fusion(bundle.manifest, self._engines["fusion"], classes, _confidence(confidence, bundle))
+        self._fusion = Fusion(bundle.manifest, self._engines["fusion"])
+        named = name_classes(bundle.manifest, prompts, self._tokenizer, self._engines)
+        self._classes = Classes(bundle.manifest, named, _confidence(confidence, bundle))
         # An engine is for one thread at a time, and prompts are encoded by the text sense's.
         self._encoding = {modality.name: threading.Lock() for modality in bundle.manifest.modalities}
         self._fusing = threading.Lock()
@@ -140,7 +144,7 @@ class Perceiver:
     @property
     def labels(self) -> tuple[str, ...]:
         """The classes that percepts are scored over."""
-        return self._fusion.prompts.labels
+        return self._classes.prompts.labels
 
     @property
     def backends(self) -> dict[str, str]:
@@ -164,6 +168,10 @@ class Perceiver:
         """What came to nothing in this run (the last one, until another begins), by sense and reason, see Drops."""
         return self._runs.newest.drops.as_dict()
 
+    def set_back(self) -> int:
+        """How often time was set back in this run (the last one, until another begins): all began anew each time."""
+        return self._runs.newest.set_back
+
     def refusal(self, sense: str) -> str | None:
         """Why the last sample of a sense that was refused in this run was, in words that go on from "it"."""
         return self._runs.newest.drops.refusal(sense)
@@ -176,9 +184,9 @@ class Perceiver:
         """Name the classes anew from the next percept on, see `open`; raises PromptError and changes nothing then."""
         naming = self.bundle.manifest.naming
         with self._encoding[naming.name] if naming else nullcontext():
-            classes = name_classes(self.bundle.manifest, prompts, self._tokenizer, self._engines)
+            named = name_classes(self.bundle.manifest, prompts, self._tokenizer, self._engines)
         with self._fusing:
-            self._fusion.prompts = classes
+            self._classes.prompts = named
 
     def set_fuse_on(self, fuse_on: FuseOn) -> None:
         """From now on a percept is due on this, see `open`."""
@@ -246,10 +254,10 @@ class Perceiver:
             aligned = run.tokens.align(run.tokens.sensed_ns(trigger), self._needed)
             if aligned is None:
                 return None
-            fused = self._fusion.fuse(aligned)
+            fused = self._fusion.fuse(aligned, self._classes.prompts.embeddings)
             fused_ns = self.now_ns()
             strange = run.drift is not None and run.drift.is_strange(fused.fit)
-            return self._fusion.percept(
+            return self._classes.percept(
                 fused, trigger.stamp_ns, aligned, strange, lambda: self._trace(trigger, fused_ns, run.clocked)
             )
 
@@ -294,7 +302,8 @@ class Perceiver:
         try:
             taken = run.intake.put(sample, received_ns)
         except SetBack as event:
-            log.warning("time %s (%s): what was sensed before is forgotten", event, sample.modality)
+            level = logging.INFO if event.by_ns is None else logging.WARNING
+            log.log(level, "time %s (%s): what was sensed before is forgotten", event, sample.modality)
             run = self._runs.set_back(run)
             taken = run.intake.put(sample, received_ns)
         if taken and run.intake.ready(sample.modality):

@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 
 CONTRADICTION_BELOW = 0.1
-"""Agreement below this is a contradiction; while half a phrase is in the window it wavers between 0.1 and 0.5."""
+"""Agreement below this is a contradiction; while half a phrase is in the window it wavers between 0.1 and 0.5.
+
+That was seen with the default bundle. It is a property of the network, and has to come from the bundle.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,21 +7,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from edgefuse.runtime.calibrated.corrections import Corrections
-from edgefuse.runtime.calibrated.drift import Drift
-from edgefuse.runtime.drops import Drops
+from edgefuse.runtime.corrections.corrections import Corrections
+from edgefuse.runtime.corrections.drift import Drift
 from edgefuse.runtime.errors import EdgefuseError
 from edgefuse.runtime.intake import Intake
 from edgefuse.runtime.schedule import Schedule
-from edgefuse.runtime.tokens import TokenStore
+from edgefuse.runtime.senses.drops import Drops
+from edgefuse.runtime.senses.tokens import TokenStore
 
 
 @dataclass(slots=True)
 class Run:
     """From the first sample to the end of `perceive()`, or until time is set back; then another goes on with its drops.
 
-    `clocked`: its samples are stamped on the perceiver's clock. `closed`: it is to end. `over`: it has ended, and the
-    next sample belongs to another run.
+    `clocked`: its samples are stamped on the perceiver's clock. `set_back`: it goes on from another run, since whose
+    beginning time was set back so often. `closed`: it is to end. `over`: it has ended, and the next sample belongs to
+    another run.
     """
 
     clocked: bool
@@ -31,6 +32,7 @@ class Run:
     drift: Drift | None
     corrections: Corrections | None
     drops: Drops
+    set_back: int = 0
     closed: bool = False
     over: bool = False
 
@@ -86,6 +88,7 @@ class Runs:
         with self._changing:
             if self.newest is run:
                 self.newest = self._begin(run.clocked, run.drops)
+                self.newest.set_back = run.set_back + 1
                 self.newest.closed = run.closed
             return self.newest
 

@@ -2,6 +2,8 @@
 
 `stamp_ns` is the time at which the piece was SENSED, not when it arrived: nanoseconds of the monotonic clock for live
 streams, of the recording's own time for recordings. A piece that lasts (sound, signal) is stamped at its first value.
+`run` counts how often the clock of its source was set back before: pieces of two runs have nothing to do with each
+other. Only a recording knows; live, it is seen by the stamps (continuity.py).
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ class Frame:
     encoding: Literal["rgb8", "bgr8"] = "rgb8"
     modality: str = "image"
     frame_id: str = ""
+    run: int = 0
 
     @property
     def until_ns(self) -> int:
@@ -43,6 +46,7 @@ class AudioChunk:
     rate_hz: int
     index: int
     modality: str = "audio"
+    run: int = 0
 
     @property
     def until_ns(self) -> int:
@@ -57,6 +61,7 @@ class Text:
     stamp_ns: int
     text: str
     modality: str = "text"
+    run: int = 0
 
     @property
     def until_ns(self) -> int:
@@ -73,6 +78,7 @@ class Signal:
     rate_hz: float
     index: int
     modality: str = "signal"
+    run: int = 0
 
     @property
     def until_ns(self) -> int:

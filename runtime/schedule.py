@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from edgefuse.runtime.evidence import Tokens
-from edgefuse.runtime.manifest import Modality
+from edgefuse.runtime.bundle.manifest import Modality
 from edgefuse.runtime.samples import NS_PER_S
-from edgefuse.runtime.tokens import TokenStore
+from edgefuse.runtime.senses.evidence import Tokens
+from edgefuse.runtime.senses.tokens import TokenStore
 
 
 class Schedule(Protocol):

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle
-from edgefuse.runtime.bundle import sha256_of
-from edgefuse.runtime.calibrated.confidence import Confidence, SubsetConfidence, network_sha256, write_confidence
-from edgefuse.runtime.calibrated.drift import Centres, Familiar, direction, write_familiar
-from edgefuse.runtime.calibrated.measured import Measured
+from edgefuse.runtime.bundle.bundle import sha256_of
+from edgefuse.runtime.corrections.confidence import Confidence, SubsetConfidence, network_sha256, write_confidence
+from edgefuse.runtime.corrections.drift import Centres, Familiar, direction, write_familiar
+from edgefuse.runtime.corrections.measured import Measured
+from edgefuse.runtime.engines.backends import open_engine
 
 MEASURED = Measured(at="2026-11-23T12:00:00+00:00", by="edgefuse", how="made up")
 TEMPERATURE = 2.0
@@ -40,7 +41,7 @@ def confidence(*senses: str, threshold: float | None = 0.5) -> Confidence:
 
 def familiar_frames(frames: np.ndarray) -> Familiar:
     """Of frames (samples, rows, columns, 3) of one kind."""
-    engine = Bundle.open(DEFAULT_BUNDLE).engine("image")
+    engine = open_engine(Bundle.open(DEFAULT_BUNDLE), "image")
     vectors = direction(engine.run({engine.inputs[0].name: frames})["tokens"])
     centre = vectors.mean(axis=0)
     distances = np.linalg.norm(vectors - centre, axis=1)

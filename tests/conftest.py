@@ -33,7 +33,6 @@ def _cache_of_the_tests(of_all_workers: Path) -> Iterator[None]:
     """One cache and no plan for the whole run, also for the programs that tests start."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(of_all_workers / "cache"))
-        patch.setenv("EDGEFUSE_CACHE", str(of_all_workers / "cache" / "edgefuse"))
         patch.setenv("XDG_CONFIG_HOME", str(of_all_workers / "config"))
         yield
 

@@ -9,7 +9,7 @@ from command_line import edgefuse, refused
 
 from edgefuse.runtime import DEFAULT_CLIP
 
-CHECKPOINT = Path(__file__).parent.parent / "fusion" / "tabletop.safetensors"
+CHECKPOINT = Path(__file__).parent.parent / "tabletop" / "tabletop.safetensors"
 
 
 def percepts(*arguments: object) -> list[dict]:

@@ -16,7 +16,7 @@ import pytest
 from module_imports import imports
 
 HOUSE = Path(__file__).parent.parent
-ROOMS = ("runtime", "fusion", "export", "calibration", "bench")
+ROOMS = ("runtime", "fusion", "tabletop", "export", "calibration", "bench")
 OPTIONAL = ("torch", "onnx", "matplotlib", "rerun", "sklearn", "safetensors", "tensorboard", "openvino", "rclpy")
 NEEDED = {
     "runtime": {
@@ -26,7 +26,8 @@ NEEDED = {
         *("Modality", "ImageModality", "AudioModality", "TextModality", "SignalModality", "Manifest", "Perceiver"),
     },
     "export": {"FusionSpec", "ModalitySpec", "Examples", "export_bundle", "verify_bundle", "ExportError"},
-    "fusion": {"AudioFeatures", "FusionNetwork", "load_checkpoint", "train", "FusionError"},
+    "fusion": {"AudioFeatures", "FusionNetwork", "load_checkpoint", "train", "FusionError", "Task", "FolderTask"},
+    "tabletop": {"TABLETOP", "Tabletop", "SHIPPED", "LABELS", "SynthesisError", "render_clip"},
     "calibration": {"calibrate_camera", "measure_sync", "calibrate_confidence"},
     "bench": {"measure", "open_variants", "read_result", "compare", "BenchError"},
 }

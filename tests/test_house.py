@@ -1,18 +1,42 @@
 """The rules of the house: who may import whom, and the same words everywhere."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 from module_imports import imports
+
+from edgefuse.tabletop.vocabulary import COLORS, SHAPES
 
 HOUSE = Path(__file__).parent.parent
 MAY_IMPORT = {
     "fusion": set(),
     "runtime": set(),
     "calibration": {"runtime"},
+    "tabletop": {"fusion", "runtime"},
     "export": {"fusion", "runtime", "calibration"},
     "bench": {"fusion", "runtime", "export"},
+}
+
+GENERAL = ("fusion", "runtime", "calibration", "export", "bench")
+SEEN = {*COLORS, *SHAPES, "tabletop"}
+"""Words of the built-in task."""
+CHANNELS, MARKUP, BELL = {"red", "green", "blue"}, {"red", "green", "yellow"}, {"ring"}
+MEANT_OTHERWISE = {
+    "fusion/encoder_choice.py": CHANNELS,
+    "export/report/tables.py": MARKUP,
+    "export/tensorrt/table.py": MARKUP,
+    "bench/report.py": MARKUP,
+    "bench/tune.py": MARKUP,
+    "runtime/sinks/console.py": MARKUP,
+    "calibration/board_viewer.py": MARKUP,
+    "calibration/camera_picture.py": MARKUP,
+    "runtime/sinks/timeline.py": set(COLORS),  # a label that names a colour is drawn in it, whatever the task
+    "runtime/live.py": BELL,
+    "runtime/perceiver.py": BELL,
+    "runtime/senses/window.py": BELL,  # a ring buffer
+    "runtime/__init__.py": {"tabletop"},  # the name of the default clip's file
 }
 
 
@@ -25,6 +49,32 @@ def test_a_room_imports_only_what_it_may(room):
         assert not strangers, f"{path.relative_to(HOUSE)} imports {strangers}"
 
 
+def test_the_runtime_has_few_floors_and_no_arrow_runs_up():
+    """Its rooms, and the files that lie loose beside them, each imported only from floors above it."""
+    imported = {part: set() for part in parts_of_the_runtime()}
+    for path in (HOUSE / "runtime").rglob("*.py"):
+        part = path.relative_to(HOUSE / "runtime").parts[0].removesuffix(".py")
+        if part in imported:  # the room's own face, __init__.py, lies over all
+            modules = {module.split(".")[2] for module in imports(path) if module.startswith("edgefuse.runtime.")}
+            imported[part] |= modules & set(imported) - {part}
+    floors: list[set[str]] = []
+    while left := set(imported).difference(*floors):
+        floors.append({part for part in left if not imported[part] & left})
+        assert floors[-1], f"{sorted(left)} import each other in a circle"
+    assert len(floors) <= 7, floors
+
+
+def test_little_lies_loose_in_the_runtime():
+    loose = [part for part in parts_of_the_runtime() if (HOUSE / "runtime" / f"{part}.py").exists()]
+    assert len(loose) <= 12, "what a reader needs to follow one frame; the rest has a room"
+
+
+def parts_of_the_runtime() -> set[str]:
+    """Rooms and loose files."""
+    rooms = {path.parent.name for path in (HOUSE / "runtime").glob("*/__init__.py")}
+    return rooms | {path.stem for path in (HOUSE / "runtime").glob("*.py")} - {"__init__"}
+
+
 def test_the_runtime_never_imports_torch():
     for path in (HOUSE / "runtime").rglob("*.py"):
         assert not {module for module in imports(path) if module.split(".")[0] == "torch"}, path
@@ -34,6 +84,19 @@ def test_nobody_knows_the_command_line():
     for room in MAY_IMPORT:
         for path in (HOUSE / room).rglob("*.py"):
             assert "edgefuse.cli" not in imports(path), path
+
+
+@pytest.mark.parametrize("room", GENERAL)
+def test_no_general_room_knows_the_built_in_task(room):
+    for path in (path for pattern in ("*.py", "*.j2") for path in (HOUSE / room).rglob(pattern)):
+        words = {word.removesuffix("s") for word in re.findall(r"[a-z]+", path.read_text().lower())}
+        place = str(path.relative_to(HOUSE))
+        assert not (words & SEEN) - MEANT_OTHERWISE.get(place, set()), place
+
+
+def test_what_is_meant_otherwise_is_still_there():
+    for place, words in MEANT_OTHERWISE.items():
+        assert words & set(re.findall(r"[a-z]+", (HOUSE / place).read_text().lower())), place
 
 
 def test_what_is_marked_abstract_cannot_be_made():

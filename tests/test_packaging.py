@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 HOUSE = Path(__file__).parent.parent
-ROOMS = {"bench", "calibration", "export", "fusion", "runtime"}
+ROOMS = {"bench", "calibration", "export", "fusion", "runtime", "tabletop"}
 IGNORED = (HOUSE / ".gitignore").read_text().split()
 ANYWHERE = shutil.ignore_patterns(".git", *(name.strip("/") for name in IGNORED if not name.startswith("/")))
 ON_TOP = {name.strip("/") for name in IGNORED if name.startswith("/")}

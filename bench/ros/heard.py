@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgefuse.bench.result import NodeCost
-from edgefuse.runtime.verification import Strict
+from edgefuse.runtime.bundle.verification import Strict
 
 
 class HeardPercept(Strict):

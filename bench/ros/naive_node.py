@@ -9,11 +9,13 @@ import rclpy
 import torch
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
-from edgefuse.fusion.checkpoint import SHIPPED, load_checkpoint
-from edgefuse.fusion.vocabulary import prompt_of, token_ids
+from edgefuse.fusion.checkpoint import load_checkpoint
+from edgefuse.fusion.labels import prompt_of
+from edgefuse.fusion.tokenizer import token_ids
 from edgefuse_msgs.msg import AudioChunk, Percept
 
 
@@ -23,7 +25,7 @@ class NaiveNode(Node):
     def __init__(self) -> None:
         super().__init__("naive")
         torch.set_num_threads(1)
-        checkpoint = load_checkpoint(str(self.declare_parameter("checkpoint", str(SHIPPED)).value))
+        checkpoint = load_checkpoint(str(self.declare_parameter("checkpoint", Parameter.Type.STRING).value))
         self.network = checkpoint.network.eval()
         self.labels = checkpoint.labels
         self.prompt_ids = torch.from_numpy(

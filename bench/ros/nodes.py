@@ -72,17 +72,6 @@ def installed(node: str) -> list[str]:
     raise BenchError(f"--ros: {node} is not installed: `make ros`, or source the workspace that it is in")
 
 
-def transport() -> dict[str, str]:
-    """The environment that lets Fast DDS carry images, as the launch files set it; what the user set stays."""
-    found = importlib.util.find_spec("edgefuse_ros")
-    folders = [prefix / "share" / "edgefuse_ros" for prefix in _prefixes()]
-    if found is not None and found.origin is not None:
-        folders.append(Path(found.origin).parent.parent)
-    profile = next((path for folder in folders if (path := folder / "config" / "fastdds.xml").is_file()), None)
-    chosen = {} if profile is None else {"FASTDDS_DEFAULT_PROFILES_FILE": str(profile)}
-    return {name: os.environ.get(name, value) for name, value in chosen.items()}
-
-
 def _prefixes() -> list[Path]:
     sourced = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
     return [Path(folder) for folder in sourced if folder] + [Path(sys.prefix)]

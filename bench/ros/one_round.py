@@ -69,7 +69,8 @@ def _start(task: Task, listener: Listener, stack: ExitStack, logs: Path) -> list
         first = start("perception", installed("perception_node"), perceives)
     listener.until(lambda: first.runs() and first.name in listener.names(), first.name, _STARTED_WITHIN_S)
     begin = {"clip_start_s": f"{listener.now_ns() / 1e9 + PLAYED_AFTER_S:.6f}"}
-    camera = start("camera", installed("camera_node"), {"clip": task.video, **begin})
+    to_perception = ["--ros-args", "-r", "image_raw:=image"]
+    camera = start("camera", [*installed("camera_node"), *to_perception], {"clip": task.video, **begin})
     return [first, camera, start("microphone", installed("microphone_node"), {"clip": task.sound, **begin})]
 
 

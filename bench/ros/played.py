@@ -11,7 +11,7 @@ import soundfile
 
 from edgefuse.bench.errors import BenchError
 from edgefuse.bench.workload import Workload
-from edgefuse.runtime.manifest import AudioModality, Modality
+from edgefuse.runtime.bundle.manifest import AudioModality, Modality
 from edgefuse.runtime.samples import Frame
 
 WIDTH, HEIGHT = 640, 480

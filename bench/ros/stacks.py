@@ -16,7 +16,7 @@ from edgefuse.bench.extent import Progress, Wish
 from edgefuse.bench.figures import figure_from
 from edgefuse.bench.result import NodeCost, RosResult
 from edgefuse.bench.ros.heard import HeardPercept, HeardRound
-from edgefuse.bench.ros.nodes import check_ros, transport
+from edgefuse.bench.ros.nodes import check_ros
 from edgefuse.bench.ros.played import write_clip
 from edgefuse.bench.ros.task import PLAYED_AFTER_S, STACKS, WARM_UP_S, Stack, Task
 from edgefuse.bench.runs import Moment, Run, flow_from, totals
@@ -68,7 +68,7 @@ def run_round(task: Task, directory: Path, progress: Progress) -> HeardRound:
     file = directory / f"{task.stack}.json"
     file.write_text(task.model_dump_json())
     domain = str(10 + os.getpid() % 90)
-    environment = os.environ | transport() | {"ROS_DOMAIN_ID": domain, "OPENBLAS_NUM_THREADS": "1"}
+    environment = os.environ | {"ROS_DOMAIN_ID": domain, "OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "edgefuse.bench.ros.one_round", str(file)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias, get_args
 
-from edgefuse.runtime.verification import Strict
+from edgefuse.runtime.bundle.verification import Strict
 
 Stack: TypeAlias = Literal["separate", "onboard", "naive"]
 """separate: camera, microphone and perception nodes; onboard: all in one; naive: as separate, but with PyTorch."""

@@ -7,7 +7,7 @@ import math
 from pydantic import Field
 
 from edgefuse.calibration.ranges import Method
-from edgefuse.runtime.verification import GraphCheck, Precision, Strict
+from edgefuse.runtime.bundle.verification import GraphCheck, Precision, Strict
 
 
 class Candidate(Strict):

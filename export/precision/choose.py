@@ -19,7 +19,7 @@ from edgefuse.export.precision.quantize import Scheme, int8_from_float, quantize
 from edgefuse.export.precision.verdict import judged, may_be_faster
 from edgefuse.export.progress import Progress, unseen
 from edgefuse.export.tracing.onnx_export import module_of
-from edgefuse.runtime.verification import Precision, Verification
+from edgefuse.runtime.bundle.verification import Precision, Verification
 
 Wanted = Literal["fp32", "fp16", "int8", "auto"]
 

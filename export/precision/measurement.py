@@ -16,8 +16,8 @@ from edgefuse.export.errors import ExportError
 from edgefuse.export.feeds import Feed
 from edgefuse.export.parity import graph_checks
 from edgefuse.export.precision.candidates import Candidate, Method
+from edgefuse.runtime.bundle.verification import Precision
 from edgefuse.runtime.engines.engine_onnxruntime import OnnxRuntimeEngine, session_options
-from edgefuse.runtime.verification import Precision
 
 SAMPLES = 256
 """Of the hold-out, evenly taken: enough for a 1st percentile, few enough for a large graph."""

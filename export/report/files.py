@@ -11,12 +11,13 @@ from edgefuse.export.precision.candidates import Blame, Candidate
 from edgefuse.export.precision.choose import Choice, Wanted
 from edgefuse.export.precision.quantize import Scheme
 from edgefuse.export.report.page import page_from_report
-from edgefuse.export.spec import Examples, FusionSpec
+from edgefuse.export.spec import FusionSpec
+from edgefuse.fusion.examples import Examples
+from edgefuse.runtime.bundle.manifest import Provenance
+from edgefuse.runtime.bundle.verification import Strict, Verification
 from edgefuse.runtime.engines.onnxruntime_package import load_onnxruntime
 from edgefuse.runtime.engines.processor import processor_name
 from edgefuse.runtime.errors import BundleError
-from edgefuse.runtime.manifest import Provenance
-from edgefuse.runtime.verification import Strict, Verification
 
 REPORT_FILE = "report.json"
 PAGE_FILE = "export.html"

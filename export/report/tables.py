@@ -11,7 +11,7 @@ from rich.table import Table
 from edgefuse.export.precision.candidates import Candidate
 from edgefuse.export.report.files import ExportReport
 from edgefuse.export.report.page import size_in_words
-from edgefuse.runtime.verification import GraphCheck, Verification
+from edgefuse.runtime.bundle.verification import GraphCheck, Verification
 
 
 def precision_table(report: ExportReport) -> Group:

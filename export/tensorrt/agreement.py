@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgefuse.runtime.manifest import EngineSpec, GraphSpec, TensorSpec
+from edgefuse.runtime.bundle.manifest import EngineSpec, GraphSpec, TensorSpec
 
 
 def disagreement(graph: GraphSpec, engine: EngineSpec) -> str | None:

@@ -16,9 +16,9 @@ from edgefuse.export.tensorrt.package import Package, load_package
 from edgefuse.export.tensorrt.plan import FLAGS, plan_of
 from edgefuse.export.tensorrt.profile import Sizes, profile_of
 from edgefuse.export.tensorrt.storage import engine_file, former_engine, write_engine
-from edgefuse.runtime.bundle import sha256_of
+from edgefuse.runtime.bundle.bundle import sha256_of
+from edgefuse.runtime.bundle.manifest import EngineSpec, GraphSpec, Manifest
 from edgefuse.runtime.engines.tensorrt_package import EngineTarget
-from edgefuse.runtime.manifest import EngineSpec, GraphSpec, Manifest
 
 STAGE = "build engines"
 _SHARES = 100

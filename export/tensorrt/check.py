@@ -9,8 +9,8 @@ from edgefuse.export.tensorrt.agreement import disagreement
 from edgefuse.export.tensorrt.network import parsed
 from edgefuse.export.tensorrt.package import Package, load_package
 from edgefuse.export.tensorrt.storage import engine_file
-from edgefuse.runtime.bundle import Bundle
-from edgefuse.runtime.manifest import EngineSpec
+from edgefuse.runtime.bundle.bundle import Bundle
+from edgefuse.runtime.bundle.manifest import EngineSpec
 
 
 @dataclass(frozen=True, slots=True)

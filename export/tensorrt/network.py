@@ -13,8 +13,8 @@ from edgefuse.export.errors import ExportError
 from edgefuse.export.tensorrt.package import Package
 from edgefuse.export.tensorrt.refusal import refusal
 from edgefuse.export.tensorrt.rewrite import bytes_cast_first
+from edgefuse.runtime.bundle.manifest import TensorSpec
 from edgefuse.runtime.engines.tensorrt_package import DTYPES, ErrorLog, error_log
-from edgefuse.runtime.manifest import TensorSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgefuse.runtime.bundle import Bundle
+from edgefuse.runtime.bundle.bundle import Bundle
+from edgefuse.runtime.engines.backends import open_engine
 from edgefuse.runtime.engines.gpu import find_gpu
+from edgefuse.runtime.engines.selftest import replay
 from edgefuse.runtime.errors import BundleError, EngineError
-from edgefuse.runtime.selftest import replay
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ def check_numbers(bundle: Bundle) -> NumbersCheck:
         return NumbersCheck("the bundle has no engines for all of its graphs", None)
     try:
         find_gpu()
-        replay(bundle, {graph: bundle.engine(graph, "tensorrt") for graph in bundle.manifest.graphs})
+        replay(bundle, {graph: open_engine(bundle, graph, "tensorrt") for graph in bundle.manifest.graphs})
     except EngineError as error:
         return NumbersCheck(str(error), None)
     except BundleError as error:

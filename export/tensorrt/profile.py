@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
 from edgefuse.export.errors import ExportError
-from edgefuse.runtime.manifest import Manifest, TensorSpec
+from edgefuse.runtime.bundle.manifest import Manifest, TensorSpec
 
 Sizes: TypeAlias = tuple[int, int, int]
 """Smallest, usual and largest; the engine is tuned for the usual."""

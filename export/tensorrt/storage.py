@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgefuse.runtime.bundle import sha256_of
+from edgefuse.runtime.bundle.bundle import sha256_of
+from edgefuse.runtime.bundle.manifest import EngineSpec, read_manifest
 from edgefuse.runtime.errors import BundleError
-from edgefuse.runtime.manifest import EngineSpec, read_manifest
 from edgefuse.runtime.whole_file import write_whole
 
 ENGINE_FOLDER = "engines"

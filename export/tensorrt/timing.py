@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgefuse.export.tensorrt.package import Package
-from edgefuse.fusion.storage import cache_folder
+from edgefuse.runtime.engines.cache_folder import cache_folder
 from edgefuse.runtime.whole_file import write_whole
 
 _log = logging.getLogger(__name__)
@@ -19,13 +19,14 @@ _log = logging.getLogger(__name__)
 def timing_cache(package: Package, config: Any, capability: str | None) -> Iterator[None]:
     """Give `config` what was measured before with this package on this kind of GPU, and keep what the build adds.
 
-    Nothing is done with a package that measures nothing. A damaged cache, or one of another driver or GPU, is left out
-    by the package itself, which then measures anew; one that cannot be read or written is logged.
+    Nothing is done with a package that measures nothing, nor for a user without a home. A damaged cache, or one of
+    another driver or GPU, is left out by the package itself, which then measures anew; one that cannot be read or
+    written is logged.
     """
-    if not package.has_timing_cache:
+    path = timing_cache_path(package, capability)
+    if not package.has_timing_cache or path is None:
         yield
         return
-    path = timing_cache_path(package, capability)
     config.set_timing_cache(config.create_timing_cache(_read(path)), False)
     yield
     try:
@@ -35,9 +36,11 @@ def timing_cache(package: Package, config: Any, capability: str | None) -> Itera
         _log.warning("what TensorRT measured is not kept: %s", error)
 
 
-def timing_cache_path(package: Package, capability: str | None) -> Path:
-    """In the user's cache directory, one per package, version and kind of GPU."""
-    return cache_folder() / "tensorrt" / f"{package.target}-{package.version}-{capability or 'any'}.timing"
+def timing_cache_path(package: Package, capability: str | None) -> Path | None:
+    """In the user's cache directory, one per package, version and kind of GPU; None for a user who has none."""
+    folder = cache_folder()
+    name = f"{package.target}-{package.version}-{capability or 'any'}.timing"
+    return None if folder is None else folder / "tensorrt" / name
 
 
 def _read(path: Path) -> bytes:

@@ -15,8 +15,8 @@ from edgefuse.export.spec import FusionSpec, ModalitySpec
 from edgefuse.export.tracing.modules import EncoderGraph, FusionGraph, WholeGraph
 from edgefuse.export.tracing.outputs import ENCODER_OUTPUTS
 from edgefuse.export.tracing.trial import TRIAL_CLASSES, TRIAL_SAMPLES, EncoderTrial, FusionTrial
-from edgefuse.runtime.manifest import ImageModality, TextModality
-from edgefuse.runtime.prompts import token_ids
+from edgefuse.runtime.bundle.manifest import ImageModality, TextModality
+from edgefuse.runtime.senses.tokenizer import token_ids
 
 EXAMPLE_BATCH = 5
 """Of the traced inputs: neither 0, 1 nor likely to be another size of the network's, which the tracer would take for

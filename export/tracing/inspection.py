@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from edgefuse.export.errors import ExportError
-from edgefuse.export.spec import Examples, FusionSpec, ModalitySpec
+from edgefuse.export.spec import FusionSpec, ModalitySpec
 from edgefuse.export.tracing.outputs import FUSION_OUTPUTS
-from edgefuse.runtime.manifest import AudioModality, ImageModality, Modality, SignalModality, TextModality
+from edgefuse.fusion.examples import Examples
+from edgefuse.runtime.bundle.manifest import AudioModality, ImageModality, Modality, SignalModality, TextModality
 
 RESERVED = frozenset({"fusion", "present", "prompts", "percepts", *FUSION_OUTPUTS})
 """Names of graphs, of their tensors and of topics, which no sense can have."""

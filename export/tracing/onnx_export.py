@@ -19,7 +19,7 @@ from edgefuse.export.errors import ExportError
 from edgefuse.export.tracing.graphs import GraphSource
 from edgefuse.export.tracing.modules import FusionGraph
 from edgefuse.export.tracing.obstacle import conversion_obstacle, tracing_obstacle
-from edgefuse.runtime.manifest import Dtype, TensorSpec
+from edgefuse.runtime.bundle.manifest import Dtype, TensorSpec
 
 OPSET = 20
 """The newest that TensorRT's parsers take in full."""

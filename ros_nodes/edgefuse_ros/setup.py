@@ -16,6 +16,7 @@ setup(
     maintainer_email="edgefuse@example.com",
     zip_safe=True,
     packages=["edgefuse_ros"],
+    package_data={"edgefuse_ros": ["*.xml"]},
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/edgefuse_ros"]),
         (SHARE, ["package.xml"]),

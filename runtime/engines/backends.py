@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from edgefuse.runtime.bundle.bundle import Bundle
+from edgefuse.runtime.bundle.manifest import GraphSpec
 from edgefuse.runtime.engines.engine import Backend, Engine, mismatch
 from edgefuse.runtime.engines.engine_file import open_engine_file
 from edgefuse.runtime.engines.engine_onnxruntime import OnnxRuntimeEngine, open_on_cpu
@@ -15,15 +17,14 @@ from edgefuse.runtime.engines.engine_tensorrt import TensorRtEngine
 from edgefuse.runtime.engines.gpu import find_gpu
 from edgefuse.runtime.engines.onnxruntime_package import installed_packages
 from edgefuse.runtime.engines.plan import OnnxRuntimeWay, OpenVinoWay, Way, planned_way
+from edgefuse.runtime.engines.selftest import why_unproven
 from edgefuse.runtime.errors import BundleError, EngineError
-from edgefuse.runtime.manifest import GraphSpec, Manifest
-from edgefuse.runtime.selftest import why_unproven
 
 _log = logging.getLogger(__name__)
 
 
-def open_engine(directory: Path, manifest: Manifest, graph: str, backend: Backend) -> Engine:
-    """The engine of a bundle's graph.
+def open_engine(bundle: Bundle, graph: str, backend: Backend = "auto") -> Engine:
+    """The engine of a bundle's graph: a sense's name, or `fusion`.
 
     - `cpu`: ONNX Runtime on the CPU, on as many threads as are planned.
     - `openvino`: OpenVINO on the CPU, as planned; without a plan, in bfloat16 where the processor has it and the
@@ -37,28 +38,28 @@ def open_engine(directory: Path, manifest: Manifest, graph: str, backend: Backen
     Raises EngineError where a backend asked for by name is not really usable, never falling back to another, and
     BundleError where the graph is not what its manifest says.
     """
-    engine = _best(directory, manifest, graph) if backend == "auto" else _wanted(directory, manifest, graph, backend)
-    spec = manifest.graphs[graph]
+    engine = _best(bundle, graph) if backend == "auto" else _wanted(bundle, graph, backend)
+    spec = bundle.manifest.graphs[graph]
     _log.info("the graph %s (%s, %s) runs on %s", graph, spec.file, spec.precision, engine.backend)
     return engine
 
 
-def _wanted(directory: Path, manifest: Manifest, graph: str, backend: Backend) -> Engine:
+def _wanted(bundle: Bundle, graph: str, backend: Backend) -> Engine:
     try:
-        return _named(directory, manifest, graph, backend)
+        return _named(bundle, graph, backend)
     except EngineError as error:
         raise EngineError(f"backend {backend} cannot run the graph {graph}: {error}; or choose backend auto") from error
 
 
-def _named(directory: Path, manifest: Manifest, graph: str, backend: Backend) -> Engine:
-    spec = manifest.graphs[graph]
-    path, sha256 = directory / spec.file, manifest.files[spec.file]
+def _named(bundle: Bundle, graph: str, backend: Backend) -> Engine:
+    spec = bundle.manifest.graphs[graph]
+    path, sha256 = bundle.directory / spec.file, bundle.manifest.files[spec.file]
     if backend == "openvino":
-        return _on_openvino(directory, manifest, graph)
+        return _on_openvino(bundle, graph)
     if backend == "cuda":
         return _declared(path, spec, open_on_cuda(path))
     if backend == "tensorrt" and spec.engines:
-        return _built(directory, spec, sha256)
+        return _built(bundle.directory, spec, sha256)
     if backend == "tensorrt" and is_tensorrt_here():
         return _declared(path, spec, open_on_tensorrt_rtx(path))
     if backend == "tensorrt":
@@ -67,14 +68,14 @@ def _named(directory: Path, manifest: Manifest, graph: str, backend: Backend) ->
     return _declared(path, spec, open_on_cpu(path, sha256, way if isinstance(way, OnnxRuntimeWay) else None))
 
 
-def _best(directory: Path, manifest: Manifest, graph: str) -> Engine:
-    spec = manifest.graphs[graph]
-    for backend in _candidates(spec, planned_way(manifest.files[spec.file])):
+def _best(bundle: Bundle, graph: str) -> Engine:
+    spec = bundle.manifest.graphs[graph]
+    for backend in _candidates(spec, planned_way(bundle.manifest.files[spec.file])):
         try:
-            return _named(directory, manifest, graph, backend)
+            return _named(bundle, graph, backend)
         except EngineError as error:
             _log.warning("%s does not run on %s: %s", spec.file, backend, error)
-    return _named(directory, manifest, graph, "cpu")
+    return _named(bundle, graph, "cpu")
 
 
 def _candidates(spec: GraphSpec, planned: Way | None) -> list[Backend]:
@@ -89,15 +90,15 @@ def _candidates(spec: GraphSpec, planned: Way | None) -> list[Backend]:
     return tensorrt + cuda + openvino
 
 
-def _on_openvino(directory: Path, manifest: Manifest, graph: str) -> OpenVinoEngine:
-    spec = manifest.graphs[graph]
-    path, sha256 = directory / spec.file, manifest.files[spec.file]
+def _on_openvino(bundle: Bundle, graph: str) -> OpenVinoEngine:
+    spec = bundle.manifest.graphs[graph]
+    path, sha256 = bundle.directory / spec.file, bundle.manifest.files[spec.file]
     way = planned_way(sha256)
     if isinstance(way, OpenVinoWay):
         return open_on_openvino(path, spec, sha256, way)
     if fast_in_bf16():
         engine = open_on_openvino(path, spec, sha256, OpenVinoWay(arithmetic="bf16"))
-        wrong = why_unproven(directory, manifest, graph, engine)
+        wrong = why_unproven(bundle, graph, engine)
         if wrong is None:
             return engine
         _log.info("%s runs in float32: %s", spec.file, wrong)

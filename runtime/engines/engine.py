@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 if TYPE_CHECKING:
     import numpy as np
 
-    from edgefuse.runtime.manifest import TensorSpec
+    from edgefuse.runtime.bundle.manifest import TensorSpec
 
 Backend = Literal["auto", "cpu", "openvino", "cuda", "tensorrt"]
 """What is asked for; `open_engine` in backends.py says what each of them means."""

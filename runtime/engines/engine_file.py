@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edgefuse.runtime.bundle.manifest import EngineSpec, GraphSpec, TensorSpec
 from edgefuse.runtime.engines.engine_tensorrt import TensorRtEngine, load_cuda
 from edgefuse.runtime.engines.gpu import Gpu, find_gpu
 from edgefuse.runtime.engines.tensorrt_package import EngineTarget, load_package
 from edgefuse.runtime.errors import EngineError
-from edgefuse.runtime.manifest import EngineSpec, GraphSpec, TensorSpec
 
 _OLDEST_OF_ANY = (8, 0)
 

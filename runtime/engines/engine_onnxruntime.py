@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from edgefuse.runtime.bundle.manifest import Dtype, TensorSpec
 from edgefuse.runtime.engines.engine import first_line
 from edgefuse.runtime.engines.graph_cache import GraphCache, default_directory
 from edgefuse.runtime.engines.onnxruntime_package import load_onnxruntime
 from edgefuse.runtime.engines.plan import OnnxRuntimeWay
 from edgefuse.runtime.engines.processor import this_cpu
 from edgefuse.runtime.errors import BundleError, EngineError
-from edgefuse.runtime.manifest import Dtype, TensorSpec
 
 if TYPE_CHECKING:
     import onnxruntime

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgefuse.runtime.bundle.manifest import EngineSpec, TensorSpec
 from edgefuse.runtime.engines.engine import first_line, mismatch
 from edgefuse.runtime.engines.tensorrt_package import DTYPES, error_log, load_package
 from edgefuse.runtime.errors import EngineError
-from edgefuse.runtime.manifest import EngineSpec, TensorSpec
 
 if TYPE_CHECKING:
     from edgefuse.runtime.engines.cuda import Buffer, Stream

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
-from edgefuse.runtime.cache_folder import cache_folder
+from edgefuse.runtime.engines.cache_folder import cache_folder
 from edgefuse.runtime.engines.engine import first_line
 
 MAX_ENTRIES: Final = 64

@@ -10,9 +10,9 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
+from edgefuse.runtime.bundle.manifest import Sha256
 from edgefuse.runtime.engines.processor import this_cpu
-from edgefuse.runtime.errors import EngineError
-from edgefuse.runtime.manifest import Sha256
+from edgefuse.runtime.errors import EngineError, first_fault
 from edgefuse.runtime.whole_file import write_whole
 
 SCHEMA_VERSION: Final = 1
@@ -119,8 +119,5 @@ def _read(path: Path) -> Plan:
     except OSError as error:
         raise EngineError(f"{path} cannot be read: {error.strerror}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "content"
-        raise EngineError(
-            f"{path}: {where}: {first['msg']}; delete it, and measure again with `edgefuse bench --tune`"
-        ) from error
+        remedy = "delete it, and measure again with `edgefuse bench --tune`"
+        raise EngineError(f"{path}: {first_fault(error)}; {remedy}") from error

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Final, Literal
 
+from edgefuse.runtime.bundle.manifest import Dtype
 from edgefuse.runtime.errors import EngineError
-from edgefuse.runtime.manifest import Dtype
 
 EngineTarget = Literal["tensorrt", "tensorrt-rtx"]
 

@@ -12,6 +12,8 @@ from edgefuse.runtime.samples import NS_PER_S
 
 _HEADER = b"\x00\x01\x00\x00"  # plain CDR, little endian; alignment counts from behind it
 _CODES = {"bool": "?", "uint8": "B", "int32": "i", "uint32": "I", "uint64": "Q", "float32": "f", "float64": "d"}
+_PACKED = {kind: struct.Struct(f"<{code}") for kind, code in _CODES.items()}
+_LENGTH = _PACKED["uint32"]
 
 Number = Literal["bool", "uint8", "int32", "uint32", "uint64", "float32", "float64"]
 
@@ -29,15 +31,16 @@ class CdrBuilder:
 
     def number(self, kind: Number, value: float) -> CdrBuilder:
         """One number or bool."""
-        code = _CODES[kind]
-        self._align(struct.calcsize(code))
-        self._bytes += struct.pack("<" + code, value)
+        packed = _PACKED[kind]
+        self._align(packed.size)
+        self._bytes += packed.pack(value)
         return self
 
     def string(self, text: str) -> CdrBuilder:
         """A string, UTF-8."""
         encoded = text.encode() + b"\0"
-        self.number("uint32", len(encoded))
+        self._align(_LENGTH.size)
+        self._bytes += _LENGTH.pack(len(encoded))
         self._bytes += encoded
         return self
 
@@ -66,4 +69,6 @@ class CdrBuilder:
         return self.number("int32", seconds).number("uint32", nanoseconds).string(frame_id)
 
     def _align(self, size: int) -> None:
-        self._bytes += bytes(-(len(self._bytes) - len(_HEADER)) % size)
+        missing = -(len(self._bytes) - len(_HEADER)) % size
+        if missing:
+            self._bytes += bytes(missing)

@@ -1,14 +1,12 @@
 """Samples and percepts as ROS 2 messages.
 
 Each converter `<message>_from_<source>` gives the bytes of one message. `ros_ns` is what to add to a stamp to get ROS
-time [ns since the epoch]. The .msg files are those of the ROS package edgefuse_msgs.
+time [ns since the epoch]. Their types are in ros_types.py.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, TypeAlias
 
 import cv2
@@ -20,48 +18,10 @@ from edgefuse.runtime.samples import AudioChunk, Frame, Signal, Text
 
 ImageFormat: TypeAlias = Literal["jpeg", "png"]
 
-_MSG_INSTALLED = Path(__file__).parent / "msg"
-_MSG_SOURCE = Path(__file__).resolve().parents[2] / "ros_nodes" / "edgefuse_msgs" / "msg"
-_MSG_DIRECTORY = _MSG_INSTALLED if _MSG_INSTALLED.is_dir() else _MSG_SOURCE
+MODALITY_KEY = "edgefuse.modality"  # in the metadata of a recording's channel: the sense that its samples are of
+
 _S16_SCALE = 32768
 _NO_FLOATS = np.empty(0, np.float32)
-_STANDARD = {
-    "builtin_interfaces/Time": "int32 sec\nuint32 nanosec\n",
-    "std_msgs/Header": "builtin_interfaces/Time stamp\nstring frame_id\n",
-    "std_msgs/String": "string data\n",
-    "sensor_msgs/CompressedImage": "std_msgs/Header header\nstring format\nuint8[] data\n",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class MessageType:
-    """A message's type, and its definition followed by those of the types in it, as MCAP wants it (`ros2msg`)."""
-
-    name: str
-    definition: str
-
-
-def message_type(name: str, *parts: str) -> MessageType:
-    """The type `package/Name`, whose fields are of the types `parts` besides numbers and strings."""
-    separator = "=" * 80
-    definitions = [f"{separator}\nMSG: {part}\n{_definition(part)}" for part in parts]
-    package, short = name.split("/")
-    return MessageType(f"{package}/msg/{short}", "".join([_definition(name), *definitions]))
-
-
-def _definition(name: str) -> str:
-    package, short = name.split("/")
-    if package == "edgefuse_msgs":
-        return (_MSG_DIRECTORY / f"{short}.msg").read_text(encoding="utf-8")
-    return _STANDARD[name]
-
-
-_HEADER = ("std_msgs/Header", "builtin_interfaces/Time")
-COMPRESSED_IMAGE = message_type("sensor_msgs/CompressedImage", *_HEADER)
-AUDIO_CHUNK = message_type("edgefuse_msgs/AudioChunk", *_HEADER)
-SIGNAL = message_type("edgefuse_msgs/Signal", *_HEADER)
-STRING = message_type("std_msgs/String")
-PERCEPT = message_type("edgefuse_msgs/Percept", *_HEADER, "edgefuse_msgs/Sense", "edgefuse_msgs/Trace")
 
 
 def compressed_image_from_frame(frame: Frame, ros_ns: int, image_format: ImageFormat, jpeg_quality: int) -> bytes:
@@ -75,10 +35,13 @@ def compressed_image_from_frame(frame: Frame, ros_ns: int, image_format: ImageFo
     return header.string(image_format).data(encoded.tobytes()).content
 
 
-def audio_chunk_from_chunk(chunk: AudioChunk, ros_ns: int, gap: int) -> bytes:
-    """An edgefuse_msgs/AudioChunk: int16 where that is exact (sound from a 16-bit source), else float32."""
+def audio_chunk_from_chunk(chunk: AudioChunk, ros_ns: int, gap: int, frame_id: str) -> bytes:
+    """An edgefuse_msgs/AudioChunk: int16 where that is exact (sound from a 16-bit source), else float32.
+
+    `gap` samples were lost just before it.
+    """
     encoding, data = _encoded_sound(chunk.pcm)
-    header = CdrBuilder().header(chunk.stamp_ns + ros_ns, chunk.modality)
+    header = CdrBuilder().header(chunk.stamp_ns + ros_ns, frame_id)
     header.number("uint32", chunk.rate_hz).number("uint8", 1).string(encoding)
     return header.number("uint64", chunk.index).number("uint64", gap).data(data).content
 

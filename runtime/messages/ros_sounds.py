@@ -14,13 +14,26 @@ AUDIO_DATA: Final = "audio_common_msgs/msg/AudioData"
 AUDIO_DATA_STAMPED: Final = "audio_common_msgs/msg/AudioDataStamped"
 AUDIO_STAMPED: Final = "audio_common_msgs/msg/AudioStamped"
 AUDIO_INFO: Final = "audio_common_msgs/msg/AudioInfo"
+UINT8_ARRAY: Final = "std_msgs/msg/UInt8MultiArray"
 # Whose format is told by an AudioInfo on another topic.
-FORMAT_ELSEWHERE: Final = (AUDIO_DATA, AUDIO_DATA_STAMPED)
-_ENCODINGS: Final[dict[str, tuple[np.dtype[Any], float]]] = {
-    "S8": (np.dtype("i1"), 2.0**7),
-    "S16LE": (np.dtype("<i2"), 2.0**15),
-    "S32LE": (np.dtype("<i4"), 2.0**31),
-    "F32LE": (np.dtype("<f4"), 1.0),
+FORMAT_ELSEWHERE: Final = (AUDIO_DATA, AUDIO_DATA_STAMPED, UINT8_ARRAY)
+# Whose messages do not say when they were sensed.
+UNSTAMPED: Final = (AUDIO_DATA, UINT8_ARRAY)
+# Name -> how a sample is stored, which value of it is silence, and how far full scale is from there.
+_ENCODINGS: Final[dict[str, tuple[np.dtype[Any], int, float]]] = {
+    "S8": (np.dtype("i1"), 0, 2.0**7),
+    "U8": (np.dtype("u1"), 128, 2.0**7),
+    "S16LE": (np.dtype("<i2"), 0, 2.0**15),
+    "S32LE": (np.dtype("<i4"), 0, 2.0**31),
+    "F32LE": (np.dtype("<f4"), 0, 1.0),
+}
+# The arrays of an AudioStamped, of which one is filled.
+_ARRAYS: Final = {
+    "float32_data": "F32LE",
+    "int16_data": "S16LE",
+    "int32_data": "S32LE",
+    "int8_data": "S8",
+    "uint8_data": "U8",
 }
 
 
@@ -70,7 +83,10 @@ def sound_from_audio_chunk(message: Any) -> Sound:
 
 
 def sound_from_audio_data(message: Any, form: SoundFormat) -> Sound:
-    """An audio_common_msgs/AudioData or AudioDataStamped of ros-drivers, whose format is told elsewhere."""
+    """An audio_common_msgs/AudioData or AudioDataStamped of ros-drivers, or a std_msgs/UInt8MultiArray.
+
+    Their format is told elsewhere.
+    """
     data = message.audio if hasattr(message, "audio") else message
     return Sound(_pcm(data.data, form), form.rate_hz, None)
 
@@ -79,22 +95,34 @@ def sound_from_audio_stamped(message: Any) -> Sound:
     """An audio_common_msgs/AudioStamped that carries its format (`audio.info`) and an array for each sample type."""
     info = message.audio.info
     data = getattr(message.audio, "audio_data", None) or message.audio.audio
-    for name, bits in (("float32_data", None), ("int16_data", 16), ("int32_data", 32), ("int8_data", 8)):
-        values = np.asarray(getattr(data, name, ()), np.float32)
+    for name, encoding in _ARRAYS.items():
+        values = _values(getattr(data, name, ()), encoding)
         if values.size:
-            scaled = values if bits is None else values / np.float32(1 << (bits - 1))
-            return Sound(_by_channel(scaled, info.channels), info.rate, None)
-    raise SampleError("holds no float32, int16, int32 or int8 samples")
+            return Sound(_by_channel(_scaled(values, encoding), info.channels), info.rate, None)
+    raise SampleError("holds no float32, int16, int32, int8 or uint8 samples")
 
 
 def _pcm(data: bytes, form: SoundFormat) -> np.ndarray:
     if form.encoding not in _ENCODINGS:
         raise StreamError(f"the sample format {form.encoding!r} is not known here; expected {', '.join(_ENCODINGS)}")
-    dtype, scale = _ENCODINGS[form.encoding]
-    if len(data) % dtype.itemsize:
+    itemsize = _ENCODINGS[form.encoding][0].itemsize
+    if len(data) % itemsize:
         raise SampleError(f"holds {len(data)} bytes, which are no whole number of {form.encoding} samples")
-    values = np.frombuffer(data, dtype)
-    return _by_channel((values if scale == 1 else values / np.float32(scale)).astype(np.float32), form.channels)
+    values = np.frombuffer(data, _ENCODINGS[form.encoding][0])
+    return _by_channel(_scaled(values, form.encoding), form.channels)
+
+
+def _values(data: Any, encoding: str) -> np.ndarray:
+    """A field of numbers as an array: uint8[] is read from a file as bytes, others as lists, rclpy gives arrays."""
+    dtype = _ENCODINGS[encoding][0]
+    return np.frombuffer(data, dtype) if isinstance(data, bytes) else np.asarray(data, dtype)
+
+
+def _scaled(values: np.ndarray, encoding: str) -> np.ndarray:
+    """float32 in -1..1."""
+    _, silence, full_scale = _ENCODINGS[encoding]
+    scaled = values.astype(np.float32)
+    return scaled if full_scale == 1 else (scaled - np.float32(silence)) / np.float32(full_scale)
 
 
 def _by_channel(values: np.ndarray, channels: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text as StyledText
 
-from edgefuse.runtime.calibrated.drift import DRIFT_WARN
+from edgefuse.runtime.corrections.drift import DRIFT_WARN
 from edgefuse.runtime.percept import Percept
 from edgefuse.runtime.sinks.statistics import RunStatistics
 
@@ -74,8 +74,12 @@ def summary(
     senses: tuple[str, ...],
     drops: dict[str, dict[str, int]],
     drift: Mapping[str, float] = MappingProxyType({}),
+    set_back: int = 0,
 ) -> Group:
-    """What a run amounted to: one row per sense, then its percepts, latencies and labels, and a drift that is much."""
+    """What a run amounted to: one row per sense, then its percepts, latencies and labels.
+
+    Then what is odd: a drift that is much, and how often time was set back.
+    """
     table = Table("sense", "valid", "mean weight", "mean age", "not used", title="summary", title_justify="left")
     for name in senses:
         part = statistics.sense(name)
@@ -87,14 +91,17 @@ def summary(
         table.add_row(name, f"{part.valid_share:.0%}", weight, f"{part.mean_age_ms:.0f} ms", dropped)
     doubt = f"{statistics.uncertain} not certain, " if statistics.judged else ""
     most = ", ".join(f"{label} {count}" for label, count in statistics.labels.most_common(5))
+    odd = [
+        f"{name} is unlike what the bundle was made for: drift {score:.1f}"
+        for name, score in drift.items()
+        if score > DRIFT_WARN
+    ]
+    if set_back:
+        odd.append(f"time was set back, and a new run began: {'once' if set_back == 1 else f'{set_back} times'}")
     return Group(
         table,
         f"{statistics.percepts} percepts at {statistics.rate_hz:.1f} Hz, {statistics.contradictions} contradictions, "
         f"{doubt}latency p50 {statistics.latency_ms(50):.2f} ms, p99 {statistics.latency_ms(99):.2f} ms",
         f"most seen: {most or '-'}",
-        *(
-            StyledText(f"{name} is unlike what the bundle was made for: drift {score:.1f}", style="yellow")
-            for name, score in drift.items()
-            if score > DRIFT_WARN
-        ),
+        *(StyledText(line, style="yellow") for line in odd),
     )

@@ -11,18 +11,17 @@ from typing import BinaryIO, TypeAlias
 from mcap.well_known import MessageEncoding, SchemaEncoding
 from mcap.writer import Writer
 
-from edgefuse.runtime.bundle import Bundle, sha256_of
+from edgefuse.runtime.bundle.bundle import Bundle
 from edgefuse.runtime.errors import EdgefuseError
-from edgefuse.runtime.manifest import MANIFEST_FILE
-from edgefuse.runtime.messages import ros_messages
-from edgefuse.runtime.messages.ros_messages import ImageFormat, MessageType
+from edgefuse.runtime.messages import ros_messages, ros_types
+from edgefuse.runtime.messages.ros_messages import MODALITY_KEY, ImageFormat
+from edgefuse.runtime.messages.ros_types import MessageType
 from edgefuse.runtime.percept import Percept
 from edgefuse.runtime.samples import AudioChunk, Frame, Sample, Signal, Text
 from edgefuse.runtime.sinks.backlog import Backlog
 from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.streams.tap import Tap
 
-MODALITY_KEY = "edgefuse.modality"  # in a channel's metadata: the sense that its samples are of
 _TOPIC = "/edgefuse/"
 _CHUNK_BYTES = 1 << 20
 _FLUSH_S = 1.0
@@ -51,7 +50,7 @@ class Recorder:
         self._image_format = image_format
         self._jpeg_quality = jpeg_quality
         self._bundle_name = bundle.manifest.name if bundle else ""
-        self._bundle_id = sha256_of(bundle.directory / MANIFEST_FILE)[:12] if bundle else ""
+        self._bundle_id = bundle.identity if bundle else ""
         self._opened_ns = time.time_ns()  # the one look at the wall clock: all stamps stay as far apart as they are
         self._ros_ns = self._opened_ns - time.monotonic_ns()
         self._next_index: dict[str, int] = {}
@@ -113,21 +112,23 @@ class Recorder:
             data = ros_messages.compressed_image_from_frame(
                 sample, self._ros_ns, self._image_format, self._jpeg_quality
             )
-            self._add(f"{topic}/compressed", ros_messages.COMPRESSED_IMAGE, sample.modality, until_ns, data)
+            self._add(f"{topic}/compressed", ros_types.COMPRESSED_IMAGE, sample.modality, until_ns, data)
         elif isinstance(sample, Text):
             data = ros_messages.string_from_text(sample)
-            self._add(topic, ros_messages.STRING, sample.modality, until_ns, data)
+            self._add(topic, ros_types.STRING, sample.modality, until_ns, data)
         elif isinstance(sample, AudioChunk):
-            data = ros_messages.audio_chunk_from_chunk(sample, self._ros_ns, self._gap(sample, len(sample.pcm)))
-            self._add(topic, ros_messages.AUDIO_CHUNK, sample.modality, until_ns, data)
+            data = ros_messages.audio_chunk_from_chunk(
+                sample, self._ros_ns, self._gap(sample, len(sample.pcm)), sample.modality
+            )
+            self._add(topic, ros_types.AUDIO_CHUNK, sample.modality, until_ns, data)
         else:
             data = ros_messages.signal_from_signal(sample, self._ros_ns, self._gap(sample, len(sample.values)))
-            self._add(topic, ros_messages.SIGNAL, sample.modality, until_ns, data)
+            self._add(topic, ros_types.SIGNAL, sample.modality, until_ns, data)
 
     def _write_percept(self, percept: Percept) -> None:
         data = ros_messages.percept_from_percept(percept, self._ros_ns, self._bundle_name, self._bundle_id)
         published_ns = percept.stamp_ns + round(percept.trace.latency_ms * 1e6)
-        self._add(f"{_TOPIC}percepts", ros_messages.PERCEPT, None, published_ns, data)
+        self._add(f"{_TOPIC}percepts", ros_types.PERCEPT, None, published_ns, data)
 
     def _gap(self, sample: AudioChunk | Signal, length: int) -> int:
         missing = sample.index - self._next_index.get(sample.modality, sample.index)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeAlias
 
-from edgefuse.runtime.manifest import Manifest
+from edgefuse.runtime.bundle.manifest import Manifest
 from edgefuse.runtime.percept import Percept
 from edgefuse.runtime.samples import Sample
 from edgefuse.runtime.sinks.backlog import Backlog

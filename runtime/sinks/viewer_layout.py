@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import rerun as rr
 import rerun.blueprint as rrb
 
-from edgefuse.runtime.manifest import Manifest
+from edgefuse.runtime.bundle.manifest import Manifest
 from edgefuse.runtime.sinks.timeline import label_color
 
 TIMELINE = "sensed"

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import rerun as rr
 
-from edgefuse.runtime.manifest import Manifest
+from edgefuse.runtime.bundle.manifest import Manifest
 from edgefuse.runtime.percept import Percept
 from edgefuse.runtime.samples import AudioChunk, Frame, Sample, Text
 from edgefuse.runtime.sinks.sound_picture import SoundPainter

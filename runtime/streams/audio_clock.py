@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edgefuse.runtime.continuity import Continuity
 from edgefuse.runtime.samples import NS_PER_S
+from edgefuse.runtime.senses.continuity import Continuity
 
 _BUCKET_NS = NS_PER_S // 2
 _BUCKETS = 120

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from edgefuse.runtime.calibrated.corrections import Corrections
+from edgefuse.runtime.corrections.corrections import Corrections
 from edgefuse.runtime.samples import Sample
 from edgefuse.runtime.streams import Stream
 

@@ -1,43 +1,54 @@
-"""A recording: an MCAP file of ROS 2 messages, ours or a robot's own, replayed in real time or as fast as possible."""
+"""A recording: a bag of ROS 2 messages, ours or a robot's own, replayed in real time or as fast as possible."""
 
 from __future__ import annotations
 
 import heapq
 import logging
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 
+from edgefuse.runtime.bundle.manifest import Modality
 from edgefuse.runtime.errors import StreamError
-from edgefuse.runtime.manifest import Modality
+from edgefuse.runtime.messages.ros_messages import MODALITY_KEY
+from edgefuse.runtime.messages.ros_sounds import UINT8_ARRAY
 from edgefuse.runtime.samples import NS_PER_S, Sample
-from edgefuse.runtime.sinks.recorder import MODALITY_KEY
 from edgefuse.runtime.streams import Stream
-from edgefuse.runtime.streams.mcap_file import McapFile, Topic
+from edgefuse.runtime.streams.bags import RawMessage, Topic
+from edgefuse.runtime.streams.bags.bag import Bag
+from edgefuse.runtime.streams.bags.decoding import own_stamp_ns
 from edgefuse.runtime.streams.pacer import Pacer, wake_on_time
-from edgefuse.runtime.streams.track import KINDS, Track
+from edgefuse.runtime.streams.recorded_runs import ClockStep, RecordedRuns, Times, divide
+from edgefuse.runtime.streams.track import KINDS, WITHOUT_STAMP, open_track
 
-_CLOCKS_APART_NS = 10 * NS_PER_S
 _RATE_HZ = 16_000
+_BETWEEN_RUNS_NS = NS_PER_S  # so that no window reaches across, not even of a recording of what is replayed
 _NO_SPEECH = ("/robot_description",)  # of type String on every robot
+_ONLY_IF_NAMED = (UINT8_ARRAY,)  # may hold anything
 
 log = logging.getLogger(__name__)
 
 
 class Recording(Stream):
-    """Yields the samples of a file's topics, each when it would have been sensed; needs no ROS.
+    """Yields the samples of a bag's topics, each when it would have been sensed; needs no ROS.
 
-    A topic is chosen by its message type: images (sensor_msgs Image, CompressedImage), sound (edgefuse_msgs AudioChunk,
-    audio_common_msgs), text (std_msgs String), edgefuse_msgs Signal. `senses` are those wanted; by default one of each
-    kind, named after it, with sound at 16 kHz. Sound becomes mono at the rate of its sense. What edgefuse recorded goes
-    to the sense of the same name; a topic of others goes to the first sense of its kind. `topics` {sense: topic}
-    chooses where that does not fit. `path` may be a rosbag2 directory.
+    `path` is a file (MCAP, or sqlite3: .db3) or a directory of them, as rosbag2 makes it. A topic is chosen by its
+    message type: images (sensor_msgs Image, CompressedImage), sound (edgefuse_msgs AudioChunk, audio_common_msgs), text
+    (std_msgs String), edgefuse_msgs Signal. `senses` are those wanted; by default one of each kind, named after it,
+    with sound at 16 kHz. Sound becomes mono at the rate of its sense. What edgefuse recorded goes to the sense of the
+    same name; a topic of others goes to the first sense of its kind. `topics` {sense: topic} chooses where that does
+    not fit; it alone chooses std_msgs UInt8MultiArray, as sound that an audio_common_msgs AudioInfo describes.
 
     Replayed in real time (`live`), stamps are on the monotonic clock and begin when the iteration does; otherwise they
-    begin at 0. They keep the distances of the messages' own stamps (`header.stamp`), or of the log times for types
+    begin at 0. They keep the distances of the messages' own stamps (`header.stamp`), or of the log times for messages
     without one, and for all where the two are on different clocks (simulated time).
 
-    A file that was cut off is replayed to where it breaks off, with a warning. Raises StreamError if the file is
+    Where the log's clock, or that of a publisher, was set back, another run begins, a second after the last one ended:
+    samples say which one they are of, and nothing of two runs is mixed. That is logged as a warning, once.
+
+    A file that was cut off is replayed to where it breaks off, with a warning. Raises StreamError if the bag is
     missing, damaged, holds nothing to replay, or more than one topic for a sense.
     """
 
@@ -49,36 +60,34 @@ class Recording(Stream):
         senses: Collection[Modality] = (),
     ) -> None:
         self.live = live
-        self._file = McapFile(_mcap_of(path) if path.is_dir() else path)
-        chosen = _chosen(self._file, topics or {}, {sense.name: sense.kind for sense in senses})
+        self._bag = Bag(path)
+        chosen = _chosen(self._bag, topics or {}, {sense.name: sense.kind for sense in senses})
         rates_hz = {sense.name: sense.rate_hz for sense in senses if sense.kind == "audio"}
         self._tracks = [
-            Track(self._file, t.name, t.type, sense, rates_hz.get(sense, _RATE_HZ)) for sense, t in chosen.items()
+            open_track(self._bag, topic, sense, rates_hz.get(sense, _RATE_HZ))
+            for sense, topic in sorted(chosen.items(), key=_turn)
         ]
         for track in self._tracks:
-            log.info("%s: %s is replayed from %s", self._file.path, track.modality, track.topic)
-        self._by_log_time = self._clocks_differ()
-        firsts = [next(track.samples(0, self._by_log_time), None) for track in self._tracks]
-        stamps = [first.stamp_ns for first in firsts if first is not None]
-        if not stamps:
-            wanted = f" for {', '.join(sense.name for sense in senses)}" if senses else ""
-            found = _listed(self._file.topics.values())
-            raise StreamError(f"{path} holds nothing to replay{wanted}: its topics are {found}; --topic chooses others")
-        self._begin_ns = min(stamps)
+            log.info("%s: %s is replayed from %s", path, track.modality, track.topic.name)
+        self._runs = self._divided()
         self._pacer = Pacer()
+        if next(self._samples(0), None) is None:
+            wanted = f" for {', '.join(sense.name for sense in senses)}" if senses else ""
+            found = self._bag.topics.values()
+            raise StreamError(
+                f"{path} holds nothing to replay{wanted}: its topics are {_listed(found)}; {_how_to_choose(found)}"
+            )
 
     @property
     def topics(self) -> dict[str, str]:
         """The topic that each sense is replayed from."""
-        return {track.modality: track.topic for track in self._tracks}
+        return {track.modality: track.topic.name for track in self._tracks}
 
     def __iter__(self) -> Iterator[Sample]:
-        """The samples in the order of their `until_ns`; raises StreamError where the file is damaged."""
+        """The samples in the order of their `until_ns`; raises StreamError where the bag is damaged."""
         if self.live:
             wake_on_time()
-        offset_ns = (time.monotonic_ns() if self.live else 0) - self._begin_ns
-        tracks = [track.samples(offset_ns, self._by_log_time) for track in self._tracks]
-        for sample in heapq.merge(*tracks, key=lambda sample: sample.until_ns):
+        for sample in self._samples(time.monotonic_ns() if self.live else 0):
             if self.live:
                 self._pacer.wait_until(sample.until_ns)
             if self._pacer.stopped:
@@ -89,28 +98,76 @@ class Recording(Stream):
         """See Stream."""
         self._pacer.stop()
 
-    def _clocks_differ(self) -> bool:
-        ahead_ns = {track.topic: track.stamp_ahead_ns() for track in self._tracks}
-        apart = [topic for topic, ahead in ahead_ns.items() if ahead is not None and abs(ahead) > _CLOCKS_APART_NS]
-        if apart:
-            names = ", ".join(apart)
-            log.warning("%s: the stamps of %s are not on the log's clock; log times are used", self._file.path, names)
-        return bool(apart)
+    def _samples(self, begin_ns: int) -> Iterator[Sample]:
+        """Those of one run after another, the first of which begins then."""
+        messages = [self._bag.messages(track.topic) for track in self._tracks]
+        for run in range(len(self._runs.others_clock)):
+            until_ns = -1
+            for sample in self._run(run, messages, begin_ns):
+                until_ns = max(until_ns, sample.until_ns)
+                yield sample
+            if until_ns >= 0:
+                begin_ns = until_ns + _BETWEEN_RUNS_NS
+
+    def _run(self, run: int, messages: list[Iterator[RawMessage]], begin_ns: int) -> Iterator[Sample]:
+        by_log_time = bool(self._runs.others_clock[run])
+        tracks = []
+        for track, those in zip(self._tracks, messages, strict=True):
+            samples = track.samples(islice(those, self._runs.lengths[track.topic.name][run]), by_log_time)
+            tracks.append((next(samples, None), samples))
+        begun = [chain([first], samples) for first, samples in tracks if first is not None]
+        offset_ns = begin_ns - min((first.stamp_ns for first, _ in tracks if first is not None), default=0)
+        for sample in heapq.merge(*begun, key=lambda sample: sample.until_ns):
+            yield replace(sample, stamp_ns=sample.stamp_ns + offset_ns, run=run)
+
+    def _divided(self) -> RecordedRuns:
+        """The runs of the recording, by one look at all messages of its topics; what is odd about them is logged."""
+        times = {track.topic.name: Times() for track in self._tracks}
+        types = {track.topic.name: track.topic.type for track in self._tracks}
+        place = 0
+        for file in self._bag.files:
+            for message in file.messages(types):
+                own_ns = None if types[message.topic] in WITHOUT_STAMP else own_stamp_ns(message.data)
+                times[message.topic].add(place, message.log_ns, own_ns)
+                place += 1
+        runs = divide(times)
+        self._warn_of(runs, times)
+        return runs
+
+    def _warn_of(self, runs: RecordedRuns, times: Mapping[str, Times]) -> None:
+        path = self._bag.path
+        if runs.steps:
+            log.warning("%s: %s: a new run begins there", path, _in_words(runs.steps, times))
+        others = sorted(frozenset().union(*runs.others_clock))
+        if others:
+            log.warning("%s: the stamps of %s are not on the log's clock; log times are used", path, ", ".join(others))
+        for track in self._tracks:
+            of = times[track.topic.name]
+            if track.topic.type not in WITHOUT_STAMP and of.own_ns and not any(of.own_ns):
+                log.warning("%s: the stamps of %s are zero; its log times are used", path, track.topic.name)
 
 
-def _mcap_of(bag: Path) -> Path:
-    files = sorted(bag.glob("*.mcap"))
-    if len(files) != 1:
-        names = ", ".join(file.name for file in files) or "none"
-        raise StreamError(f"{bag} should be a bag of one MCAP file, but has {names}; name one file")
-    return files[0]
+def _in_words(steps: Sequence[ClockStep], times: Mapping[str, Times]) -> str:
+    """Where, and by how much, clocks are set."""
+    step = steps[0]
+    after_ns = step.before_ns - min(of.log_ns[0] for of in times.values() if of.log_ns)
+    whose = f"the stamps of {step.topic} are" if step.of_stamps else "its clock is"
+    how = f"set {'back' if step.by_ns < 0 else 'forward'} by {abs(step.by_ns) / NS_PER_S:.1f} s"
+    more = f", and clocks {len(steps) - 1} times more" if len(steps) > 1 else ""
+    return f"{whose} {how} after {after_ns / NS_PER_S:.1f} s{more}"
 
 
-def _chosen(file: McapFile, named: Mapping[str, str], kinds: Mapping[str, str]) -> dict[str, Topic]:
+def _turn(chosen: tuple[str, Topic]) -> tuple[int, str]:
+    """Whose samples come first of those of one moment, in whatever order a bag has its topics."""
+    sense, topic = chosen
+    return list(KINDS).index(topic.type), sense
+
+
+def _chosen(bag: Bag, named: Mapping[str, str], kinds: Mapping[str, str]) -> dict[str, Topic]:
     """The topic of each sense; `kinds` by the senses wanted, in their order."""
-    chosen = {sense: _named(file, sense, topic) for sense, topic in named.items()}
+    chosen = {sense: _named(bag, sense, topic, kinds.get(sense)) for sense, topic in named.items()}
     candidates: dict[str, list[Topic]] = {}
-    for topic in file.topics.values():
+    for topic in bag.topics.values():
         sense = _sense(topic, kinds)
         if sense is not None and topic not in chosen.values():
             candidates.setdefault(sense, []).append(topic)
@@ -119,7 +176,7 @@ def _chosen(file: McapFile, named: Mapping[str, str], kinds: Mapping[str, str]) 
             continue
         if len(fitting) > 1:
             raise StreamError(
-                f"{file.path} has {len(fitting)} topics for {sense}: {_listed(fitting)}; "
+                f"{bag.path} has {len(fitting)} topics for {sense}: {_listed(fitting)}; "
                 f"choose one with --topic {sense}={fitting[0].name}"
             )
         chosen[sense] = fitting[0]
@@ -128,7 +185,7 @@ def _chosen(file: McapFile, named: Mapping[str, str], kinds: Mapping[str, str]) 
 
 def _sense(topic: Topic, kinds: Mapping[str, str]) -> str | None:
     """The sense that a topic is of, by itself; None if it is of none that is wanted."""
-    if topic.type not in KINDS or topic.name in _NO_SPEECH:
+    if topic.type not in KINDS or topic.type in _ONLY_IF_NAMED or topic.name in _NO_SPEECH:
         return None
     recorded, kind = topic.metadata.get(MODALITY_KEY), KINDS[topic.type]
     if not kinds:
@@ -138,15 +195,25 @@ def _sense(topic: Topic, kinds: Mapping[str, str]) -> str | None:
     return next((sense for sense in kinds if kinds[sense] == kind), None)
 
 
-def _named(file: McapFile, sense: str, name: str) -> Topic:
-    topic = file.topics.get(name)
+def _named(bag: Bag, sense: str, name: str, kind: str | None) -> Topic:
+    topic = bag.topics.get(name)
     if topic is None:
-        raise StreamError(f"{file.path} has no topic {name}; it has {_listed(file.topics.values())}")
-    if topic.type not in KINDS:
+        raise StreamError(f"{bag.path} has no topic {name}; it has {_listed(bag.topics.values())}")
+    of_kind = [type_ for type_ in KINDS if kind in (None, KINDS[type_])]
+    if topic.type not in of_kind:
         raise StreamError(
-            f"{name} of {file.path} is {topic.type}, which cannot be replayed; expected {', '.join(KINDS)}"
+            f"{name} of {bag.path} is {topic.type}, which cannot be replayed as {sense}; expected {', '.join(of_kind)}"
         )
     return topic
+
+
+def _how_to_choose(topics: Collection[Topic]) -> str:
+    """What to do where nothing was found to replay."""
+    fitting = [topic for topic in topics if topic.type in KINDS]
+    if not fitting:
+        return f"expected one of the types {', '.join(KINDS)}"
+    topic = fitting[0]
+    return f"--topic chooses others, such as --topic {KINDS[topic.type]}={topic.name}"
 
 
 def _listed(topics: Collection[Topic]) -> str:

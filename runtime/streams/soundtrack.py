@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from edgefuse.runtime.continuity import Continuity, SetBack, StampOrder
 from edgefuse.runtime.messages.ros_sounds import Sound
 from edgefuse.runtime.samples import NS_PER_S, AudioChunk
+from edgefuse.runtime.senses.continuity import Continuity, SetBack, StampOrder
 from edgefuse.runtime.streams.resampler import Resampler
 
 

@@ -6,20 +6,20 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgefuse.runtime.bundle.manifest import AudioModality, ImageModality, Manifest, Modality
 from edgefuse.runtime.errors import StreamError
-from edgefuse.runtime.manifest import AudioModality, ImageModality, Manifest, Modality
 from edgefuse.runtime.streams import Stream
+from edgefuse.runtime.streams.bags.bag import is_bag
 from edgefuse.runtime.streams.clip import Clip, sound_beside
-
-_RECORDING_SUFFIX = ".mcap"
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """What to perceive, as a user says it: a file, or a camera or a microphone or both.
 
-    `file` is a video with its sound beside it (or in `audio`), an MCAP recording, or a rosbag2 directory, of which
-    `topics` ("sense=topic") chooses where several fit. `camera` and `microphone` are what Camera and Microphone take.
+    `file` is a video with its sound beside it (or in `audio`), or a bag (MCAP, sqlite3, or a directory of rosbag2), of
+    which `topics` ("sense=topic") chooses where several fit. `camera` and `microphone` are what Camera and Microphone
+    take.
     """
 
     file: Path | None
@@ -36,7 +36,7 @@ class Source:
     @property
     def recording(self) -> bool:
         """Whether the file is a recording of ROS messages."""
-        return self.file is not None and (self.file.suffix == _RECORDING_SUFFIX or self.file.is_dir())
+        return self.file is not None and is_bag(self.file)
 
 
 def open_streams(source: Source, manifest: Manifest, senses: Sequence[str], fast: bool) -> list[Stream]:

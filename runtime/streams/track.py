@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
-from edgefuse.runtime.errors import SampleError
+from edgefuse.runtime.errors import SampleError, StreamError
 from edgefuse.runtime.messages.ros_images import frame_from_compressed_image, frame_from_image
 from edgefuse.runtime.messages.ros_sounds import (
     AUDIO_CHUNK,
@@ -18,122 +19,142 @@ from edgefuse.runtime.messages.ros_sounds import (
     AUDIO_INFO,
     AUDIO_STAMPED,
     FORMAT_ELSEWHERE,
+    UINT8_ARRAY,
+    UNSTAMPED,
     SoundFormat,
     format_from_audio_info,
     sound_from_message,
 )
 from edgefuse.runtime.samples import NS_PER_S, AudioChunk, Sample, Signal, Text
-from edgefuse.runtime.streams.mcap_file import McapFile
+from edgefuse.runtime.streams.bags import RawMessage, Topic
+from edgefuse.runtime.streams.bags.bag import Bag
+from edgefuse.runtime.streams.bags.decoding import Decode, decoder_of
+from edgefuse.runtime.streams.recorded_runs import CLOCKS_APART_NS
 from edgefuse.runtime.streams.soundtrack import Soundtrack
 
+_STRING: Final = "std_msgs/msg/String"
+
 # What can be replayed: message type -> kind of sense.
-KINDS: Final = {
+KINDS: Final[Mapping[str, str]] = {
     "sensor_msgs/msg/Image": "image",
     "sensor_msgs/msg/CompressedImage": "image",
     AUDIO_CHUNK: "audio",
     AUDIO_DATA: "audio",
     AUDIO_DATA_STAMPED: "audio",
     AUDIO_STAMPED: "audio",
-    "std_msgs/msg/String": "text",
+    UINT8_ARRAY: "audio",
+    _STRING: "text",
     "edgefuse_msgs/msg/Signal": "signal",
 }
+WITHOUT_STAMP: Final = (_STRING, *UNSTAMPED)
+"""Types whose messages do not say when they were sensed."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One topic, read as `modality`; `rate_hz` is that of the sound to make of it."""
+    """One topic, read as `modality`; `rate_hz` is that of the sound to make of it, `form` how that is encoded.
 
-    file: McapFile
-    topic: str
-    type: str
+    `where` is the recording, for what is logged.
+    """
+
+    where: str
+    topic: Topic
     modality: str
     rate_hz: int
+    form: SoundFormat
+    decode: Decode
 
     @property
     def kind(self) -> str:
         """image, audio, text or signal."""
-        return KINDS[self.type]
+        return KINDS[self.topic.type]
 
-    def stamp_ahead_ns(self) -> int | None:
-        """By how much the first message's own stamp is ahead of its log time; None without a stamp or a message."""
-        for log_ns, message in self.file.messages(self.topic):
-            stamp_ns = _own_stamp_ns(message)
-            return None if stamp_ns is None else stamp_ns - log_ns
-        return None
-
-    def samples(self, offset_ns: int, by_log_time: bool) -> Iterator[Sample]:
-        """All samples, `offset_ns` added to their stamps (ROS time); messages that are damaged are skipped.
+    def samples(self, messages: Iterable[RawMessage], by_log_time: bool) -> Iterator[Sample]:
+        """All samples of one run's messages, stamped in ROS time; messages that are damaged are skipped.
 
         The stamp is the message's own; its log time where it has none, or with `by_log_time`, which then counts as the
         time when the whole message was sensed. Raises StreamError for data that are of no use at all.
         """
-        ear = _Ear(self) if self.kind == "audio" else None
+        soundtrack = Soundtrack(self.rate_hz, self.modality)
         skipped = 0
-        for log_ns, message in self.file.messages(self.topic):
-            own_ns = None if by_log_time else _own_stamp_ns(message)
+        for message in messages:
             try:
-                sample = self._sample(message, own_ns and own_ns + offset_ns, log_ns + offset_ns, ear)
+                with _naming(self.topic, self.where):
+                    content = self.decode(message.data)
+                    own_ns = None if by_log_time else self._own_ns(content, message.log_ns)
+                    sample = self._sample(content, own_ns, message.log_ns, soundtrack)
             except SampleError as error:
                 if not skipped:
-                    self._warn(f"a message of {self.topic} was skipped (more such silently): it {error}")
+                    said = f"a message of {self.topic.name} was skipped (more such silently): it {error}"
+                    log.warning("%s: %s", self.where, said)
                 skipped += 1
                 continue
             if sample is not None:
                 yield sample
 
-    def _sample(self, message: Any, own_ns: int | None, log_ns: int, ear: _Ear | None) -> Sample | None:
-        if isinstance(message, SampleError):
-            raise message
-        if ear is not None:
-            return ear.chunk(message, own_ns, log_ns)
+    def _own_ns(self, content: Any, log_ns: int) -> int | None:
+        """The stamp of its header, if it has one; raises SampleError if that is damaged, since others' fit the log."""
+        header = getattr(content, "header", None)
+        if header is None:
+            return None
+        stamp_ns: int = header.stamp.sec * NS_PER_S + header.stamp.nanosec
+        apart_ns = abs(stamp_ns - log_ns)
+        if stamp_ns and apart_ns > CLOCKS_APART_NS:
+            raise SampleError(f"is stamped {apart_ns / NS_PER_S:.0f} s off the time at which it was logged")
+        return stamp_ns or None
+
+    def _sample(self, content: Any, own_ns: int | None, log_ns: int, soundtrack: Soundtrack) -> Sample | None:
+        if self.kind == "audio":
+            return self._chunk(content, own_ns, log_ns, soundtrack)
         stamp_ns = log_ns if own_ns is None else own_ns
         if self.kind == "text":
-            return Text(stamp_ns, message.data, self.modality)
+            return Text(stamp_ns, content.data, self.modality)
         if self.kind == "signal":
-            channels, rate_hz = message.channels, message.sample_rate
-            if rate_hz <= 0 or channels < 1 or len(message.data) % channels:
-                raise SampleError(f"holds {len(message.data)} numbers, of {channels} channels at {rate_hz} Hz")
-            values = np.asarray(message.data, np.float32).reshape(-1, channels)
-            return Signal(stamp_ns, values, rate_hz, message.index, self.modality)
-        if self.type.endswith("CompressedImage"):
-            return frame_from_compressed_image(message, stamp_ns, self.modality)
-        return frame_from_image(message, stamp_ns, self.modality)
+            channels, rate_hz = content.channels, content.sample_rate
+            if rate_hz <= 0 or channels < 1 or len(content.data) % channels:
+                raise SampleError(f"holds {len(content.data)} numbers, of {channels} channels at {rate_hz} Hz")
+            values = np.asarray(content.data, np.float32).reshape(-1, channels)
+            return Signal(stamp_ns, values, rate_hz, content.index, self.modality)
+        if self.topic.type.endswith("CompressedImage"):
+            return frame_from_compressed_image(content, stamp_ns, self.modality)
+        return frame_from_image(content, stamp_ns, self.modality)
 
-    def sound_format(self) -> SoundFormat | None:
-        """What the file says of sound whose messages do not say it themselves; None where they do."""
-        if self.type not in FORMAT_ELSEWHERE:
-            return None
-        for topic in self.file.topics.values():
-            if topic.type == AUDIO_INFO:
-                return next((format_from_audio_info(message) for _, message in self.file.messages(topic.name)), None)
-        form = SoundFormat()
-        self._warn(f"nothing says how {self.topic} is encoded: taken for {form}")
-        return form
-
-    def _warn(self, what: str) -> None:
-        log.warning("%s: %s", self.file.path, what)
-
-
-class _Ear:
-    """Makes audio chunks of a track's messages, one after another."""
-
-    def __init__(self, track: Track) -> None:
-        self._type = track.type
-        self._format = track.sound_format() or SoundFormat()
-        self._soundtrack = Soundtrack(track.rate_hz, track.modality)
-
-    def chunk(self, message: Any, own_ns: int | None, log_ns: int) -> AudioChunk | None:
+    def _chunk(self, content: Any, own_ns: int | None, log_ns: int, soundtrack: Soundtrack) -> AudioChunk | None:
         """`own_ns` is when the first sample was sensed; without it, the last one was at `log_ns`."""
-        sound = sound_from_message(message, self._type, self._format)
+        sound = sound_from_message(content, self.topic.type, self.form)
         first_ns = log_ns - len(sound.pcm) * NS_PER_S // sound.rate_hz if own_ns is None else own_ns
-        return self._soundtrack.chunk(sound, first_ns)
+        return soundtrack.chunk(sound, first_ns)
 
 
-def _own_stamp_ns(message: Any) -> int | None:
-    header = getattr(message, "header", None)
-    if header is None:
-        return None
-    stamp_ns: int = header.stamp.sec * NS_PER_S + header.stamp.nanosec
-    return stamp_ns or None
+def open_track(bag: Bag, topic: Topic, modality: str, rate_hz: int) -> Track:
+    """The track of a topic; raises StreamError where nothing says what its messages hold."""
+    form = _sound_format(bag, topic) if topic.type in FORMAT_ELSEWHERE else SoundFormat()
+    return Track(str(bag.path), topic, modality, rate_hz, form, decoder_of(topic, bag.path))
+
+
+@contextmanager
+def _naming(topic: Topic, where: object) -> Iterator[None]:
+    """Raises StreamError, naming the topic, for messages of no use, and where the bag defines their type otherwise."""
+    try:
+        yield
+    except StreamError as error:
+        raise StreamError(f"{where}: {topic.name}: {error}") from error
+    except (AttributeError, TypeError) as error:
+        raise StreamError(f"{where}: what it calls {topic.type} is something else: {error}") from error
+
+
+def _sound_format(bag: Bag, topic: Topic) -> SoundFormat:
+    """What the bag says of sound whose messages do not say it themselves."""
+    for info in bag.topics.values():
+        if info.type == AUDIO_INFO:
+            decode = decoder_of(info, bag.path)
+            for message in bag.messages(info):
+                with suppress(SampleError), _naming(info, bag.path):
+                    return format_from_audio_info(decode(message.data))
+    if topic.type == UINT8_ARRAY:
+        raise StreamError(f"{bag.path}: nothing says how {topic.name} is encoded: record an {AUDIO_INFO} beside it")
+    form = SoundFormat()
+    log.warning("%s: nothing says how %s is encoded: taken for %s", bag.path, topic.name, form)
+    return form

@@ -7,7 +7,7 @@ import pytest
 from edgefuse.bench.page import page_from_result
 from edgefuse.bench.result import Figure, Ratio, Result, read_result, write_text
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle
-from edgefuse.runtime.bundle import sha256_of
+from edgefuse.runtime.bundle.bundle import sha256_of
 
 
 def reaches_one(ratio: Ratio) -> bool:

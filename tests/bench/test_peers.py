@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,21 +15,12 @@ from edgefuse.bench.paced import run_paced
 from edgefuse.bench.peers import Peer, Peers
 from edgefuse.bench.variants import Variant, open_variants
 from edgefuse.bench.whole import WholeRunner, whole_network
-from edgefuse.export import examples
+from edgefuse.export.checkpoint import spec_with_noise
 from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP
-from edgefuse.runtime.wiring import PROMPTS
+from edgefuse.runtime.bundle.wiring import PROMPTS
+from edgefuse.runtime.engines.backends import open_engine
 
-CHECKPOINT = str(Path(__file__).parent.parent.parent / "fusion" / "tabletop.safetensors")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _few_examples() -> Iterator[None]:
-    """A checkpoint is opened with examples that are spoken first."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(examples, "VERIFICATION_PER_CLASS", 1)
-        patch.setattr(examples, "CALIBRATION_EXAMPLES", 8)
-        patch.setattr(examples, "CONFIDENCE_PER_CLASS", 1, raising=False)
-        yield
+CHECKPOINT = Path(__file__).parent.parent.parent / "tabletop" / "tabletop.safetensors"
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +30,7 @@ def variant() -> Variant:
 
 @pytest.fixture(scope="module")
 def peers(variant: Variant, tmp_path_factory: pytest.TempPathFactory) -> Peers:
-    return Peers(CHECKPOINT, variant.bundle, tmp_path_factory.mktemp("graphs"))
+    return Peers(str(CHECKPOINT), spec_with_noise(CHECKPOINT), variant.bundle, tmp_path_factory.mktemp("graphs"))
 
 
 @pytest.mark.parametrize(
@@ -50,7 +40,7 @@ def test_a_peer_perceives_what_the_bundle_perceives(peers: Peers, variant: Varia
     if peer == "openvino":
         pytest.importorskip("openvino")
     bundle = variant.bundle
-    ours = {graph: bundle.engine(graph, "cpu") for graph in bundle.manifest.graphs}
+    ours = {graph: open_engine(bundle, graph, "cpu") for graph in bundle.manifest.graphs}
     theirs = peers.open(peer, feeds_from(bundle, ours, variant.workload))
     prompts = prompts_from(bundle, ours)
     assert prompts is not None
@@ -65,7 +55,7 @@ def test_a_peer_perceives_what_the_bundle_perceives(peers: Peers, variant: Varia
 @pytest.mark.slow
 def test_a_whole_network_hears_of_every_frame_and_hop(peers: Peers, variant: Variant):
     bundle = variant.bundle
-    ours = {graph: bundle.engine(graph, "cpu") for graph in bundle.manifest.graphs}
+    ours = {graph: open_engine(bundle, graph, "cpu") for graph in bundle.manifest.graphs}
     runner = WholeRunner(bundle, peers.open("ort", {}), prompts_from(bundle, ours), None)
     run = run_paced(runner, variant.workload, rate_hz=20, seconds=1.2)
     assert {"image", "audio"} <= set(run.moments[-1].evidence_ns)
@@ -81,4 +71,4 @@ def test_another_checkpoint_is_refused(variant: Variant, tmp_path):
     (copy / "manifest.json").write_text(json.dumps(manifest))
     (other,) = open_variants([copy], ["cpu"], DEFAULT_CLIP)
     with pytest.raises(BenchError, match="was not made from"):
-        Peers(CHECKPOINT, other.bundle, tmp_path)
+        Peers(str(CHECKPOINT), spec_with_noise(CHECKPOINT), other.bundle, tmp_path)

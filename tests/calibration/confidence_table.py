@@ -16,9 +16,9 @@ from edgefuse.calibration.confidence import calibration_error, follow, temper
 from edgefuse.export.bundle_predictor import BundlePredictor
 from edgefuse.export.calibrations import subset_scores
 from edgefuse.export.spec import Examples
-from edgefuse.fusion.tabletop import SNR_DB, test_set
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle
-from edgefuse.runtime.calibrated.confidence import SubsetConfidence, read_confidence
+from edgefuse.runtime.corrections.confidence import SubsetConfidence, read_confidence
+from edgefuse.tabletop.samples import SNR_DB, test_set
 
 
 def row(subset: SubsetConfidence, scores: np.ndarray, labels: np.ndarray) -> list[str]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgefuse.calibration.quantization import ArrayReader, CalibrationError, check_samples
-from edgefuse.runtime.manifest import TensorSpec
+from edgefuse.runtime.bundle.manifest import TensorSpec
 
 PCM = (TensorSpec(name="pcm", dtype="float32", shape=("batch", 160)),)
 

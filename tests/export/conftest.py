@@ -12,14 +12,16 @@ import pytest
 import torch
 from made_once import MadeOnce
 
-from edgefuse.export import examples, exporter
+from edgefuse.export import exporter
 from edgefuse.export.checkpoint import spec_from_checkpoint
 from edgefuse.export.spec import FusionSpec
 from edgefuse.fusion.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.network import FusionNetwork
-from edgefuse.fusion.task import BuiltInTask
-from edgefuse.fusion.vocabulary import LABELS, build_tokenizer
+from edgefuse.fusion.task_record import BuiltInRecord
+from edgefuse.tabletop import splits
+from edgefuse.tabletop.vocabulary import LABELS, build_tokenizer
+from edgefuse.tasks import find_samples
 
 sys.path.insert(0, str(Path(__file__).parent))  # the tests' own modules
 
@@ -40,14 +42,14 @@ def random_network(seed: int) -> FusionNetwork:
 @pytest.fixture(scope="session")
 def checkpoint_path(made_once: MadeOnce) -> Path:
     network = random_network(seed=3)
-    task = BuiltInTask(name="tabletop")
+    task = BuiltInRecord(name="tabletop")
     checkpoint = Checkpoint(network, build_tokenizer(), LABELS, {}, network.config, task)
     return made_once("random.safetensors", lambda path: save_checkpoint(path, checkpoint))
 
 
 @pytest.fixture(scope="session")
 def spec(checkpoint_path: Path, few_examples: None) -> FusionSpec:
-    return spec_from_checkpoint(checkpoint_path)
+    return spec_from_checkpoint(checkpoint_path, find_samples)
 
 
 @pytest.fixture(scope="session")
@@ -59,16 +61,16 @@ def checkpoint(checkpoint_path: Path) -> Checkpoint:
 def few_examples() -> Iterator[None]:
     """Exports verify and calibrate on few examples, so that the tests are quick."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(examples, "VERIFICATION_PER_CLASS", FEW_PER_CLASS)
-        patch.setattr(examples, "CALIBRATION_EXAMPLES", 70)
-        patch.setattr(examples, "CONFIDENCE_PER_CLASS", 2)
+        patch.setattr(splits, "VERIFICATION_PER_CLASS", FEW_PER_CLASS)
+        patch.setattr(splits, "CALIBRATION_EXAMPLES", 70)
+        patch.setattr(splits, "CONFIDENCE_PER_CLASS", 2)
         yield
 
 
 @pytest.fixture(scope="session")
-def fp32_bundle(checkpoint_path: Path, made_once: MadeOnce, few_examples: None) -> Path:
+def fp32_bundle(spec: FusionSpec, made_once: MadeOnce) -> Path:
     command = "edgefuse export random.safetensors"
-    return made_once("fp32", lambda path: exporter.export_bundle(checkpoint_path, path, "fp32", command=command))
+    return made_once("fp32", lambda path: exporter.export_bundle(spec, path, "fp32", command=command))
 
 
 @pytest.fixture

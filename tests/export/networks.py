@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from edgefuse.export.spec import Examples, FusionSpec, ModalitySpec
-from edgefuse.runtime.manifest import ImageModality, SignalModality
+from edgefuse.runtime.bundle.manifest import ImageModality, SignalModality
 
 LABELS = {"push": "a push", "slip": "a slip", "rest": "rest"}
 WINDOW, CHANNELS, SIDE = 20, 6, 24

@@ -12,7 +12,7 @@ import pytest
 
 from edgefuse.export.bundle_writer import bundle_written_beside
 from edgefuse.export.errors import ExportError
-from edgefuse.runtime.manifest import MANIFEST_FILE
+from edgefuse.runtime.bundle.manifest import MANIFEST_FILE
 
 HALF_WRITTEN_AND_WAITING = """
 import pathlib, sys, time

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -10,16 +11,18 @@ import numpy as np
 import pytest
 
 from edgefuse.calibration.collection import choose
-from edgefuse.export import examples
 from edgefuse.export.calibrations import collect_examples, confidence_of, write_calibrations
 from edgefuse.export.checkpoint import spec_from_checkpoint
 from edgefuse.export.collected import with_collection
 from edgefuse.export.errors import ExportError
 from edgefuse.export.progress import unseen
-from edgefuse.export.spec import Examples, FusionSpec
+from edgefuse.export.spec import FusionSpec
+from edgefuse.fusion.examples import Examples
 from edgefuse.runtime import Bundle, Perceiver
-from edgefuse.runtime.calibrated.confidence import read_confidence
+from edgefuse.runtime.corrections.confidence import read_confidence
 from edgefuse.runtime.errors import CalibrationError
+from edgefuse.tabletop import splits
+from edgefuse.tasks import find_samples
 
 
 def test_a_bundle_says_how_sure_it_is_with_every_subset_of_its_senses(fp32_bundle: Path) -> None:
@@ -35,10 +38,10 @@ def test_confidence_is_measured_on_nothing_that_is_calibrated_or_verified_on(few
     def pictures(some: Examples) -> set[bytes]:
         return {image.tobytes() for image in some.samples["image"]}
 
-    fitted = pictures(examples.confidence_examples())
+    fitted = pictures(splits.confidence_examples())
     assert len(fitted) == 2 * 2 * 37
-    assert not fitted & pictures(examples.verification_examples(examples.VERIFICATION_PER_CLASS))
-    assert not fitted & pictures(examples.calibration_examples(examples.CALIBRATION_EXAMPLES))
+    assert not fitted & pictures(splits.verification_examples(splits.VERIFICATION_PER_CLASS))
+    assert not fitted & pictures(splits.calibration_examples(splits.CALIBRATION_EXAMPLES))
 
 
 def test_the_calibration_of_another_network_is_refused(fp32_bundle: Path, bundle_copy: Path) -> None:
@@ -57,7 +60,7 @@ def test_without_labels_nothing_is_claimed(bundle_copy: Path, spec: FusionSpec) 
 
 
 def test_a_network_without_samples_of_its_own_is_measured_on_its_hold_out(fp32_bundle: Path, spec: FusionSpec) -> None:
-    validation = examples.confidence_examples()
+    validation = splits.confidence_examples()
     own = replace(spec, validation=None, holdout=replace(validation, origin=None))
     measured = confidence_of(Bundle.open(fp32_bundle), own, 0.9).confidence
     assert measured.wanted_precision == 0.9
@@ -90,7 +93,7 @@ def test_a_folder_of_ones_own_is_evidence(fp32_bundle: Path, checkpoint_path: Pa
         for number in range(pictures):
             picture = rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)
             cv2.imwrite(str(tmp_path / label / f"{number}.png"), picture)
-    spec = spec_from_checkpoint(checkpoint_path, tmp_path)
+    spec = spec_from_checkpoint(checkpoint_path, partial(find_samples, data=tmp_path))
     validation = spec.validation() if spec.validation is not None else spec.holdout
     labels = list(spec.labels)
     counts = np.bincount(validation.labels)

@@ -20,18 +20,23 @@ from safetensors.torch import save_file
 from edgefuse.export import parity
 from edgefuse.export.errors import ExportError
 from edgefuse.export.exporter import export_bundle
-from edgefuse.runtime.bundle import Bundle, sha256_of
+from edgefuse.export.spec import FusionSpec
+from edgefuse.runtime.bundle.bundle import Bundle, sha256_of
+from edgefuse.runtime.engines.backends import open_engine
 from edgefuse.runtime.engines.engine import Engine
+from edgefuse.runtime.engines.selftest import replay
 from edgefuse.runtime.errors import BundleError
-from edgefuse.runtime.selftest import replay
+from edgefuse.sources import spec_from_source
 
 SLOW_EXPORT = """
 import pathlib, sys, time
 import onnx
-from edgefuse.export import examples, exporter
+from edgefuse.export import exporter
+from edgefuse.tabletop import splits
+from edgefuse.sources import spec_from_source
 
-examples.CALIBRATION_EXAMPLES, examples.VERIFICATION_PER_CLASS = 70, 2
-checkpoint, bundle, traced = map(pathlib.Path, sys.argv[1:])
+splits.CALIBRATION_EXAMPLES, splits.VERIFICATION_PER_CLASS = 70, 2
+bundle, traced = map(pathlib.Path, sys.argv[2:])
 exporter.traced = lambda sources, progress: {p.stem: onnx.load(p) for p in sorted(traced.glob("*.onnx"))}
 
 def wait_while_verifying(stage, done, total):
@@ -39,7 +44,7 @@ def wait_while_verifying(stage, done, total):
         print(stage, flush=True)
         time.sleep(60)
 
-exporter.export_bundle(checkpoint, bundle, "fp32", progress=wait_while_verifying)
+exporter.export_bundle(spec_from_source(sys.argv[1]), bundle, "fp32", progress=wait_while_verifying)
 """
 
 
@@ -93,12 +98,12 @@ def test_the_graphs_are_valid_and_carry_their_origin_but_no_path_of_this_machine
 
 @pytest.mark.slow
 def test_an_int8_bundle_holds_int8_graphs_of_less_than_half_the_size(
-    checkpoint_path: Path, fp32_bundle: Path, tmp_path: Path, traced_before: None, monkeypatch: pytest.MonkeyPatch
+    spec: FusionSpec, fp32_bundle: Path, tmp_path: Path, traced_before: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parity, "ACCURACY_LOSS", 0.05)  # random weights and 74 examples: one flip is over a point
     stages = []
     target = tmp_path / "int8"
-    manifest = export_bundle(checkpoint_path, target, "int8", progress=lambda *step: stages.append(step))
+    manifest = export_bundle(spec, target, "int8", progress=lambda *step: stages.append(step))
     for graph in manifest.graphs.values():
         operators = [node.op_type for node in onnx.load(target / graph.file).graph.node]
         assert graph.precision == "int8"
@@ -115,15 +120,15 @@ def test_an_int8_bundle_holds_int8_graphs_of_less_than_half_the_size(
 
 @pytest.mark.slow
 def test_auto_takes_wider_types_until_the_whole_keeps_its_bounds(
-    checkpoint_path: Path, tmp_path: Path, traced_before: None, monkeypatch: pytest.MonkeyPatch
+    spec: FusionSpec, tmp_path: Path, traced_before: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         parity, "RANK_AGREEMENT", 0.999999
     )  # which no single graph is measured by, and int8 never keeps
     with pytest.raises(ExportError, match=r"a bound is broken: .*prompts are ranked with an agreement of"):
-        export_bundle(checkpoint_path, tmp_path / "int8", "int8")
+        export_bundle(spec, tmp_path / "int8", "int8")
     assert list(tmp_path.iterdir()) == []
-    manifest = export_bundle(checkpoint_path, tmp_path / "auto", "auto")
+    manifest = export_bundle(spec, tmp_path / "auto", "auto")
     assert manifest.verified is not None
     assert manifest.verified.failures == ()
     assert "int8" not in {manifest.graphs[name].precision for name in ("image", "audio", "text")}
@@ -131,9 +136,9 @@ def test_auto_takes_wider_types_until_the_whole_keeps_its_bounds(
 
 def test_the_runtime_replays_the_golden_vectors_and_notices_another_graph(bundle_copy: Path) -> None:
     bundle = Bundle.open(bundle_copy)
-    replay(bundle, {graph: bundle.engine(graph) for graph in bundle.manifest.graphs})
+    replay(bundle, {graph: open_engine(bundle, graph) for graph in bundle.manifest.graphs})
     with pytest.raises(BundleError, match="failed its self-test: graph image"):
-        replay(bundle, {"image": Inverted(bundle.engine("image"))})
+        replay(bundle, {"image": Inverted(open_engine(bundle, "image"))})
 
 
 class Inverted:
@@ -157,9 +162,8 @@ def test_another_kind_of_file_is_refused(content: bytes | None, reason: str, tmp
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ExportError, match=reason) as caught:
-        export_bundle(path, tmp_path / "bundle")
+        spec_from_source(str(path))
     assert "\n" not in str(caught.value)
-    assert not (tmp_path / "bundle").exists()
 
 
 def test_weights_that_are_no_numbers_are_refused_by_name(checkpoint_path: Path, tmp_path: Path) -> None:
@@ -167,7 +171,8 @@ def test_weights_that_are_no_numbers_are_refused_by_name(checkpoint_path: Path, 
         checkpoint_path, tmp_path / "nan.safetensors", lambda state: state["fusion.gain.bias"].fill_(torch.nan)
     )
     with pytest.raises(ExportError, match=r"fusion\.gain\.bias hold NaN"):
-        export_bundle(path, tmp_path / "bundle")
+        export_bundle(spec_from_source(str(path)), tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
 
 
 def test_a_broken_bound_fails_the_export_names_the_row_and_keeps_the_former_bundle(
@@ -180,19 +185,19 @@ def test_a_broken_bound_fails_the_export_names_the_row_and_keeps_the_former_bund
 
     other = altered(checkpoint_path, tmp_path / "other.safetensors", spoil)
     with pytest.raises(ExportError, match=r"bound is broken: audio, embedding \(fp32\): cosine similarity .* below"):
-        export_bundle(other, bundle_copy, "fp32")
+        export_bundle(spec_from_source(str(other)), bundle_copy, "fp32")
     assert (bundle_copy / "manifest.json").read_bytes() == before
     assert [path.name for path in bundle_copy.parent.iterdir()] == ["bundle"]
 
 
 def test_a_full_disk_is_one_line_and_keeps_the_former_bundle(
-    checkpoint_path: Path, bundle_copy: Path, traced_before: None
+    spec: FusionSpec, bundle_copy: Path, traced_before: None
 ) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, limits[1]))
     try:
         with pytest.raises(ExportError, match=r"cannot export to .*File too large"):
-            export_bundle(checkpoint_path, bundle_copy, "fp32")
+            export_bundle(spec, bundle_copy, "fp32")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     Bundle.open(bundle_copy)

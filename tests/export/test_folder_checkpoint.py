@@ -13,7 +13,7 @@ from command_line import edgefuse, refused
 from digits import WORDS, write_clip, write_digits
 
 from edgefuse.calibration.collection import Collection, choose
-from edgefuse.export.checkpoint import spec_from_checkpoint, spec_from_set
+from edgefuse.export.checkpoint import spec_from_set
 from edgefuse.export.errors import ExportError
 from edgefuse.export.exporter import export_bundle
 from edgefuse.export.report.files import read_report
@@ -21,11 +21,13 @@ from edgefuse.export.spec import FusionSpec
 from edgefuse.export.verify import verify_bundle
 from edgefuse.fusion.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from edgefuse.fusion.folder import read_folder, read_picture
+from edgefuse.fusion.folder_task import FolderTask
 from edgefuse.fusion.settings import TrainingSettings
-from edgefuse.fusion.task import BuiltInTask, FolderTask
+from edgefuse.fusion.task_record import BuiltInRecord, FolderRecord
 from edgefuse.fusion.training import Trained, train
 from edgefuse.runtime import Clip, Perceiver
-from edgefuse.runtime.calibrated.drift import DRIFT_WARN
+from edgefuse.runtime.corrections.drift import DRIFT_WARN
+from edgefuse.sources import spec_from_source
 
 pytestmark = pytest.mark.slow
 
@@ -43,13 +45,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     settings = TrainingSettings(epochs=1, steps_per_epoch=3, batch=8, fusion_steps=1, threads=1)
-    return train(settings, tmp_path_factory.mktemp("trained"), data=folder)
+    return train(FolderTask(folder), settings, tmp_path_factory.mktemp("trained"))
 
 
 @pytest.fixture(scope="module")
 def bundle(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("exported") / "bundle"
-    export_bundle(trained.checkpoint, path, "fp32")
+    export_bundle(spec_of(trained.checkpoint), path, "fp32")
     return path
 
 
@@ -61,9 +63,14 @@ def away(folder: Path, tmp_path: Path) -> Iterator[Path]:
     shutil.move(moved, folder)
 
 
-def recorded(trained: Trained) -> FolderTask:
+def spec_of(checkpoint: Path, data: Path | None = None, collection: Collection | None = None) -> FusionSpec:
+    """As the command line finds it."""
+    return spec_from_source(str(checkpoint), data, collection)
+
+
+def recorded(trained: Trained) -> FolderRecord:
     task = load_checkpoint(trained.checkpoint).task
-    assert isinstance(task, FolderTask)
+    assert isinstance(task, FolderRecord)
     return task
 
 
@@ -117,9 +124,9 @@ def test_at_home_nothing_is_unlike_what_the_bundle_was_made_for(bundle: Path, fo
 def test_a_folder_that_moved_is_asked_for_and_found(trained: Trained, bundle: Path, away: Path) -> None:
     before = recorded(trained).path
     with pytest.raises(ExportError, match=f"trained on the folder {before}, which is not here; give --data") as caught:
-        spec_from_checkpoint(trained.checkpoint)
+        spec_of(trained.checkpoint)
     assert "\n" not in str(caught.value)
-    spec = spec_from_checkpoint(trained.checkpoint, away)
+    spec = spec_of(trained.checkpoint, away)
     assert len(spec.holdout) == HELD_OUT * len(WORDS)
     assert not any("is not what" in remark for remark in spec.remarks)
     assert verify_bundle(bundle, spec).failures == ()
@@ -128,7 +135,7 @@ def test_a_folder_that_moved_is_asked_for_and_found(trained: Trained, bundle: Pa
 def test_what_was_trained_on_is_never_held_out_however_the_folder_changes(
     trained: Trained, folder: Path, tmp_path: Path
 ) -> None:
-    before = frames(spec_from_checkpoint(trained.checkpoint))
+    before = frames(spec_of(trained.checkpoint))
     changed = Path(shutil.copytree(folder, tmp_path / "changed"))
     write_digits(tmp_path / "more", EACH + 3)
     for word in WORDS:
@@ -136,7 +143,7 @@ def test_what_was_trained_on_is_never_held_out_however_the_folder_changes(
             (changed / word / f"04{suffix}").rename(changed / word / f"zz{suffix}")
             (changed / word / f"09{suffix}").unlink()
             shutil.copy(tmp_path / "more" / word / f"{EACH}{suffix}", changed / word / f"0{suffix}")
-    spec = spec_from_checkpoint(trained.checkpoint, changed)
+    spec = spec_of(trained.checkpoint, changed)
     assert len(frames(spec) & before) == 2 * len(WORDS)
     assert len(frames(spec) - before) == len(WORDS)
     said = f"{changed} is not what the network was trained on: it holds 84 of those 90 files, and 6 others"
@@ -151,7 +158,7 @@ def test_a_new_sound_beside_a_picture_that_was_trained_on_is_judged_without_the_
     changed = Path(shutil.copytree(folder, tmp_path / "changed"))
     write_digits(tmp_path / "more", EACH + 1)
     shutil.copy(tmp_path / "more" / "zero" / f"{EACH}.wav", changed / "zero" / "00.wav")
-    holdout = spec_from_checkpoint(trained.checkpoint, changed).holdout
+    holdout = spec_of(trained.checkpoint, changed).holdout
     assert [int(holdout.having(senses).sum()) for senses in (("image",), ("audio",))] == [9, 10]
 
 
@@ -159,12 +166,12 @@ def test_a_folder_of_other_labels_is_refused(trained: Trained, folder: Path, tmp
     other = Path(shutil.copytree(folder, tmp_path / "other"))
     (other / "two").rename(other / "deux")
     with pytest.raises(ExportError, match="'deux' is none of the network's 3 labels: one, two, zero"):
-        spec_from_checkpoint(trained.checkpoint, other)
+        spec_of(trained.checkpoint, other)
 
 
 def test_a_set_alone_serves_without_accuracy_and_says_so(trained: Trained, bundle: Path, away: Path) -> None:
-    collection = set_of(spec_from_checkpoint(trained.checkpoint, away))
-    spec = spec_from_checkpoint(trained.checkpoint, collection=collection)
+    collection = set_of(spec_of(trained.checkpoint, away))
+    spec = spec_of(trained.checkpoint, collection=collection)
     assert spec.holdout.labels is None
     assert len(spec.calibration) + len(spec.holdout) == collection.header.samples
     (remark,) = spec.remarks
@@ -175,13 +182,13 @@ def test_a_set_alone_serves_without_accuracy_and_says_so(trained: Trained, bundl
 
 
 def test_a_set_gives_ranges_and_the_folder_the_rest(trained: Trained) -> None:
-    own = spec_from_checkpoint(trained.checkpoint)
-    spec = spec_from_checkpoint(trained.checkpoint, collection=set_of(own))
+    own = spec_of(trained.checkpoint)
+    spec = spec_of(trained.checkpoint, collection=set_of(own))
     assert frames(spec) == frames(own)
     assert spec.calibration.origin == "collected samples (here)"
 
 
-def with_task(checkpoint: Checkpoint, task: BuiltInTask | FolderTask | None, path: Path) -> Path:
+def with_task(checkpoint: Checkpoint, task: BuiltInRecord | FolderRecord | None, path: Path) -> Path:
     save_checkpoint(path, replace(checkpoint, task=task))
     return path
 
@@ -189,25 +196,27 @@ def with_task(checkpoint: Checkpoint, task: BuiltInTask | FolderTask | None, pat
 def test_a_checkpoint_that_does_not_say_what_it_was_trained_on(trained: Trained, folder: Path, tmp_path: Path) -> None:
     old = with_task(load_checkpoint(trained.checkpoint), None, tmp_path / "old.safetensors")
     with pytest.raises(ExportError, match=r"does not say what it was trained on, only its labels \(one, two, zero\)"):
-        spec_from_checkpoint(old)
-    spec = spec_from_checkpoint(old, folder)
+        spec_of(old)
+    spec = spec_of(old, folder)
     assert spec.holdout.labels is None
     assert spec.validation is None
     assert any("accuracy and confidence are not measured" in remark for remark in spec.remarks)
 
 
 def test_a_task_is_one_of_a_fixed_table(trained: Trained, checkpoint: Checkpoint, tmp_path: Path) -> None:
-    made_up = with_task(checkpoint, BuiltInTask(name="os.path"), tmp_path / "made_up.safetensors")
+    made_up = with_task(checkpoint, BuiltInRecord(name="os.path"), tmp_path / "made_up.safetensors")
     with pytest.raises(ExportError, match=r"'os\.path'; the built-in tasks of this version are tabletop"):
-        spec_from_checkpoint(made_up)
-    false = with_task(load_checkpoint(trained.checkpoint), BuiltInTask(name="tabletop"), tmp_path / "false.safetensors")
+        spec_of(made_up)
+    false = with_task(
+        load_checkpoint(trained.checkpoint), BuiltInRecord(name="tabletop"), tmp_path / "false.safetensors"
+    )
     with pytest.raises(ExportError, match="of the tabletop task, but has other labels"):
-        spec_from_checkpoint(false)
+        spec_of(false)
 
 
 def test_an_old_checkpoint_with_the_labels_of_the_tabletop_is_of_the_tabletop(
     checkpoint: Checkpoint, spec: FusionSpec, tmp_path: Path
 ) -> None:
-    old = spec_from_checkpoint(with_task(checkpoint, None, tmp_path / "old.safetensors"))
+    old = spec_of(with_task(checkpoint, None, tmp_path / "old.safetensors"))
     assert frames(old) == frames(spec)
     assert old.remarks == ()

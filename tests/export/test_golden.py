@@ -9,7 +9,7 @@ import torch
 
 from edgefuse.export.golden import golden_bounds, small
 from edgefuse.fusion.checkpoint import Checkpoint
-from edgefuse.runtime.bundle import Bundle
+from edgefuse.runtime.bundle.bundle import Bundle
 
 
 def test_they_are_pytorchs_outputs_of_a_few_small_inputs(fp32_bundle: Path, checkpoint: Checkpoint) -> None:

@@ -12,10 +12,11 @@ import torch
 
 from edgefuse.export import parity
 from edgefuse.export.exporter import export_bundle
+from edgefuse.export.source import spec_from_function
 from edgefuse.export.tensorrt import EngineRequest
 from edgefuse.export.verify import verify_bundle
 from edgefuse.runtime import Perceiver
-from edgefuse.runtime.bundle import Bundle
+from edgefuse.runtime.bundle.bundle import Bundle
 from edgefuse.runtime.samples import Frame, Signal
 
 pytestmark = pytest.mark.slow
@@ -27,12 +28,12 @@ EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "clip_ast.py"
 def clip_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("transformers")
     path = tmp_path_factory.mktemp("clip") / "bundle"
-    export_bundle(f"{EXAMPLE}:clip_ast", path, "fp32")
+    export_bundle(spec_from_function(str(EXAMPLE), "clip_ast"), path, "fp32")
     return path
 
 
 def test_clip_and_an_audio_transformer_equal_pytorch(clip_bundle: Path) -> None:
-    verification = verify_bundle(clip_bundle, f"{EXAMPLE}:clip_ast")
+    verification = verify_bundle(clip_bundle, spec_from_function(str(EXAMPLE), "clip_ast"))
     assert not verification.failures
     assert {row.graph for row in verification.graphs} == {"image", "audio", "text", "fusion", "end to end"}
     assert min(row.cosine_p1 or 1 for row in verification.graphs) > 0.99999
@@ -80,7 +81,7 @@ def test_a_whole_network_is_one_graph_that_takes_every_sense(tmp_path: Path) -> 
 def test_what_a_spec_calls_features_stays_float_in_int8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("transformers")
     monkeypatch.setattr(parity, "RANK_AGREEMENT", 0.9)  # of four prompts by random weights, which lie close together
-    manifest = export_bundle(f"{EXAMPLE}:clip_ast", tmp_path / "bundle", "int8")
+    manifest = export_bundle(spec_from_function(str(EXAMPLE), "clip_ast"), tmp_path / "bundle", "int8")
     assert manifest.modality("audio").graph.precision == "int8"
     audio = onnx.load(tmp_path / "bundle" / "audio.onnx")
     makers = {output: node.op_type for node in audio.graph.node for output in node.output}

@@ -14,12 +14,13 @@ from edgefuse.export.checkpoint import spec_with_noise
 from edgefuse.export.errors import ExportError
 from edgefuse.export.parity import accuracy_check, alignment_check, graph_check, rank_agreement
 from edgefuse.export.report.tables import verification_table
+from edgefuse.export.spec import FusionSpec
 from edgefuse.export.verify import verify_bundle
 from edgefuse.fusion.checkpoint import Checkpoint, save_checkpoint
-from edgefuse.runtime.bundle import sha256_of
+from edgefuse.runtime.bundle.bundle import sha256_of
+from edgefuse.runtime.bundle.manifest import Manifest, read_manifest
+from edgefuse.runtime.engines.selftest import cosine_similarities
 from edgefuse.runtime.errors import BundleError
-from edgefuse.runtime.manifest import Manifest, read_manifest
-from edgefuse.runtime.selftest import cosine_similarities
 
 
 def shown(verification: object) -> str:
@@ -35,8 +36,8 @@ def rewrite(directory: Path, **changes: object) -> None:
     Manifest.model_validate(manifest.model_dump() | {"files": files} | changes).write(directory)
 
 
-def test_a_bundle_equals_its_checkpoint(fp32_bundle: Path, checkpoint_path: Path) -> None:
-    verification = verify_bundle(fp32_bundle, str(checkpoint_path))
+def test_a_bundle_equals_its_checkpoint(fp32_bundle: Path, spec: FusionSpec) -> None:
+    verification = verify_bundle(fp32_bundle, spec)
     assert verification.failures == ()
     assert verification == read_manifest(fp32_bundle).verified
     text = shown(verification_table(verification))
@@ -44,7 +45,7 @@ def test_a_bundle_equals_its_checkpoint(fp32_bundle: Path, checkpoint_path: Path
     assert "FAILS" not in text
 
 
-def test_a_slightly_altered_graph_is_the_row_that_fails(bundle_copy: Path, checkpoint_path: Path) -> None:
+def test_a_slightly_altered_graph_is_the_row_that_fails(bundle_copy: Path, spec: FusionSpec) -> None:
     model = onnx.load(bundle_copy / "image.onnx")
     weight = next(tensor for tensor in model.graph.initializer if tensor.name.endswith("embedding.weight"))
     values = onnx.numpy_helper.to_array(weight).copy()
@@ -52,10 +53,10 @@ def test_a_slightly_altered_graph_is_the_row_that_fails(bundle_copy: Path, check
     weight.CopyFrom(onnx.numpy_helper.from_array(values, weight.name))
     onnx.save(model, bundle_copy / "image.onnx")
     with pytest.raises(BundleError, match=r"image\.onnx was altered"):
-        verify_bundle(bundle_copy, str(checkpoint_path))
+        verify_bundle(bundle_copy, spec)
 
     rewrite(bundle_copy)
-    verification = verify_bundle(bundle_copy, str(checkpoint_path))
+    verification = verify_bundle(bundle_copy, spec)
     named = [failure.split(" (")[0] for failure in verification.failures]
     assert "image, embedding" in named
     assert "end to end, embedding" in named

@@ -7,7 +7,8 @@ import transformers
 
 from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.network import FusionNetwork
-from edgefuse.fusion.vocabulary import PROMPTS, build_tokenizer, token_ids
+from edgefuse.fusion.tokenizer import token_ids
+from edgefuse.tabletop.vocabulary import PROMPTS, build_tokenizer
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@ from safetensors.torch import save_file
 
 from edgefuse.fusion.checkpoint import KIND, Checkpoint, load_checkpoint, save_checkpoint
 from edgefuse.fusion.errors import CheckpointError
-from edgefuse.fusion.task import FolderTask
-from edgefuse.fusion.vocabulary import LABELS, build_tokenizer
+from edgefuse.fusion.task_record import FolderRecord
+from edgefuse.tabletop.vocabulary import LABELS, build_tokenizer
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_saving_twice_changes_nothing(path, tmp_path):
 
 
 def test_what_it_was_trained_on_is_kept(network, tmp_path):
-    task = FolderTask(path="/data/cups", trained_on=("0123456789abcdef",), held_out=())
+    task = FolderRecord(path="/data/cups", trained_on=("0123456789abcdef",), held_out=())
     checkpoint = Checkpoint(network, build_tokenizer(), LABELS, {}, network.config, task)
     save_checkpoint(tmp_path / "one.safetensors", checkpoint)
     assert load_checkpoint(tmp_path / "one.safetensors").task == task

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from edgefuse.fusion.vocabulary import build_tokenizer, token_ids
+from edgefuse.fusion.tokenizer import token_ids
+from edgefuse.tabletop.vocabulary import build_tokenizer
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ import math
 import torch
 
 from edgefuse.fusion.losses import agreement_loss, attribute_loss, cross_entropy, info_nce, place_loss, triplet
-from edgefuse.fusion.vocabulary import COLORS, HELD_OUT, SHAPES
 
 
 def test_info_nce_is_its_formula():
@@ -47,13 +46,34 @@ def test_a_held_out_class_is_never_pushed_down():
     assert (logits.grad[:, 1] > 0).all()
 
 
+def combinations(*sizes: int, held_out: list[tuple[int, ...]]) -> torch.Tensor:
+    """Of attributes with so many values; the last index of each axis is "unknown"."""
+    shown = torch.ones([size + 1 for size in sizes], dtype=torch.bool)
+    for combination in held_out:
+        shown[combination] = False
+    return shown
+
+
 def test_attributes_never_push_down_a_held_out_combination():
-    color, shape = HELD_OUT[0]
-    colors, shapes = torch.zeros(1, 6, requires_grad=True), torch.zeros(1, 6, requires_grad=True)
-    seen_shape = (SHAPES.index(shape) + 1) % 6
-    attribute_loss(colors, shapes, torch.tensor([COLORS.index(color)]), torch.tensor([seen_shape])).backward()
-    assert shapes.grad[0, SHAPES.index(shape)] == 0
-    assert (shapes.grad[0] != 0).sum() == 5
+    logits = [torch.zeros(1, 6, requires_grad=True), torch.zeros(1, 6, requires_grad=True)]
+    attribute_loss(logits, torch.tensor([[2, 4]]), combinations(6, 6, held_out=[(2, 5), (1, 0)])).backward()
+    assert logits[1].grad[0, 5] == 0
+    assert (logits[1].grad[0] != 0).sum() == 5
+    assert (logits[0].grad[0] != 0).all()
+
+
+def test_of_three_attributes_a_value_is_left_out_that_is_held_out_with_both_others():
+    logits = [torch.zeros(2, size, requires_grad=True) for size in (2, 3, 4)]
+    labels = torch.tensor([[1, 2, 0], [1, -1, 0]])
+    attribute_loss(logits, labels, combinations(2, 3, 4, held_out=[(1, 2, 3)])).backward()
+    assert logits[2].grad[0, 3] == 0
+    assert logits[2].grad[1, 3] > 0, "with an attribute unknown nothing is held out"
+
+
+def test_an_unknown_attribute_costs_nothing():
+    logits = [torch.randn(2, 3), torch.randn(2, 3)]
+    loss = attribute_loss(logits, torch.tensor([[0, -1], [1, -1]]), combinations(3, 3, held_out=[]))
+    torch.testing.assert_close(loss, cross_entropy(logits[0], torch.tensor([0, 1])))
 
 
 def test_without_labels_every_loss_is_zero_and_no_nan():

@@ -10,7 +10,9 @@ from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.deep_speech import DeepSpeechEncoder
 from edgefuse.fusion.encoder_choice import DeepSpeech
 from edgefuse.fusion.presets import base_network
-from edgefuse.fusion.vocabulary import LABELS, PROMPTS, token_ids
+from edgefuse.fusion.tokenizer import token_ids
+from edgefuse.tabletop.task import TABLETOP
+from edgefuse.tabletop.vocabulary import LABELS, PROMPTS
 
 SAMPLES = 6400
 """Of the small audio encoder's window: 32 frames."""
@@ -18,7 +20,7 @@ SAMPLES = 6400
 
 @pytest.fixture(scope="module")
 def base():
-    return base_network()
+    return base_network(TABLETOP)
 
 
 @pytest.mark.slow
@@ -46,11 +48,11 @@ def test_the_same_seed_gives_the_same_network_and_leaves_the_generator_alone(mon
     small = NetworkConfig(audio_encoder=DeepSpeech(width=16), image_size=(32, 32))
     monkeypatch.setattr("edgefuse.fusion.presets.BASE", small)
     torch.manual_seed(5)
-    one = base_network(1).network.state_dict()
+    one = base_network(TABLETOP, 1).network.state_dict()
     drawn = torch.rand(1)
     torch.manual_seed(5)
     assert torch.rand(1) == drawn
-    again, other = base_network(1).network.state_dict(), base_network(2).network.state_dict()
+    again, other = base_network(TABLETOP, 1).network.state_dict(), base_network(TABLETOP, 2).network.state_dict()
     assert all(torch.equal(value, again[name]) for name, value in one.items())
     assert not torch.equal(one["encoders.audio.second.weight"], other["encoders.audio.second.weight"])
 

@@ -15,8 +15,9 @@ from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.errors import PretrainedError
 from edgefuse.fusion.pretrained import architectures
 from edgefuse.fusion.pretrained.directory import read_pretrained
+from edgefuse.fusion.tokenizer import token_ids
 from edgefuse.fusion.transfer import EncoderDirectories, started_network
-from edgefuse.fusion.vocabulary import LABELS, token_ids
+from edgefuse.tabletop.vocabulary import LABELS, build_tokenizer
 
 SENSES = {
     "resnet": "image", "vit": "image", "wav2vec2": "audio", "ast": "audio", "whisper": "audio", "bert": "text",
@@ -30,7 +31,9 @@ def started(pretrained):
 
     def of(name):
         torch.manual_seed(1)
-        network, tokenizer = started_network(NetworkConfig(), EncoderDirectories(**{SENSES[name]: pretrained / name}))
+        network, tokenizer = started_network(
+            NetworkConfig(), EncoderDirectories(**{SENSES[name]: pretrained / name}), build_tokenizer()
+        )
         return network.eval(), tokenizer
 
     return {name: of(name) for name in SENSES}
@@ -146,7 +149,7 @@ def test_what_the_preprocessor_says_is_used(pretrained, tmp_path):
 
 def refusal(directory, sense):
     with pytest.raises(PretrainedError) as caught:
-        started_network(NetworkConfig(), EncoderDirectories(**{sense: directory}))
+        started_network(NetworkConfig(), EncoderDirectories(**{sense: directory}), build_tokenizer())
     assert "\n" not in str(caught.value)
     return str(caught.value)
 

@@ -1,4 +1,4 @@
-"""Training learns, and leaves a checkpoint and curves."""
+"""Training on a folder learns, and leaves a checkpoint and curves."""
 
 import cv2
 import numpy as np
@@ -8,28 +8,12 @@ import soundfile
 from edgefuse.fusion.checkpoint import load_checkpoint
 from edgefuse.fusion.errors import DataError
 from edgefuse.fusion.folder import read_folder
+from edgefuse.fusion.folder_task import FolderTask
 from edgefuse.fusion.settings import TrainingSettings
-from edgefuse.fusion.task import BuiltInTask, FolderTask
+from edgefuse.fusion.task_record import FolderRecord
 from edgefuse.fusion.training import train
 
-POOLS = {"extra_pictures": 8, "pictures_per_pair": 3, "utterances_per_pair": 2}
-SMALL = {"epochs": 1, "fusion_steps": 2, "batch": 12, "threads": 1, **POOLS}
-
-
-@pytest.mark.slow
-def test_a_short_training_lowers_the_loss(tmp_path):
-    seen = []
-    settings = TrainingSettings(steps_per_epoch=24, **SMALL)
-    trained = train(settings, tmp_path, lambda stage, done, total, losses: seen.append((stage, done, total, losses)))
-    steps = [losses["total"] for stage, _, _, losses in seen if stage == "steps"]
-    assert len(steps) == 24
-    assert steps[-1] < 0.93 * steps[0]
-    assert {stage for stage, *_ in seen} == {"pictures", "speech", "steps", "fusion"}
-    loaded = load_checkpoint(trained.checkpoint)
-    assert len(loaded.labels) == 37
-    assert loaded.task == BuiltInTask(name="tabletop")
-    assert loaded.figures["fused"] == trained.losses["fused"]
-    assert list((tmp_path / "tensorboard" / "steps").glob("events.out.tfevents.*"))
+SMALL = {"epochs": 1, "fusion_steps": 2, "batch": 12, "threads": 1}
 
 
 @pytest.fixture
@@ -50,13 +34,16 @@ def folder(tmp_path):
 def test_training_on_a_folder(folder, tmp_path):
     seen = []
     settings = TrainingSettings(steps_per_epoch=12, **SMALL)
-    trained = train(settings, tmp_path / "out", lambda *step: seen.append(step[3]["total"]), folder)
+    trained = train(FolderTask(folder), settings, tmp_path / "out", lambda *step: seen.append(step[3]["total"]))
     loaded = load_checkpoint(trained.checkpoint)
     assert loaded.labels == ("cold cup", "warm cup")
-    assert isinstance(loaded.task, FolderTask)
+    assert isinstance(loaded.task, FolderRecord)
     assert loaded.task.path == str(folder)
     assert len(loaded.task.trained_on) == 20
     assert len(loaded.task.held_out) == 4
+    assert list((tmp_path / "out" / "tensorboard" / "steps").glob("events.out.tfevents.*"))
+    assert "cup" in loaded.tokenizer.get_vocab(), "each word of a label is one token"
+    assert loaded.config.vocabulary_size == loaded.tokenizer.get_vocab_size()
     assert seen[-1] < seen[0]
     assert set(trained.accuracy) == {"image", "audio", "image + audio"}
 
@@ -75,11 +62,11 @@ def test_what_is_trained_on_is_not_validated_on_under_another_name(folder, netwo
 def test_a_folder_that_will_not_do(folder, tmp_path):
     settings = TrainingSettings(steps_per_epoch=1, **SMALL)
     with pytest.raises(DataError, match="sub-folder per class"):
-        train(settings, tmp_path / "out", data=tmp_path / "nowhere")
+        FolderTask(tmp_path / "nowhere")
     (folder / "cold cup" / "0.png").write_text("no picture")
     with pytest.raises(DataError, match=r"0\.png"):
-        train(settings, tmp_path / "out", data=folder)
+        train(FolderTask(folder), settings, tmp_path / "out")
     (folder / "empty").mkdir()
     (folder / "cold cup" / "0.png").unlink()
     with pytest.raises(DataError, match="empty"):
-        train(settings, tmp_path / "out", data=folder)
+        train(FolderTask(folder), settings, tmp_path / "out")

@@ -9,12 +9,14 @@ import torch
 from edgefuse.fusion.checkpoint import load_checkpoint
 from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.errors import PretrainedError
+from edgefuse.fusion.folder_task import FolderTask
 from edgefuse.fusion.pretrained.directory import read_pretrained
 from edgefuse.fusion.settings import TrainingSettings
+from edgefuse.fusion.tokenizer import build_tokenizer
 from edgefuse.fusion.training import parameter_groups, train
 from edgefuse.fusion.transfer import EncoderDirectories, started_network
 
-FEW = {"epochs": 1, "steps_per_epoch": 6, "fusion_steps": 2, "batch": 8, "extra_pictures": 2, "threads": 1}
+FEW = {"epochs": 1, "steps_per_epoch": 6, "fusion_steps": 2, "batch": 8, "threads": 1}
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +55,7 @@ def original(directories):
 def test_frozen_backbones_stay_to_the_bit_while_the_rest_learns(directories, folder, tmp_path):
     steps = []
     settings = TrainingSettings(**FEW | {"steps_per_epoch": 15})
-    trained = train(settings, tmp_path, lambda *step: steps.append(step[3]["total"]), folder, directories)
+    trained = train(FolderTask(folder), settings, tmp_path, lambda *step: steps.append(step[3]["total"]), directories)
     found = weights_of(trained)
     for sense, weights in original(directories).items():
         for name, value in weights.items():
@@ -64,7 +66,7 @@ def test_frozen_backbones_stay_to_the_bit_while_the_rest_learns(directories, fol
 
 @pytest.mark.slow
 def test_fine_tuned_backbones_learn_too(directories, folder, tmp_path):
-    trained = train(TrainingSettings(**FEW, fine_tune=True), tmp_path, data=folder, encoders=directories)
+    trained = train(FolderTask(folder), TrainingSettings(**FEW, fine_tune=True), tmp_path, encoders=directories)
     found = weights_of(trained)
     for sense, weights in original(directories).items():
         moved = [(found[sense][name] - value).abs().max() for name, value in weights.items() if value.ndim > 1]
@@ -72,7 +74,7 @@ def test_fine_tuned_backbones_learn_too(directories, folder, tmp_path):
 
 
 def test_backbones_learn_at_their_share_of_the_rate(directories):
-    network, _ = started_network(NetworkConfig(), directories)
+    network, _ = started_network(NetworkConfig(), directories, build_tokenizer((), 32))
     settings = TrainingSettings(fine_tune=True, backbone_rate=0.1)
     backbones = torch.nn.ModuleList(network.backbones())
     groups = parameter_groups(network, backbones, 1e-3, settings)
@@ -88,15 +90,14 @@ def test_backbones_learn_at_their_share_of_the_rate(directories):
 
 @pytest.mark.slow
 def test_one_pretrained_sense_beside_compact_ones(pretrained, folder, tmp_path):
-    trained = train(
-        TrainingSettings(**FEW), tmp_path, data=folder, encoders=EncoderDirectories(audio=pretrained / "ast")
-    )
+    encoders = EncoderDirectories(audio=pretrained / "ast")
+    trained = train(FolderTask(folder), TrainingSettings(**FEW), tmp_path, encoders=encoders)
     loaded = load_checkpoint(trained.checkpoint)
     assert loaded.config.audio_encoder.architecture == "audio-spectrogram-transformer"
     assert loaded.config.image_encoder.kind == "compact"
     assert "place" in trained.losses
 
 
-def test_nothing_to_fine_tune(tmp_path):
+def test_nothing_to_fine_tune(folder, tmp_path):
     with pytest.raises(PretrainedError, match="nothing to fine-tune"):
-        train(TrainingSettings(fine_tune=True), tmp_path)
+        train(FolderTask(folder), TrainingSettings(fine_tune=True), tmp_path)

@@ -1,4 +1,4 @@
-"""`ros2 bag play FILE`, as far as replay.launch.py asks for it, for computers that have launch but no ros2 bag."""
+"""`ros2 bag play FILE`, as far as replay.launch.py asks for it, for computers that have no ros2 bag."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ def main() -> None:
     parser.add_argument("--rate", type=float, required=True)
     parser.add_argument("--clock", type=float, required=True)
     parser.add_argument("--delay", type=float, required=True)
+    parser.add_argument("--topics", nargs="+", help="play these only; else all")
     options = parser.parse_args()
     rclpy.init()
     node = rclpy.create_node("rosbag2_player")
     time.sleep(options.delay)
-    play(node, list(recorded(options.path)), options.rate, options.clock)
+    play(node, list(recorded(options.path, options.topics)), options.rate, options.clock)
     rclpy.try_shutdown()
 
 
-def recorded(path: Path) -> Iterator[tuple[int, str, str, bytes]]:
+def recorded(path: Path, topics: list[str] | None) -> Iterator[tuple[int, str, str, bytes]]:
     """Log time [ns], topic, type and content of every message."""
     with path.open("rb") as file:
-        for schema, channel, message in make_reader(file).iter_messages():
+        for schema, channel, message in make_reader(file).iter_messages(topics):
             yield message.log_time, channel.topic, schema.name, message.data
 
 

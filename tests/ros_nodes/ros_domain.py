@@ -9,13 +9,12 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 HOUSE = Path(__file__).parent.parent.parent
-PROFILE = HOUSE / "ros_nodes" / "edgefuse_ros" / "config" / "fastdds.xml"
-PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")  # Fast DDS 3, and 2 of jazzy
 _DOMAINS = range(215, 233)  # beyond those that people use; their ports are none that Linux gives to others
 _START_S = 30.0
 
@@ -24,9 +23,10 @@ class Ros:
     """One domain: processes of nodes in it, and a node that listens, publishes and calls."""
 
     def __init__(self, logs: Path) -> None:
-        os.environ |= dict.fromkeys(PROFILE_VARIABLES, str(PROFILE))
         import rclpy
         from rclpy.executors import SingleThreadedExecutor
+
+        from edgefuse_ros.transport import environment_for_images
 
         self.domain, self._claim = _free_domain()
         self._logs = logs
@@ -34,7 +34,8 @@ class Ros:
         self._heard: dict[str, list[Any]] = defaultdict(list)
         self.context = rclpy.Context()
         rclpy.init(context=self.context, domain_id=self.domain)
-        self.node = rclpy.create_node("test", context=self.context)
+        with _added(environment_for_images(os.environ)):  # for this node alone: it publishes images
+            self.node = rclpy.create_node("test", context=self.context)
         self._executor = SingleThreadedExecutor(context=self.context)
         self._executor.add_node(self.node)
 
@@ -55,9 +56,9 @@ class Ros:
         self.until(lambda: self._is_up(name), f"{name} to start")
         return name
 
-    def launch(self, command: list[str]) -> subprocess.Popen[bytes]:
+    def launch(self, command: list[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
         """Start a program that starts nodes."""
-        self._processes["launch"] = self._popen(command, "launch")
+        self._processes["launch"] = self._popen(command, "launch", environment)
         return self._processes["launch"]
 
     def log(self, name: str) -> str:
@@ -80,6 +81,10 @@ class Ros:
             except subprocess.TimeoutExpired:
                 continue
         raise AssertionError(f"{name} did not end")
+
+    def pid(self, name: str) -> int:
+        """A node's process."""
+        return self._processes[name].pid
 
     def cpu_s(self, name: str) -> float:
         """How much time on a core a node has taken so far [s]."""
@@ -166,8 +171,10 @@ class Ros:
         assert self._processes[name].poll() is None, f"{name} ended; " + self._said()
         return name in {found for found, _ in self.node.get_node_names_and_namespaces()}
 
-    def _popen(self, command: list[str], name: str) -> subprocess.Popen[bytes]:
-        own = {"ROS_DOMAIN_ID": str(self.domain), "OPENBLAS_NUM_THREADS": "1"}
+    def _popen(
+        self, command: list[str], name: str, environment: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        own = {"ROS_DOMAIN_ID": str(self.domain), "OPENBLAS_NUM_THREADS": "1", **(environment or {})}
         with self._log(name).open("ab") as log:
             return subprocess.Popen(command, env=os.environ | own, stdout=log, stderr=log, start_new_session=True)
 
@@ -176,6 +183,16 @@ class Ros:
 
     def _said(self) -> str:
         return "\n".join(f"{path.name}:\n{path.read_text()[-3000:]}" for path in sorted(self._logs.glob("*.log")))
+
+
+@contextmanager
+def _added(environment: Mapping[str, str]) -> Iterator[None]:
+    os.environ.update(environment)
+    try:
+        yield
+    finally:
+        for name in environment:
+            del os.environ[name]
 
 
 def _free_domain() -> tuple[int, socket.socket]:

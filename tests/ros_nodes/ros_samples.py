@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+# The camera node, for a perception node that nobody has told where images come from.
+CAMERA = ("camera_node", "-r", "image_raw:=image")
 BYTES_PER_PIXEL = {"bgr8": 3, "rgb8": 3, "mono8": 1, "bgra8": 4, "yuv422": 2, "16UC1": 2, "32FC1": 4}
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ros_samples import CAMERA
 
 from edgefuse.runtime import DEFAULT_CLIP
-from edgefuse.runtime.calibrated.camera_info import CameraInfo, Matrix, read_camera_info, write_camera_info
+from edgefuse.runtime.corrections.camera_info import CameraInfo, Matrix, read_camera_info, write_camera_info
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_camera_info_goes_with_every_image(ros, lens):
 
     images, infos = [], ros.hear(CameraInfoMessage, "camera_info")
     ros.node.create_subscription(Image, "image", images.append, profiles.IMAGE)
-    ros.start("camera_node", clip=DEFAULT_CLIP, camera_info_url=lens.as_uri())
+    ros.start(*CAMERA, clip=DEFAULT_CLIP, camera_info_url=lens.as_uri())
     ros.until(lambda: len(infos) > 5 and len(images) > 5, "images and their camera_info")
     info = infos[0]
     assert (info.width, info.height, info.distortion_model) == (320, 240, "plumb_bob")
@@ -100,7 +101,7 @@ def _start_camera(ros, **parameters):
 
     images = []
     ros.node.create_subscription(Image, "image", images.append, profiles.IMAGE)
-    ros.start("camera_node", clip=DEFAULT_CLIP, **parameters)
+    ros.start(*CAMERA, clip=DEFAULT_CLIP, **parameters)
     ros.until(lambda: images, "an image")
 
 
@@ -121,7 +122,7 @@ def test_perception_sees_straightened_frames(ros, lens):
 
     percepts = ros.hear(Percept, "percepts")
     ros.start("perception_node", autostart=True, undistort=lens)
-    ros.start("camera_node", clip=DEFAULT_CLIP)
+    ros.start(*CAMERA, clip=DEFAULT_CLIP)
     ros.until(
         lambda: any(s.valid and s.name == "image" for p in percepts for s in p.senses), "percepts of what is seen"
     )

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from calibrated import bundle_with, confidence, familiar_frames
 from ros_domain import statuses
+from ros_samples import CAMERA
 
 from edgefuse.runtime import DEFAULT_CLIP
-from edgefuse.runtime.calibrated.confidence import write_confidence
+from edgefuse.runtime.corrections.confidence import write_confidence
 
 
 def test_percepts_say_whether_they_are_certain(ros, tmp_path):
@@ -18,7 +19,7 @@ def test_percepts_say_whether_they_are_certain(ros, tmp_path):
     write_confidence(tmp_path / "sure.json", confidence("image", threshold=0.0))
     write_confidence(tmp_path / "unsure.json", confidence("image", threshold=None))
     perception = ros.start("perception_node", autostart=True, confidence=tmp_path / "unsure.json")
-    ros.start("camera_node", clip=DEFAULT_CLIP)
+    ros.start(*CAMERA, clip=DEFAULT_CLIP)
     ros.until(lambda: any(one.calibrated and not one.certain for one in percepts), "percepts that are not certain")
     assert not any(one.certain for one in percepts)
     assert ros.set(perception, confidence=str(tmp_path / "sure.json")) is None
@@ -34,7 +35,7 @@ def test_a_drift_is_a_warning(ros, tmp_path):
     bundle = bundle_with(tmp_path / "bundle", familiar=familiar_frames(grey))
     diagnostics = ros.hear(DiagnosticArray, "/diagnostics")
     perception = ros.start("perception_node", autostart=True, bundle=bundle)
-    ros.start("camera_node", clip=DEFAULT_CLIP)
+    ros.start(*CAMERA, clip=DEFAULT_CLIP)
 
     def seen() -> DiagnosticStatus | None:
         return statuses(diagnostics).get("perception: image")

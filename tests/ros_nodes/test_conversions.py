@@ -20,6 +20,7 @@ from edgefuse.runtime import (
     Trace,
 )
 from edgefuse.runtime.messages.ros_images import frame_from_image
+from edgefuse.runtime.messages.ros_messages import audio_chunk_from_chunk, percept_from_percept
 from edgefuse.runtime.messages.ros_sounds import sound_from_audio_chunk
 
 pytestmark = pytest.mark.usefixtures("ros_installed")
@@ -71,10 +72,13 @@ def test_an_image_is_filled_by_copying_not_by_walking_through_it():
 
 
 def test_sound_survives():
-    from edgefuse_ros.conversions import audio_chunk_from_chunk
+    from rclpy.serialization import deserialize_message
+
+    from edgefuse_msgs.msg import AudioChunk as AudioChunkMessage
 
     pcm = np.random.default_rng(0).normal(0, 0.1, 320).astype(np.float32)
-    message = audio_chunk_from_chunk(AudioChunk(STAMP_NS, pcm, 16_000, 640), 0, 320, "head")
+    content = audio_chunk_from_chunk(AudioChunk(STAMP_NS, pcm, 16_000, 640), 0, 320, "head")
+    message = deserialize_message(content, AudioChunkMessage)
     assert (message.index, message.gap, message.encoding) == (640, 320, "F32LE")
     assert np.array_equal(sound_from_audio_chunk(message).pcm[:, 0], pcm)
 
@@ -101,12 +105,14 @@ def test_an_image_that_is_none_is_refused(changed, error):
 
 
 def test_a_percept_says_all_that_it_says_without_ros():
-    from edgefuse_ros.conversions import percept_from_percept
+    from rclpy.serialization import deserialize_message
+
+    from edgefuse_msgs.msg import Percept as PerceptMessage
 
     perceiver = Perceiver.open(DEFAULT_BUNDLE)
     perceiver.push(Frame(time.monotonic_ns(), np.zeros((48, 64, 3), np.uint8)))
     percept = perceiver.step()
-    message = percept_from_percept(percept, 0, "head", "name", "id")
+    message = deserialize_message(percept_from_percept(percept, 0, "name", "id"), PerceptMessage)
     assert (message.label, list(message.labels)) == (percept.label, list(percept.scores))
     assert np.allclose(message.scores, list(percept.scores.values()))
     assert np.array_equal(np.array(message.embedding, np.float32), percept.embedding)
@@ -119,11 +125,13 @@ def test_a_percept_says_all_that_it_says_without_ros():
 
 
 def test_what_a_network_does_not_say_is_nan_or_empty():
-    from edgefuse_ros.conversions import percept_from_percept
+    from rclpy.serialization import deserialize_message
+
+    from edgefuse_msgs.msg import Percept as PerceptMessage
 
     sense = Sense(valid=True, weight=None, age_ms=0.0, label=None, confidence=None)
     percept = Percept(1, "red", 1.0, {"red": 1.0}, None, {"front_camera": sense}, None, Trace(0, 1, 2, 3, 4, 5))
-    message = percept_from_percept(percept, 0, "head", "name", "id")
+    message = deserialize_message(percept_from_percept(percept, 0, "name", "id"), PerceptMessage)
     assert list(message.embedding) == []
     assert math.isnan(message.agreement)
     assert math.isnan(message.senses[0].weight)

@@ -8,7 +8,7 @@ import signal
 import numpy as np
 import pytest
 from ros_domain import statuses
-from ros_samples import image, sound
+from ros_samples import CAMERA, image, sound
 
 from edgefuse.runtime import DEFAULT_CLIP
 
@@ -180,7 +180,7 @@ def test_any_node_may_be_killed_and_started_again(driver, tmp_path):
     ros, percepts = driver.ros, driver.percepts
     clip = {name: shutil.copy(DEFAULT_CLIP.with_suffix(name), tmp_path / f"clip{name}") for name in (".mp4", ".wav")}
     nodes = {
-        "camera": lambda: ros.start("camera_node", clip=clip[".mp4"]),
+        "camera": lambda: ros.start(*CAMERA, clip=clip[".mp4"]),
         "microphone": lambda: ros.start("microphone_node", clip=clip[".wav"]),
         "perception": lambda: ros.start("perception_node", autostart=True),
     }
@@ -211,7 +211,7 @@ def test_a_subscriber_that_is_slow_holds_nobody_up(driver):
 
     sleeper = rclpy.create_node("sleeper", context=driver.ros.context)
     sleeper.create_subscription(Percept, "percepts", lambda percept: None, 1)
-    driver.ros.start("camera_node", clip=DEFAULT_CLIP)
+    driver.ros.start(*CAMERA, clip=DEFAULT_CLIP)
     driver.ros.until(lambda: driver.percepts, "percepts")
     driver.percepts.clear()
     driver.ros.spin(3.0)

@@ -40,7 +40,7 @@ def test_what_the_two_nodes_have_in_common_is_no_node_by_itself(ros_installed):
     from edgefuse_ros.perceiver_node import PerceiverNode
     from edgefuse_ros.settings import PerceptionSettings
 
-    with pytest.raises(TypeError, match=r"abstract class PerceiverNode .*close_sources.*open_sources.*ros_ns"):
+    with pytest.raises(TypeError, match=r"abstract class PerceiverNode .*ros_ns.*sources"):
         PerceiverNode("bare", PerceptionSettings)
 
 
@@ -76,6 +76,7 @@ def test_transitions_under_load_and_what_they_free(ros):
 
 def test_a_bundle_that_is_bad_leaves_it_unconfigured_and_says_why(ros):
     name = ros.start("perception_node", autostart=True, bundle="/nowhere")
+    ros.until(lambda: "cannot configure" in ros.log(name), "a refusal")
     assert ros.state(name) == "unconfigured"
     assert "/nowhere: no such bundle" in ros.log(name)
     assert ros.set(name, bundle="") is None

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from ros_domain import Ros, statuses
-from ros_samples import image
+from ros_samples import CAMERA, image
 
 from edgefuse.runtime import DEFAULT_CLIP, Clip
 
@@ -124,7 +124,7 @@ def test_every_percept_is_a_classification_too(ros):
     classification = installed("vision_msgs/msg/Classification")
     percepts, classified = ros.hear(Percept, "percepts"), ros.hear(classification, "classification")
     ros.start("perception_node", autostart=True)
-    ros.start("camera_node", clip=DEFAULT_CLIP)
+    ros.start(*CAMERA, clip=DEFAULT_CLIP)
     ros.until(lambda: len(classified) > 30 and len(percepts) > 30, "percepts and classifications")
     by_stamp = {str(percept.header): percept for percept in percepts}
     both = [(by_stamp[str(each.header)], each) for each in classified if str(each.header) in by_stamp]
@@ -146,5 +146,6 @@ def test_a_type_that_is_not_installed_is_named(ros):
     spec = importlib.util.find_spec("audio_common_msgs")
     absent = STAMPED if spec is None or hasattr(pytest.importorskip("audio_common_msgs.msg"), "AudioStamped") else OTHER
     name = ros.start("perception_node", autostart=True, audio_type=absent)
-    assert ros.state(name) == "inactive"
+    ros.until(lambda: "cannot configure" in ros.log(name), "a refusal")
+    assert ros.state(name) == "unconfigured"
     assert f"audio_type: '{absent}' is no message type that is installed" in ros.log(name)

@@ -1,10 +1,12 @@
 """Sound and signals as messages, made into series."""
 
+from types import SimpleNamespace
+
 import pytest
 from ros_samples import sound
 
 from edgefuse.runtime import SampleError
-from edgefuse.runtime.manifest import GraphSpec, SignalModality, TensorSpec
+from edgefuse.runtime.bundle.manifest import GraphSpec, SignalModality, TensorSpec
 
 pytestmark = pytest.mark.usefixtures("ros_installed")
 
@@ -59,6 +61,21 @@ def test_numbers_that_are_no_whole_vectors_are_refused():
     message.channels = 3
     with pytest.raises(SampleError, match="no whole number"):
         signal_from_signal(message, 0, "touch")
+
+
+def test_sound_as_unsigned_bytes_is_heard_from_128_on_as_silence():
+    from std_msgs.msg import UInt8MultiArray
+
+    from edgefuse_ros.series import Sound
+
+    track = Sound(16_000, "audio", "std_msgs/msg/UInt8MultiArray")
+    message = UInt8MultiArray(data=bytes([128, 0, 255, 64] * 80))
+    with pytest.raises(SampleError, match="until an AudioInfo says how it is encoded"):
+        track.chunk(message, 10**9)
+    track.inform(SimpleNamespace(coding_format="wave", sample_rate=16_000, channels=1, sample_format="U8"), 0)
+    chunk = track.chunk(message, 10**9)
+    assert chunk.pcm[:4].tolist() == [0, -1, 127 / 128, -0.5]
+    assert chunk.until_ns == 10**9, "without a stamp of its own it was sensed before it came"
 
 
 def test_sound_keeps_its_count_over_a_restart_of_the_microphone():

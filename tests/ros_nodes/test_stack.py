@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 from ros_domain import statuses
+from ros_samples import CAMERA
 
 from edgefuse.runtime import DEFAULT_CLIP
 
@@ -32,7 +33,7 @@ def start_on_the_clip(ros) -> int:
     lead_s = 8
     while True:  # until the machine is fast enough for the lead
         start_ns = ros.node.get_clock().now().nanoseconds + lead_s * NS_PER_S
-        ros.start("camera_node", clip=VIDEO, clip_start_s=f"{start_ns / NS_PER_S:.9f}")
+        ros.start(*CAMERA, clip=VIDEO, clip_start_s=f"{start_ns / NS_PER_S:.9f}")
         ros.start("microphone_node", clip=SOUND, clip_start_s=f"{start_ns / NS_PER_S:.9f}")
         if ros.node.get_clock().now().nanoseconds < start_ns - NS_PER_S:
             return start_ns

@@ -18,7 +18,8 @@ import onnx.parser
 import onnx.shape_inference
 
 from edgefuse.runtime import Bundle
-from edgefuse.runtime.wiring import PRESENT, PROMPTS
+from edgefuse.runtime.bundle.wiring import PRESENT, PROMPTS
+from edgefuse.runtime.engines.backends import open_engine
 
 COLOURS = {"red": "something red", "green": "something green", "blue": "something blue"}
 IMU_HZ, IMU_WINDOW, IMU_HOP = 100.0, 20, 10
@@ -143,7 +144,7 @@ def golden_vectors(directory: Path, samples: int = 2) -> dict[str, np.ndarray]:
     vectors = {}
     for graph, spec in bundle.manifest.graphs.items():
         inputs = {tensor.name: _input(rng, tensor.name, tensor.dtype, tensor.shape, samples) for tensor in spec.inputs}
-        for side, arrays in (("inputs", inputs), ("outputs", bundle.engine(graph).run(inputs))):
+        for side, arrays in (("inputs", inputs), ("outputs", open_engine(bundle, graph).run(inputs))):
             vectors |= {f"{graph}/{side}/{name}": array for name, array in arrays.items()}
     return vectors
 

@@ -7,6 +7,7 @@ import pytest
 
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle
 from edgefuse.runtime.doctor import Finding, examine
+from edgefuse.runtime.engines.backends import open_engine
 
 
 def findings() -> dict[str, Finding]:
@@ -24,7 +25,7 @@ def test_a_backend_that_cannot_work_is_missing_with_the_reason(subject):
 def test_the_graph_cache_is_shown_with_its_place_and_size(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert findings()["graph cache"].detail == f"{tmp_path}/edgefuse/graphs: 0 graphs, 0.0 MB"
-    Bundle.open(DEFAULT_BUNDLE).engine("image", "cpu")
+    open_engine(Bundle.open(DEFAULT_BUNDLE), "image", "cpu")
     assert f"{tmp_path}/edgefuse/graphs: 1 graphs, " in findings()["graph cache"].detail
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from edgefuse.runtime import DEFAULT_BUNDLE, AudioChunk, Bundle, Frame, Text
-from edgefuse.runtime.drops import Drops
-from edgefuse.runtime.inlets import FrameSlot
 from edgefuse.runtime.intake import Intake
-from edgefuse.runtime.window import Window
+from edgefuse.runtime.senses.drops import Drops
+from edgefuse.runtime.senses.inlets import FrameSlot
+from edgefuse.runtime.senses.window import Window
 
 MS = 1_000_000
 MANIFEST = Bundle.open(DEFAULT_BUNDLE).manifest

@@ -3,10 +3,10 @@
 import numpy as np
 
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle
-from edgefuse.runtime.drops import Drops
-from edgefuse.runtime.evidence import Evidence, Tokens
 from edgefuse.runtime.schedule import AtRate, OnAny, OnLead
-from edgefuse.runtime.tokens import TokenStore
+from edgefuse.runtime.senses.drops import Drops
+from edgefuse.runtime.senses.evidence import Evidence, Tokens
+from edgefuse.runtime.senses.tokens import TokenStore
 
 MS = 1_000_000
 MODALITIES = Bundle.open(DEFAULT_BUNDLE).manifest.modalities

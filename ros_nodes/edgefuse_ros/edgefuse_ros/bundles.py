@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle, Perceiver
-from edgefuse.runtime.bundle import sha256_of
-from edgefuse.runtime.calibrated.corrections import read_corrections
-from edgefuse.runtime.manifest import MANIFEST_FILE, Manifest
+from edgefuse.runtime.bundle.manifest import Manifest
+from edgefuse.runtime.corrections.corrections import read_corrections
 from edgefuse.runtime.perceiver import FuseOn
 from edgefuse_ros.settings import PerceptionSettings
 
@@ -41,8 +40,3 @@ def max_age_ms(settings: PerceptionSettings, manifest: Manifest) -> dict[str, fl
     """The limits that are set, by sense."""
     limits = {sense.name: getattr(settings.max_age_ms, sense.kind) for sense in manifest.modalities}
     return {sense: limit_ms for sense, limit_ms in limits.items() if limit_ms}
-
-
-def bundle_id(bundle: Bundle) -> str:
-    """As Percept.msg says."""
-    return sha256_of(bundle.directory / MANIFEST_FILE)[:12]

@@ -9,17 +9,18 @@ from sensor_msgs.msg import Image
 from sensor_msgs.srv import SetCameraInfo
 
 from edgefuse.runtime import EdgefuseError, Frame, Sample
-from edgefuse.runtime.calibrated.camera_info import CameraInfo, local_path, read_camera_info, write_camera_info
+from edgefuse.runtime.corrections.camera_info import CameraInfo, local_path, read_camera_info, write_camera_info
 from edgefuse.runtime.errors import CalibrationError
-from edgefuse_ros import profiles, sources
+from edgefuse_ros import devices, profiles
 from edgefuse_ros.conversions import camera_info_from_camera_info, camera_info_from_message, image_from_frame
 from edgefuse_ros.device_node import DeviceNode
 from edgefuse_ros.settings import CameraNodeSettings
 from edgefuse_ros.spin import spin
+from edgefuse_ros.transport import prepare_for_images
 
 
 class CameraNode(DeviceNode[CameraNodeSettings]):
-    """Publishes `image`, rgb8, stamped when it was grabbed; with `camera_info_url` also `camera_info`, of one stamp.
+    """Publishes `image_raw`, stamped when it was grabbed, and with `camera_info_url` `camera_info`, of the same stamp.
 
     `set_camera_info` writes the file of `camera_info_url`, as the service of ROS's camera_info_manager does.
     """
@@ -30,11 +31,11 @@ class CameraNode(DeviceNode[CameraNodeSettings]):
         self._file = local_path(url) if url else None
         self._info = self._read()
         self._size: tuple[int, int] | None = None
-        self._images = profiles.publisher(self, Image, "image", profiles.IMAGE)
+        self._images = profiles.publisher(self, Image, "image_raw", profiles.CAMERA)
         if self._file is not None:
-            self._infos = profiles.publisher(self, CameraInfoMessage, "camera_info", profiles.CAMERA_INFO)
+            self._infos = profiles.publisher(self, CameraInfoMessage, "camera_info", profiles.CAMERA)
         self.create_service(SetCameraInfo, "set_camera_info", self._set_camera_info)
-        self.begin(lambda: sources.camera(self.settings, self.clock.now_ns), self._publish)
+        self.begin(lambda: devices.camera(self.settings, self.clock.now_ns), self._publish)
 
     def _publish(self, sample: Sample) -> None:
         if not isinstance(sample, Frame):
@@ -82,4 +83,5 @@ class CameraNode(DeviceNode[CameraNodeSettings]):
 
 def main() -> None:
     """`ros2 run edgefuse_ros camera_node`."""
+    prepare_for_images()
     spin(CameraNode)

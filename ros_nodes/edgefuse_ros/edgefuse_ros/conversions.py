@@ -1,13 +1,13 @@
 """Between ROS messages and samples: every converter `<target>_from_<source>`.
 
-Images and sound become samples in edgefuse.runtime (ros_images.py, ros_sounds.py), as in a recording. Stamps are ROS
-time [ns]; `ros_ns` is what to add to a monotonic stamp to get there.
+Images and sound become samples in edgefuse.runtime (ros_images.py, ros_sounds.py), and sound and percepts become
+messages there (ros_messages.py), as in a recording. Stamps are ROS time [ns]; `ros_ns` is what to add to a monotonic
+stamp to get there.
 """
 
 from __future__ import annotations
 
 import array
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,14 +17,10 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from sensor_msgs.msg import CameraInfo as CameraInfoMessage
 from sensor_msgs.msg import Image
 
-from edgefuse.runtime import AudioChunk, Frame, Percept, SampleError, Sense, Signal, Trace
-from edgefuse.runtime.calibrated.camera_info import CameraInfo
-from edgefuse.runtime.calibrated.measured import validated
+from edgefuse.runtime import Frame, SampleError, Signal
+from edgefuse.runtime.corrections.camera_info import CameraInfo
+from edgefuse.runtime.corrections.measured import validated
 from edgefuse.runtime.samples import NS_PER_S
-from edgefuse_msgs.msg import AudioChunk as AudioChunkMessage
-from edgefuse_msgs.msg import Percept as PerceptMessage
-from edgefuse_msgs.msg import Sense as SenseMessage
-from edgefuse_msgs.msg import Trace as TraceMessage
 
 
 def time_from_stamp(stamp_ns: int) -> Time:
@@ -82,15 +78,6 @@ def camera_info_from_message(message: CameraInfoMessage, camera_name: str) -> Ca
     return validated(CameraInfo, values, "camera_info", "calibrate the camera again")
 
 
-def audio_chunk_from_chunk(chunk: AudioChunk, ros_ns: int, gap: int, frame_id: str) -> AudioChunkMessage:
-    """An edgefuse_msgs/AudioChunk, F32LE, with a copy of the sound; `gap` samples were lost just before it."""
-    message = AudioChunkMessage(sample_rate=chunk.rate_hz, channels=1, encoding="F32LE", index=chunk.index, gap=gap)
-    message.header.stamp = time_from_stamp(chunk.stamp_ns + ros_ns)
-    message.header.frame_id = frame_id
-    message.data = _bytes(chunk.pcm.astype("<f4", copy=False))
-    return message
-
-
 def signal_from_message(
     message: Any, fields: Sequence[str], stamp_ns: int, rate_hz: float, index: int, modality: str
 ) -> Signal:
@@ -108,42 +95,6 @@ def signal_from_signal(message: Any, stamp_ns: int, modality: str) -> Signal:
         raise SampleError(f"holds {len(message.data)} numbers, no whole number of {message.channels} channels")
     values = np.array(message.data, np.float32).reshape(-1, message.channels)
     return Signal(stamp_ns, values, message.sample_rate, message.index, modality)
-
-
-def percept_from_percept(
-    percept: Percept, ros_ns: int, frame_id: str, bundle_name: str, bundle_id: str
-) -> PerceptMessage:
-    """An edgefuse_msgs/Percept."""
-    message = PerceptMessage(label=percept.label, confidence=percept.confidence, contradiction=percept.contradiction)
-    message.header.stamp = time_from_stamp(percept.stamp_ns + ros_ns)
-    message.header.frame_id = frame_id
-    message.labels, message.scores = list(percept.scores), array.array("f", percept.scores.values())
-    if percept.embedding is not None:
-        message.embedding = array.array("f", percept.embedding.astype(np.float32).tobytes())
-    message.senses = [sense_from_sense(name, sense) for name, sense in percept.senses.items()]
-    message.agreement = _nan_if_none(percept.agreement)
-    message.trace = trace_from_trace(percept.trace)
-    message.bundle_name, message.bundle_id = bundle_name, bundle_id
-    message.calibrated, message.certain = percept.certain is not None, percept.certain is True
-    return message
-
-
-def sense_from_sense(name: str, sense: Sense) -> SenseMessage:
-    """An edgefuse_msgs/Sense."""
-    return SenseMessage(
-        name=name,
-        valid=sense.valid,
-        weight=_nan_if_none(sense.weight),
-        age_ms=_nan_if_none(sense.age_ms),
-        label=sense.label or "",
-        confidence=_nan_if_none(sense.confidence),
-    )
-
-
-def trace_from_trace(trace: Trace) -> TraceMessage:
-    """An edgefuse_msgs/Trace."""
-    stages = {f"{stage}_ms": ms for stage, ms in trace.stages_ms.items()}
-    return TraceMessage(latency_ms=trace.latency_ms, **stages)
 
 
 def status_from_finding(name: str, hardware_id: str, level: bytes, message: str, values: dict[str, Any]) -> Any:
@@ -168,7 +119,3 @@ def _field(message: Any, path: str) -> Any:
     for part in path.split("."):
         value = value[int(part)] if part.isdigit() else getattr(value, part)
     return value
-
-
-def _nan_if_none(value: float | None) -> float:
-    return math.nan if value is None else value

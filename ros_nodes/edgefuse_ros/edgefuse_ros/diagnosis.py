@@ -13,7 +13,7 @@ from rclpy.node import Node
 from edgefuse.runtime.errors import RefusalReason
 from edgefuse.runtime.streams import StreamHealth
 from edgefuse_ros.conversions import status_from_finding
-from edgefuse_ros.faults import Faults
+from edgefuse_ros.faults import LOST, Faults
 from edgefuse_ros.perception import Perception
 from edgefuse_ros.settings import Limits
 
@@ -31,16 +31,15 @@ class Diagnosis:
         """Statuses carry the full name of `node`, so that two robots' do not mix: `robot/perception: image`."""
         self._node_name = node.get_fully_qualified_name().lstrip("/")
         self._faults = faults
-        self._counted: dict[str, tuple[int, int]] = {}
+        self._logger = node.get_logger()
+        self._losing: set[str] = set()  # senses of which the log has said so
+        self._counted: dict[str, int] = {}
         self._faults_seen: dict[str, int] = {}
         self._cpu_s, self._wall_s = time.process_time(), time.monotonic()
 
-    def of_perception(
-        self, perception: Perception, limits: Limits, bundle_id: str, withheld: int
-    ) -> Iterator[DiagnosticStatus]:
+    def of_perception(self, perception: Perception, limits: Limits, withheld: int) -> Iterator[DiagnosticStatus]:
         """The fusion, then each sense; for a node that is active."""
-        bundle = perception.perceiver.bundle.manifest.name
-        yield self._fusion(perception, limits, f"{bundle} {bundle_id}", withheld)
+        yield self._fusion(perception, limits, withheld)
         drops, silent_s, drift = perception.perceiver.drops(), perception.silent_s(), perception.perceiver.drift()
         for sense in perception.perceiver.senses:
             yield self._sense(sense, perception, limits, drops.get(sense, {}), silent_s[sense], drift.get(sense))
@@ -76,8 +75,8 @@ class Diagnosis:
         values = {"cpu of this process [%]": f"{percent:.0f}", "temperature [C]": _shown(hottest_c)}
         return self._status("computer", WARN if hot else OK, f"hot: {hottest_c:.0f} C" if hot else "fine", values)
 
-    def _fusion(self, perception: Perception, limits: Limits, bundle: str, withheld: int) -> DiagnosticStatus:
-        figures = perception.figures()
+    def _fusion(self, perception: Perception, limits: Limits, withheld: int) -> DiagnosticStatus:
+        figures, bundle = perception.figures(), perception.perceiver.bundle
         p99_ms = figures.latency_p99_ms or 0.0
         level, message = OK, f"{figures.rate_hz:.1f} percepts/s"
         if figures.rate_hz < limits.rate_warn_hz:
@@ -90,7 +89,7 @@ class Diagnosis:
             "latency p50 [ms]": _shown(figures.latency_p50_ms),
             "latency p99 [ms]": _shown(figures.latency_p99_ms),
             "less sure than min_confidence": withheld,
-            "bundle": bundle,
+            "bundle": f"{bundle.manifest.name} {bundle.identity}",
         }
         values |= {f"backend of {graph}": backend for graph, backend in perception.perceiver.backends.items()}
         return self._status("perception", level, message, values)
@@ -113,9 +112,8 @@ class Diagnosis:
         if sense in limits.expected and silent_s > limits.silent_warn_s:
             level = ERROR if silent_s > limits.silent_error_s else WARN
             message = f"silent for {silent_s:.1f} s"
-        refusal = self._refusal(sense, perception, drops, limits)
-        if refusal is not None:
-            level, message = max(level, refusal[0]), refusal[1]
+        for finding in self._shares(sense, perception, drops, limits):
+            level, message = max(level, finding[0]), finding[1]
         latest = perception.latest.senses.get(sense) if perception.latest is not None else None
         values: dict[str, Any] = {"silent for [s]": f"{silent_s:.2f}"}
         values["age at the last percept [ms]"] = _shown(None if latest is None else latest.age_ms)
@@ -126,21 +124,29 @@ class Diagnosis:
         values |= {f"refused: {reason}": count for reason, count in self._faults.of(sense).items()}
         return self._status(sense, level, message, values)
 
-    def _refusal(
+    def _shares(
         self, sense: str, perception: Perception, drops: Mapping[str, int], limits: Limits
-    ) -> tuple[bytes, str] | None:
-        """Level and words, where a share of what came since the last time was refused."""
-        refused = sum(self._faults.of(sense).values()) + sum(drops.get(reason, 0) for reason in _REFUSALS)
-        taken = perception.taken[sense]
-        refused_before, taken_before = self._counted.get(sense, (0, 0))
-        self._counted[sense] = refused, taken
-        refused, taken = max(0, refused - refused_before), max(0, taken - taken_before)
-        share = refused / max(1, refused + taken)
-        if not refused or share < limits.refused_warn:
-            return None
-        why = perception.perceiver.refusal(sense) or self._faults.last(sense)
-        said = f"{refused} of {refused + taken} refused lately, the last since it {why}"
-        return ERROR if share >= limits.refused_error else WARN, said
+    ) -> Iterator[tuple[bytes, str]]:
+        """Level and words, where a share of what was sent since the last time got lost or was refused."""
+        faults = self._faults.of(sense)
+        lost = self._more(f"{sense} lost", faults.pop(LOST, 0))
+        refused = self._more(f"{sense} refused", sum(faults.values()) + sum(drops.get(each, 0) for each in _REFUSALS))
+        came = refused + self._more(f"{sense} taken", perception.taken[sense])
+        if lost and lost >= limits.lost_warn * (lost + came):
+            said = f"{lost} of {lost + came} lost lately: {self._faults.line(sense, LOST)}"
+            if sense not in self._losing:
+                self._losing.add(sense)
+                self._logger.warning(f"{sense}: {said}")
+            yield WARN, said
+        if refused and refused >= limits.refused_warn * came:
+            why = perception.perceiver.refusal(sense) or self._faults.last(sense)
+            said = f"{refused} of {came} refused lately, the last since it {why}"
+            yield ERROR if refused >= limits.refused_error * came else WARN, said
+
+    def _more(self, what: str, count: int) -> int:
+        """By how much a count has grown since the last time; it begins anew with a run."""
+        before, self._counted[what] = self._counted.get(what, 0), count
+        return max(0, count - before)
 
     def _status(self, part: str, level: bytes, message: str, values: dict[str, Any]) -> DiagnosticStatus:
         return status_from_finding(f"{self._node_name}: {part}", self._node_name, level, message, values)

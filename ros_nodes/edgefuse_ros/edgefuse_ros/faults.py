@@ -7,10 +7,13 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from rclpy.impl.rcutils_logger import RcutilsLogger
 
 from edgefuse.runtime import EdgefuseError, SampleError
+
+LOST: Final = "lost"  # the reason under which messages that never came are counted
 
 
 class Faults:
@@ -20,6 +23,7 @@ class Faults:
         self._logger = logger
         self._counts: Counter[tuple[str, str]] = Counter()
         self._last: dict[str, str] = {}
+        self._lines: dict[tuple[str, str], str] = {}
         self._lock = threading.Lock()
 
     @contextmanager
@@ -35,13 +39,17 @@ class Faults:
             self.count(place, "unexpected", f"{type(error).__name__}: {error}")
 
     def count(self, place: str, reason: str, line: str) -> None:
-        """One more; `line` says it in words."""
-        with self._lock:
-            self._counts[place, reason] += 1
-            first = self._counts[place, reason] == 1
-            self._last[place] = line
-        if first:
+        """One more, logged where it is the first; `line` says it in words."""
+        if self.note(place, reason, line):
             self._logger.warning(f"{place}: {line} (more such are only counted)")
+
+    def note(self, place: str, reason: str, line: str, times: int = 1) -> bool:
+        """So many more, not logged; whether they are the first."""
+        with self._lock:
+            first = not self._counts[place, reason]
+            self._counts[place, reason] += times
+            self._last[place] = self._lines[place, reason] = line
+            return first
 
     def of(self, place: str) -> dict[str, int]:
         """How often, by reason."""
@@ -51,6 +59,10 @@ class Faults:
     def last(self, place: str) -> str | None:
         """The newest, in words."""
         return self._last.get(place)
+
+    def line(self, place: str, reason: str) -> str | None:
+        """The newest of one reason, in words."""
+        return self._lines.get((place, reason))
 
     @property
     def places(self) -> list[str]:

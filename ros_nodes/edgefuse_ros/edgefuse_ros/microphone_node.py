@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from edgefuse.runtime import AudioChunk, Sample
+from edgefuse.runtime.messages.ros_messages import audio_chunk_from_chunk
 from edgefuse_msgs.msg import AudioChunk as AudioChunkMessage
-from edgefuse_ros import profiles, sources
-from edgefuse_ros.conversions import audio_chunk_from_chunk
+from edgefuse_ros import devices, profiles
 from edgefuse_ros.device_node import DeviceNode
 from edgefuse_ros.settings import MicrophoneSettings
 from edgefuse_ros.spin import spin
@@ -18,7 +18,7 @@ class MicrophoneNode(DeviceNode[MicrophoneSettings]):
         super().__init__("microphone", MicrophoneSettings)
         self._next_index = 0
         self._chunks = profiles.publisher(self, AudioChunkMessage, "audio", profiles.AUDIO)
-        self.begin(lambda: sources.microphone(self.settings, self.clock.now_ns), self._publish)
+        self.begin(lambda: devices.microphone(self.settings, self.clock.now_ns), self._publish)
 
     def _publish(self, sample: Sample) -> None:
         if isinstance(sample, AudioChunk):

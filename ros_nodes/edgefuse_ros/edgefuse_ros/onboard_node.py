@@ -3,67 +3,76 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
-from edgefuse_ros import sources
+from edgefuse.runtime import Sample, Stream
+from edgefuse.runtime.bundle.manifest import Modality
+from edgefuse_ros import devices
+from edgefuse_ros.diagnosis import Diagnosis
+from edgefuse_ros.faults import Faults
 from edgefuse_ros.inputs import Inputs
 from edgefuse_ros.perceiver_node import PerceiverNode
 from edgefuse_ros.pump import Pump
-from edgefuse_ros.settings import OnboardSettings
+from edgefuse_ros.settings import OnboardSettings, PerceptionSettings
+from edgefuse_ros.sources import Sources
 from edgefuse_ros.spin import spin
 
 
 class OnboardNode(PerceiverNode):
     """The perceiver runs on the monotonic clock, as the devices do; its percepts are published in ROS time."""
 
-    settings: OnboardSettings
-
     def __init__(self) -> None:
         super().__init__("onboard", OnboardSettings)
         self.now_ns = time.monotonic_ns
-        self._pumps: dict[str, Pump] = {}
-        self._inputs: Inputs | None = None
 
-    def open_sources(self) -> None:
-        """Open the devices of the first sense that sees and the first that hears, and subscribe to the others."""
-        assert self.perception is not None, "opening devices without a perception"
-        first = {sense.kind: sense.name for sense in reversed(self.senses)}
-        devices = {
-            "image": partial(sources.camera, self.settings.camera, self.clock.now_ns),
-            "audio": partial(sources.microphone, self.settings.microphone, self.clock.now_ns),
+    def sources(self, senses: Sequence[Modality], settings: PerceptionSettings) -> Sources:
+        """The devices for the first sense that sees and the first that hears, and topics for the others."""
+        assert isinstance(settings, OnboardSettings), "other settings than it was made with"
+        first = {sense.kind: sense.name for sense in reversed(senses)}
+        openers = {
+            "image": partial(devices.camera, settings.camera, self.clock.now_ns),
+            "audio": partial(devices.microphone, settings.microphone, self.clock.now_ns),
         }
-        openers = {first[kind]: partial(device, first[kind]) for kind, device in devices.items() if kind in first}
-        push, ros_ns = self.perception.push, self.ros_ns
-        others = [sense for sense in self.senses if sense.name not in openers]
-        self._inputs = Inputs(self, others, self.settings, push, ros_ns, self.faults)
-        for sense in self.senses:
-            if sense.name in openers:
-                self._pumps[sense.name] = Pump(sense.name, openers[sense.name], push, self.faults)
-
-    def close_sources(self) -> None:
-        """Close the devices and unsubscribe."""
-        for pump in self._pumps.values():
-            pump.close()
-        self._pumps = {}
-        if self._inputs is not None:
-            self._inputs.close()
-        self._inputs = None
-
-    def describe_sources(self) -> list[str]:
-        """Its devices and topics."""
-        devices = [f"{sense} from {pump.health.name}" for sense, pump in self._pumps.items()]
-        return devices + ([] if self._inputs is None else self._inputs.described)
+        opened = {first[kind]: partial(device, first[kind]) for kind, device in openers.items() if kind in first}
+        others = [sense for sense in senses if sense.name not in opened]
+        return Onboard(opened, Inputs(self, others, settings, self.ros_ns, self.faults), self.faults)
 
     def ros_ns(self) -> int:
         """From the monotonic clock."""
         return self.clock.ros_ns()
 
-    def of_sources(self) -> Iterable[DiagnosticStatus]:
+
+class Onboard(Sources):
+    """Devices in this process, by sense, and topics for what has none."""
+
+    def __init__(self, openers: Mapping[str, Callable[[], Stream]], inputs: Inputs, faults: Faults) -> None:
+        self._openers = openers
+        self._inputs = inputs
+        self._faults = faults
+        self._pumps: dict[str, Pump] = {}
+
+    def open(self, push: Callable[[Sample], None]) -> None:
+        """Open the devices and subscribe."""
+        self._inputs.open(push)
+        self._pumps = {sense: Pump(sense, opener, push, self._faults) for sense, opener in self._openers.items()}
+
+    def close(self) -> None:
+        """Close the devices and unsubscribe."""
+        for pump in self._pumps.values():
+            pump.close()
+        self._pumps = {}
+        self._inputs.close()
+
+    def described(self) -> list[str]:
+        """Its devices and topics."""
+        return [f"{sense} from {pump.health.name}" for sense, pump in self._pumps.items()] + self._inputs.described()
+
+    def statuses(self, diagnosis: Diagnosis) -> Iterable[DiagnosticStatus]:
         """The devices' states."""
-        return [self.diagnosis.of_stream(f"{sense} device", pump.health) for sense, pump in self._pumps.items()]
+        return [diagnosis.of_stream(f"{sense} device", pump.health) for sense, pump in list(self._pumps.items())]
 
 
 def main() -> None:

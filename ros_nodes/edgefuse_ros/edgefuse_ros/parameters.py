@@ -15,6 +15,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from edgefuse.runtime import EdgefuseError
+from edgefuse.runtime.errors import first_fault
 from edgefuse_ros.settings import Settings
 
 M = TypeVar("M", bound=Settings)
@@ -87,9 +88,7 @@ class Parameters(Generic[M]):
         try:
             return self._model.model_validate(values)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise ParameterError(f"{where}: {first['msg']}, got {first['input']!r}") from error
+            raise ParameterError(first_fault(error)) from error
 
     def ours(self, parameters: Iterable[Parameter[Any]]) -> dict[str, Any]:
         """Name and value of those that are declared from the model and differ from what they are."""

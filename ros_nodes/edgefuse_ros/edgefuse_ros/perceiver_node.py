@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import gc
 import logging
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rcl_interfaces.msg import SetParametersResult
+from rclpy.callback_groups import CallbackGroup, ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
+from std_srvs.srv import SetBool
 
-from edgefuse.runtime import EdgefuseError, Perceiver, Percept
-from edgefuse.runtime.manifest import Modality
-from edgefuse_msgs.msg import Percept as PerceptMessage
+from edgefuse.runtime import EdgefuseError, Perceiver, Percept, Sample
+from edgefuse.runtime.bundle.manifest import Modality
 from edgefuse_msgs.srv import SetPrompts
-from edgefuse_ros import profiles
-from edgefuse_ros.bundles import bundle_id, fuse_on, max_age_ms, open_perceiver
-from edgefuse_ros.classifications import Classifications
+from edgefuse_ros.bundles import fuse_on, max_age_ms, open_perceiver
 from edgefuse_ros.clock import RosClock
-from edgefuse_ros.conversions import percept_from_percept
 from edgefuse_ros.diagnosis import Diagnosis
 from edgefuse_ros.faults import Faults, RosLogging
 from edgefuse_ros.parameters import Parameters
 from edgefuse_ros.perception import Perception
+from edgefuse_ros.publishing import Publishing
 from edgefuse_ros.settings import PerceptionSettings
+from edgefuse_ros.sources import Sources
 
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
@@ -35,55 +36,45 @@ _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.
 class PerceiverNode(LifecycleNode, ABC):
     """configure loads the bundle, activate starts, deactivate frees the CPU, cleanup the memory.
 
-    `now_ns` is the perceiver's clock.
+    `now_ns` is the perceiver's clock. A service may run while messages come, see BesideExecutor; what changes the
+    node's state or its perceiver does so one after the other.
     """
 
     def __init__(self, name: str, model: type[PerceptionSettings]) -> None:
+        self._reentrant = ReentrantCallbackGroup()
         super().__init__(name)
+        self._changing = threading.RLock()
         self.clock = RosClock(self)
         self.faults = Faults(self.get_logger())
         self.perception: Perception | None = None
         self.now_ns: Callable[[], int] = self.clock.now_ns
         self.parameters = Parameters(self, model)
         self.settings = self.parameters.read()
-        self._bundle_id = ""
-        self._withheld = 0
+        self._sources: Sources | None = None
+        self._active = False
+        self._enabled = True
         self._failure: str | None = None
-        self.diagnosis = Diagnosis(self, self.faults)
-        self._percepts = profiles.publisher(self, PerceptMessage, "percepts", profiles.PERCEPT)
-        self._classifications = Classifications(self)
+        self._publishing = Publishing(self, self.ros_ns)
+        self._diagnosis = Diagnosis(self, self.faults)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_service(SetPrompts, "~/set_prompts", self._set_prompts)
+        self.create_service(SetBool, "~/enable", self._enable)
         self.create_timer(1.0, self._every_second, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self.add_on_set_parameters_callback(self._on_set_parameters)
         logging.getLogger("edgefuse").addHandler(RosLogging(self.get_logger()))
 
     @abstractmethod
-    def open_sources(self) -> None:
-        """Begin to push samples into `perception`."""
-
-    @abstractmethod
-    def close_sources(self) -> None:
-        """Cease; called in any state."""
+    def sources(self, senses: Sequence[Modality], settings: PerceptionSettings) -> Sources:
+        """Where these senses' samples will come from; raises ParameterError where that cannot be."""
 
     @abstractmethod
     def ros_ns(self) -> int:
         """What to add to a percept's stamp to get ROS time [ns]."""
 
-    @abstractmethod
-    def describe_sources(self) -> Iterable[str]:
-        """Where each sense comes from, in words."""
-
-    def of_sources(self) -> Iterable[DiagnosticStatus]:
-        """What /diagnostics says of the sources."""
-        return ()
-
     @property
-    def senses(self) -> list[Modality]:
-        """Those of the bundle that are in use."""
-        assert self.perception is not None, "no senses without a perception"
-        perceiver = self.perception.perceiver
-        return [perceiver.bundle.manifest.modality(sense) for sense in perceiver.senses]
+    def default_callback_group(self) -> CallbackGroup:
+        """A service that takes long keeps nothing else from running, see BesideExecutor."""
+        return self._reentrant
 
     def autostart(self) -> None:
         """Configure and activate, where the parameter says so; else say that it waits for that."""
@@ -96,7 +87,8 @@ class PerceiverNode(LifecycleNode, ABC):
     def close(self) -> None:
         """Let go of everything, in any state."""
         self._cease()
-        self.perception = None
+        self._active = False
+        self.perception = self._sources = None
         gc.collect()
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -104,8 +96,9 @@ class PerceiverNode(LifecycleNode, ABC):
         return super().on_configure(state) if self._succeeds("configure", self._load) else _FAILURE
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Perceive."""
-        if self._succeeds("activate", self._begin):
+        """Perceive, unless disabled."""
+        self._active = self._succeeds("activate", self._begin)
+        if self._active:
             return super().on_activate(state)
         self._cease()
         return _FAILURE
@@ -113,6 +106,7 @@ class PerceiverNode(LifecycleNode, ABC):
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Cease to take and to perceive; the engines stay loaded."""
         self._cease()
+        self._active = False
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -130,38 +124,51 @@ class PerceiverNode(LifecycleNode, ABC):
         self.close()
         return _SUCCESS
 
-    def swap_perceiver(self, settings: PerceptionSettings) -> None:
-        """Open another perceiver and let it take over, with other sources where its senses are others.
-
-        Raises EdgefuseError, and the old one runs on.
-        """
-        assert self.perception is not None, "nothing to take over from"
-        before = self.senses
-        perceiver = self._opened(settings)
-        self.perception.swap(perceiver)
-        if self.perception.started_s is not None and self.senses != before:
-            self.close_sources()
-            self.open_sources()
-
     def _load(self) -> None:
         self.settings = self.parameters.read()
-        self.perception = Perception(self._opened(self.settings), self._publish, self.faults)
-        self.get_logger().info(f"configured: {_described(self.perception.perceiver)}")
+        perceiver = open_perceiver(self.settings, self.now_ns)
+        self._sources = self.sources(_senses(perceiver), self.settings)
+        self.perception = Perception(perceiver, self._publish, self.faults)
+        self.get_logger().info(f"configured: {_described(perceiver)}")
 
     def _begin(self) -> None:
         assert self.perception is not None, "active without being configured"
+        assert self._sources is not None, "active without being configured"
+        if self.perception.started_s is not None:
+            return
+        if not self._enabled:
+            self.get_logger().info("active, but disabled: the service ~/enable lets it perceive")
+            return
         self.perception.start()
-        self.open_sources()
-        self.get_logger().info(f"active: {'; '.join(self.describe_sources())}")
+        self._sources.open(self._push)
+        self.get_logger().info(f"active: {'; '.join(self._sources.described())}")
 
     def _cease(self) -> None:
-        self.close_sources()
-        if self.perception is not None:
-            self.perception.stop()
+        with self._changing:
+            if self._sources is not None:
+                self._sources.close()
+            if self.perception is not None:
+                self.perception.stop()
+
+    def _swap(self, settings: PerceptionSettings, perception: Perception) -> None:
+        """Another perceiver, opened beside the old one, takes over; with other sources where its senses are others.
+
+        Raises EdgefuseError, and the old one runs on.
+        """
+        perceiver = open_perceiver(settings, self.now_ns)
+        if _senses(perceiver) == _senses(perception.perceiver):
+            perception.swap(perceiver)
+            return
+        sources = self.sources(_senses(perceiver), settings)
+        self._cease()
+        perception.perceiver, self._sources = perceiver, sources
+        if self._active:
+            self._begin()
 
     def _succeeds(self, transition: str, act: Callable[[], None]) -> bool:
         try:
-            act()
+            with self._changing:
+                act()
         except EdgefuseError as error:
             self._failure = f"cannot {transition}: {error}"
         except Exception as error:  # the border of the node, and rclpy says nothing of what it catches
@@ -173,19 +180,25 @@ class PerceiverNode(LifecycleNode, ABC):
         self.get_logger().error(self._failure)
         return False
 
-    def _opened(self, settings: PerceptionSettings) -> Perceiver:
-        perceiver = open_perceiver(settings, self.now_ns)
-        self._bundle_id = bundle_id(perceiver.bundle)
-        return perceiver
+    def _push(self, sample: Sample) -> None:
+        perception = self.perception
+        if perception is not None:
+            self._publishing.note(sample)
+            perception.push(sample)
 
     def _publish(self, percept: Percept, perceiver: Perceiver) -> None:
-        if percept.confidence < self.settings.min_confidence:
-            self._withheld += 1
+        if not self.context.ok():  # told to end, while a percept was on its way
             return
-        name, frame_id = perceiver.bundle.manifest.name, self.settings.frame_id or percept.frame_id
-        message = percept_from_percept(percept, self.ros_ns(), frame_id, name, self._bundle_id)
-        self._percepts.publish(message)
-        self._classifications.publish(message)
+        self._publishing.publish(percept, perceiver.bundle, self.settings)
+
+    def _enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        """An active node that is disabled frees the CPU, as an inactive one does."""
+        with self._changing:
+            self._enabled = request.data
+            act = self._begin if request.data else self._cease
+            response.success = not self._active or self._succeeds("be enabled", act)
+            response.message = self._failure or ""
+        return response
 
     def _set_prompts(self, request: SetPrompts.Request, response: SetPrompts.Response) -> SetPrompts.Response:
         prompts = Parameter("prompts", Parameter.Type.STRING_ARRAY, list(request.prompts) or [""])
@@ -205,16 +218,18 @@ class PerceiverNode(LifecycleNode, ABC):
         return SetParametersResult(successful=True)
 
     def _adopt(self, changes: dict[str, Any]) -> None:
-        settings = self.parameters.changed(changes)
-        if self.perception is not None:
-            self.parameters.check_live(changes)
-            self._adopt_running(settings, changes, self.perception.perceiver)
-        self.settings = settings
+        with self._changing:
+            settings = self.parameters.changed(changes)
+            if self.perception is not None:
+                self.parameters.check_live(changes)
+                self._adopt_running(settings, changes, self.perception)
+            self.settings = settings
 
-    def _adopt_running(self, settings: PerceptionSettings, changes: Collection[str], perceiver: Perceiver) -> None:
+    def _adopt_running(self, settings: PerceptionSettings, changes: Collection[str], perception: Perception) -> None:
         if {"bundle", "backend", "confidence"} & set(changes):
-            self.swap_perceiver(settings)
+            self._swap(settings, perception)
             return
+        perceiver = perception.perceiver
         if "prompts" in changes:
             perceiver.set_prompts(settings.prompts)
         if {"fuse_on", "fusion_rate_hz"} & set(changes):
@@ -228,14 +243,22 @@ class PerceiverNode(LifecycleNode, ABC):
             self._diagnostics.publish(message)
 
     def _statuses(self) -> Iterable[DiagnosticStatus]:
-        limits, perception = self.settings.limits, self.perception
-        if perception is None or perception.started_s is None:
-            yield self.diagnosis.of_state("unconfigured" if perception is None else "inactive", self._failure)
+        limits, perception, sources = self.settings.limits, self.perception, self._sources
+        if perception is None:
+            yield self._diagnosis.of_state("unconfigured", self._failure)
+        elif perception.started_s is None:
+            yield self._diagnosis.of_state("disabled" if self._active else "inactive", self._failure)
         else:
-            yield from self.diagnosis.of_perception(perception, limits, self._bundle_id, self._withheld)
-        yield from self.of_sources()
-        yield self.diagnosis.of_faults()
-        yield self.diagnosis.of_computer(limits.temperature_warn_c)
+            yield from self._diagnosis.of_perception(perception, limits, self._publishing.withheld)
+        if sources is not None:
+            yield from sources.statuses(self._diagnosis)
+        yield self._diagnosis.of_faults()
+        yield self._diagnosis.of_computer(limits.temperature_warn_c)
+
+
+def _senses(perceiver: Perceiver) -> list[Modality]:
+    """Those of the bundle that are in use."""
+    return [perceiver.bundle.manifest.modality(sense) for sense in perceiver.senses]
 
 
 def _described(perceiver: Perceiver) -> str:

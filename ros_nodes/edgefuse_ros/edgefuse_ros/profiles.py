@@ -19,9 +19,12 @@ except ImportError:  # Humble
     from rclpy.qos_event import PublisherEventCallbacks, SubscriptionEventCallbacks
 
 _KEEP_LAST = HistoryPolicy.KEEP_LAST
-# Newest wins: a frame that a subscriber was too slow for is gone.
-IMAGE: Final = QoSProfile(reliability=ReliabilityPolicy.BEST_EFFORT, history=_KEEP_LAST, depth=1)
-CAMERA_INFO: Final = QoSProfile(reliability=ReliabilityPolicy.RELIABLE, history=_KEEP_LAST, depth=1)
+# What a perceiver asks for. A frame waits for its callback, which takes no longer than a copy; newest wins behind it.
+IMAGE: Final = QoSProfile(reliability=ReliabilityPolicy.BEST_EFFORT, history=_KEEP_LAST, depth=5)
+RELIABLE_IMAGE: Final = QoSProfile(reliability=ReliabilityPolicy.RELIABLE, history=_KEEP_LAST, depth=5)
+# What a camera offers: reliable, as REP-2003 wants it of drivers, so that every subscriber gets along with it.
+CAMERA: Final = QoSProfile(reliability=ReliabilityPolicy.RELIABLE, history=_KEEP_LAST, depth=5)
+DEBUG_IMAGE: Final = QoSProfile(reliability=ReliabilityPolicy.RELIABLE, history=_KEEP_LAST, depth=1)
 # Never lose sound: 10 s of chunks of 20 ms wait for a subscriber that is busy, loading a bundle say.
 AUDIO: Final = QoSProfile(reliability=ReliabilityPolicy.RELIABLE, history=_KEEP_LAST, depth=500)
 # What audio_capturer_node of mgonzs13/audio_common offers.
@@ -35,14 +38,23 @@ PERCEPT: Final = QoSProfile(reliability=ReliabilityPolicy.RELIABLE, history=_KEE
 
 
 def subscribe(
-    node: Node, kind: type[Any], topic: str, take: Callable[[Any], None], qos: QoSProfile
+    node: Node,
+    kind: type[Any],
+    topic: str,
+    take: Callable[[Any], None],
+    qos: QoSProfile,
+    lose: Callable[[int], None],
 ) -> Subscription[Any]:
-    """A subscription whose reliability, history and depth are parameters (qos_overrides.TOPIC.subscription.*)."""
+    """A subscription whose reliability, history and depth are parameters (qos_overrides.TOPIC.subscription.*).
+
+    `lose` is told how many more messages were sent and never came.
+    """
     own = copy.copy(qos)  # the overrides are written into it
     events = SubscriptionEventCallbacks(
         incompatible_qos=lambda event: _warn(
             node, topic, own, node.get_publishers_info_by_topic(topic), event.last_policy_kind
-        )
+        ),
+        message_lost=lambda event: lose(event.total_count_change),
     )
     options = QoSOverridingOptions.with_default_policies()
     return node.create_subscription(kind, topic, take, own, event_callbacks=events, qos_overriding_options=options)

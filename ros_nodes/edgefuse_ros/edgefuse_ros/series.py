@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edgefuse.runtime import AudioChunk, SampleError, Signal
-from edgefuse.runtime.manifest import Modality, SignalModality
+from edgefuse.runtime.bundle.manifest import Modality, SignalModality
 from edgefuse.runtime.messages.ros_sounds import (
     AUDIO_CHUNK,
-    AUDIO_DATA,
     FORMAT_ELSEWHERE,
+    UNSTAMPED,
     SoundFormat,
     format_from_audio_info,
     sound_from_message,
@@ -27,9 +27,15 @@ class Sound:
     """One topic of sound in messages of one type, made mono at the rate that the bundle wants."""
 
     def __init__(self, rate_hz: int, sense: str, type_name: str = AUDIO_CHUNK) -> None:
+        self._rate_hz = rate_hz
+        self._sense = sense
         self._track = Soundtrack(rate_hz, sense)
         self._type = type_name
         self._format = None if type_name in FORMAT_ELSEWHERE else SoundFormat()
+
+    def restart(self) -> None:
+        """Sound begins anew; how it is encoded is still known."""
+        self._track = Soundtrack(self._rate_hz, self._sense)
 
     def inform(self, info: Any, stamp_ns: int) -> None:
         """An audio_common_msgs/AudioInfo says how the sound is encoded; StreamError if it is coded (mp3)."""
@@ -47,7 +53,7 @@ class Sound:
         if not len(sound.pcm):
             raise SampleError("holds no sound")
         lasted_ns = len(sound.pcm) * NS_PER_S // sound.rate_hz
-        return self._track.chunk(sound, stamp_ns - lasted_ns if self._type == AUDIO_DATA else stamp_ns)
+        return self._track.chunk(sound, stamp_ns - lasted_ns if self._type in UNSTAMPED else stamp_ns)
 
 
 @dataclass(slots=True)

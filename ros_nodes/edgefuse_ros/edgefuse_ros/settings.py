@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from edgefuse.runtime.calibrated.drift import DRIFT_WARN
+from edgefuse.runtime.corrections.drift import DRIFT_WARN
 from edgefuse.runtime.engines.engine import Backend
 
 
@@ -47,6 +47,7 @@ class Limits(Settings):
     silent_error_s: float = _live(3.0, "ERROR when it has been silent for so long [s]", ge=0.0, le=3600.0)
     refused_warn: float = _live(0.1, "WARN when such a share of a sense's messages was refused lately", ge=0.0, le=1.0)
     refused_error: float = _live(0.5, "ERROR when such a share was refused", ge=0.0, le=1.0)
+    lost_warn: float = _live(0.05, "WARN when such a share of a sense's messages got lost on the way", ge=0.0, le=1.0)
     stamp_age_warn_s: float = _live(
         1.0, "WARN when a sense's messages are stamped so long before they come [s]", ge=0.0, le=1e9
     )
@@ -77,6 +78,9 @@ class PerceptionSettings(Settings):
     )
     image_transport: Literal["raw", "compressed"] = Field(
         "raw", description="raw: images on the topic SENSE; compressed: JPEG or PNG on SENSE/compressed"
+    )
+    image_reliability: Literal["best_effort", "reliable"] = Field(
+        "best_effort", description="what is asked of the driver: best_effort gets along with all; reliable loses none"
     )
     audio_type: Literal[
         "edgefuse_msgs/msg/AudioChunk",

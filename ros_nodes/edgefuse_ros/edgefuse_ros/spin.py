@@ -4,44 +4,61 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
 
 from edgefuse.runtime import EdgefuseError
 from edgefuse_ros.device_node import DeviceNode
+from edgefuse_ros.executor import BesideExecutor
+from edgefuse_ros.parameters import ParameterError
 from edgefuse_ros.perceiver_node import PerceiverNode
 
 
 def spin(make: Callable[[], PerceiverNode | DeviceNode[Any]]) -> None:
-    """Run a node until SIGINT or SIGTERM; one line on stderr and exit code 2 where it cannot begin.
-
-    One thread runs all callbacks: they only convert and hand over, and more threads would make every one later.
-    """
+    """Run a node until SIGINT or SIGTERM; one line on stderr and exit code 2 where it cannot begin."""
     # rclpy's own handlers end the spinning. Python's would interrupt the closing as well, at a second SIGINT.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    rclpy.init()
+    told_to_end = threading.Event()
+    signal.signal(signal.SIGINT, lambda number, frame: told_to_end.set())
     try:
-        _spin(make())
+        _init()
+        if not told_to_end.is_set():  # before rclpy had its handlers
+            _run(make)
     except EdgefuseError as error:
         print(f"edgefuse_ros: {error}", file=sys.stderr)
         sys.exit(2)
+    finally:
+        rclpy.try_shutdown()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the interpreter's end takes any other handler away
+
+
+def _run(make: Callable[[], PerceiverNode | DeviceNode[Any]]) -> None:
+    try:
+        _spin(make())
+    except EdgefuseError:
+        raise
     except Exception:
         if rclpy.ok():
             raise  # else it was told to end, and rclpy says so in many ways: by what needs a context that is gone
-    finally:
-        rclpy.try_shutdown()
+
+
+def _init() -> None:
+    """Raises ParameterError for options and parameter files that cannot be read."""
+    try:
+        rclpy.init()
+    except RuntimeError as error:  # rclpy's own kinds, which have no public name
+        raise ParameterError(" ".join(str(error).split())) from error
 
 
 def _spin(node: PerceiverNode | DeviceNode[Any]) -> None:
-    executor = SingleThreadedExecutor()
+    executor = BesideExecutor()
     executor.add_node(node)
+    executor.beside(node.autostart)
     try:
-        node.autostart()
         executor.spin()
     finally:
-        node.close()
         executor.shutdown()
+        node.close()
         node.destroy_node()

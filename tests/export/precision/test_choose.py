@@ -14,7 +14,7 @@ from edgefuse.export.parity import END_TO_END
 from edgefuse.export.precision.candidates import Candidate
 from edgefuse.export.precision.choose import Choice, Wanted, choose, wider
 from edgefuse.export.precision.quantize import Scheme
-from edgefuse.runtime.verification import GraphCheck, Verification
+from edgefuse.runtime.bundle.verification import GraphCheck, Verification
 
 
 def choice(

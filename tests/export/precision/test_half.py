@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgefuse.export.feeds import Feed
 from edgefuse.export.precision.half import half_from_float, has_control_flow, peaks_of
-from edgefuse.runtime.selftest import cosine_similarities
+from edgefuse.runtime.engines.selftest import cosine_similarities
 
 
 def outputs(model: onnx.ModelProto, feed: Feed) -> list[np.ndarray]:

@@ -16,7 +16,7 @@ from edgefuse.export.feeds import Feed
 from edgefuse.export.precision.embedding_tables import tables_to_int8
 from edgefuse.export.precision.quantize import Scheme, int8_from_float, quantized_nodes, ranges_of
 from edgefuse.export.tracing.onnx_export import module_of
-from edgefuse.runtime.selftest import cosine_similarities
+from edgefuse.runtime.engines.selftest import cosine_similarities
 
 FIXED = ("encoder.features",)
 

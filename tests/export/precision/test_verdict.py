@@ -8,7 +8,7 @@ from edgefuse.calibration.ranges import Method
 from edgefuse.export.parity import graph_check
 from edgefuse.export.precision.candidates import Candidate
 from edgefuse.export.precision.verdict import judged
-from edgefuse.runtime.verification import Precision
+from edgefuse.runtime.bundle.verification import Precision
 
 
 def candidate(

@@ -16,9 +16,9 @@ from edgefuse.export.precision.candidates import Blame, Candidate
 from edgefuse.export.report.files import PAGE_FILE, REPORT_FILE, ExportReport, read_report, write_report
 from edgefuse.export.report.page import place_on_log_scale
 from edgefuse.export.report.tables import precision_table
+from edgefuse.runtime.bundle.manifest import Provenance
+from edgefuse.runtime.bundle.verification import AccuracyCheck, AlignmentCheck, Verification
 from edgefuse.runtime.errors import BundleError
-from edgefuse.runtime.manifest import Provenance
-from edgefuse.runtime.verification import AccuracyCheck, AlignmentCheck, Verification
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from tokenizers import Tokenizer, models
 
 from edgefuse.export.tensorrt import EngineRequest, build_engines
 from edgefuse.export.tracing.onnx_export import MODULE, tensor_specs
-from edgefuse.runtime.bundle import Bundle, sha256_of
-from edgefuse.runtime.manifest import GraphSpec, ImageModality, Manifest, Provenance, TextModality, read_manifest
+from edgefuse.runtime.bundle.bundle import Bundle, sha256_of
+from edgefuse.runtime.bundle.manifest import GraphSpec, ImageModality, Manifest, Provenance, TextModality, read_manifest
 
 COLOURS = {"red": "something red", "green": "something green", "blue": "something blue"}
 

@@ -12,9 +12,9 @@ import pytest
 from edgefuse.export.errors import ExportError
 from edgefuse.export.tensorrt import EngineRequest, build, build_engines, check_request, network, plan
 from edgefuse.export.tensorrt.package import load_package
-from edgefuse.runtime.bundle import Bundle
+from edgefuse.runtime.bundle.bundle import Bundle
+from edgefuse.runtime.bundle.manifest import EngineSpec, read_manifest
 from edgefuse.runtime.engines.tensorrt_package import ErrorLog
-from edgefuse.runtime.manifest import EngineSpec, read_manifest
 
 RTX = EngineRequest("tensorrt-rtx")
 Make = Callable[..., Bundle]

@@ -14,9 +14,9 @@ from rich.console import Console
 
 from edgefuse.export.tensorrt import check_engines, check_numbers, engine_table
 from edgefuse.export.tensorrt.build import with_engines
-from edgefuse.runtime.bundle import Bundle, sha256_of
+from edgefuse.runtime.bundle.bundle import Bundle, sha256_of
+from edgefuse.runtime.bundle.manifest import EngineSpec, read_manifest
 from edgefuse.runtime.errors import BundleError
-from edgefuse.runtime.manifest import EngineSpec, read_manifest
 
 
 def failures(directory: Path) -> list[str]:

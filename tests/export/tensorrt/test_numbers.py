@@ -10,9 +10,10 @@ import pytest
 
 from edgefuse.export.tensorrt import check_numbers, numbers
 from edgefuse.export.tensorrt.build import with_engines
-from edgefuse.runtime.bundle import Bundle, sha256_of
+from edgefuse.runtime.bundle.bundle import Bundle, sha256_of
+from edgefuse.runtime.bundle.manifest import Golden, GoldenBound, read_manifest
+from edgefuse.runtime.engines.backends import open_engine
 from edgefuse.runtime.engines.engine import Engine
-from edgefuse.runtime.manifest import Golden, GoldenBound, read_manifest
 
 IDS = np.array([[1, 1, 2, 2], [3, 3, 3, 3]])
 RIGHT = np.array([[0.5, 0.5, 0], [0, 0, 1]], np.float32)
@@ -49,7 +50,7 @@ def test_numbers_are_held_against_the_golden_vectors(
 ) -> None:
     """Without a GPU, ONNX Runtime takes the engines' place."""
     bundle = with_golden(equipped, np.ascontiguousarray(embeddings))
-    engines: dict[str, Engine] = {graph: bundle.engine(graph, "cpu") for graph in bundle.manifest.graphs}
+    engines: dict[str, Engine] = {graph: open_engine(bundle, graph, "cpu") for graph in bundle.manifest.graphs}
     monkeypatch.setattr(numbers, "find_gpu", lambda: None)
     monkeypatch.setattr(Bundle, "engine", lambda self, graph, backend: engines[graph])
     found = check_numbers(bundle)

@@ -8,7 +8,7 @@ import pytest
 
 from edgefuse.export.errors import ExportError
 from edgefuse.export.tensorrt.profile import profile_of, sizes_from
-from edgefuse.runtime.manifest import Manifest, TensorSpec, read_manifest
+from edgefuse.runtime.bundle.manifest import Manifest, TensorSpec, read_manifest
 
 
 def with_input(manifest: Manifest, tensor: TensorSpec) -> Manifest:

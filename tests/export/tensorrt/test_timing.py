@@ -19,21 +19,21 @@ PROFILE = {"ids": ((1, 4), (1, 4), (2, 4))}
 def test_kept_in_the_users_cache_by_version_and_gpu(
     plain_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: bytes | None
 ) -> None:
-    monkeypatch.setenv("EDGEFUSE_CACHE", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     classic = Package("tensorrt", load_package("tensorrt-rtx").module)
     path = timing_cache_path(classic, "8.7")
+    assert path == tmp_path / "edgefuse" / "tensorrt" / f"tensorrt-{classic.version}-8.7.timing"
     if before is not None:
-        path.parent.mkdir()
+        path.parent.mkdir(parents=True)
         path.write_bytes(before)
     assert plan_of(classic, parsed(classic, "text", plain_bundle / "text.onnx"), PROFILE, "8.7", lambda share: None)
-    assert path == tmp_path / "tensorrt" / f"tensorrt-{classic.version}-8.7.timing"
     assert len(path.read_bytes()) > len(b"damaged")
 
 
 def test_nothing_is_kept_where_nothing_is_measured(
     plain_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("EDGEFUSE_CACHE", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     package = load_package("tensorrt-rtx")
     plan_of(package, parsed(package, "text", plain_bundle / "text.onnx"), PROFILE, None, lambda share: None)
     assert not list(tmp_path.iterdir())
@@ -44,7 +44,7 @@ def test_a_cache_that_cannot_be_written_costs_no_engine(
     plain_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("not a directory")
-    monkeypatch.setenv("EDGEFUSE_CACHE", str(tmp_path / "file"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     classic = Package("tensorrt", load_package("tensorrt-rtx").module)
     assert plan_of(classic, parsed(classic, "text", plain_bundle / "text.onnx"), PROFILE, "8.7", lambda share: None)
     assert "what TensorRT measured is not kept" in caplog.text

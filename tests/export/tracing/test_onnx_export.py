@@ -10,14 +10,14 @@ import pytest
 import torch
 
 from edgefuse.export.errors import ExportError
-from edgefuse.export.examples import subsets
 from edgefuse.export.feeds import Feed
-from edgefuse.export.spec import FusionSpec
+from edgefuse.export.spec import FusionSpec, subsets
 from edgefuse.export.tracing.equality import check_equal
 from edgefuse.export.tracing.graphs import GraphSource, graph_sources
 from edgefuse.export.tracing.onnx_export import onnx_from_source
 from edgefuse.fusion.checkpoint import Checkpoint
-from edgefuse.runtime.bundle import Bundle
+from edgefuse.runtime.bundle.bundle import Bundle
+from edgefuse.runtime.engines.backends import open_engine
 
 SENSES = ("image", "audio", "text")
 
@@ -34,7 +34,7 @@ def samples(batch: int, frame: tuple[int, int] = (96, 128)) -> dict[str, np.ndar
 def fusion_inputs(bundle: Bundle, inputs: dict[str, np.ndarray], present: np.ndarray) -> dict[str, np.ndarray]:
     arrays = {"present": present}
     for modality in bundle.manifest.modalities:
-        outputs = bundle.engine(modality.name).run({modality.graph.inputs[0].name: inputs[modality.name]})
+        outputs = open_engine(bundle, modality.name).run({modality.graph.inputs[0].name: inputs[modality.name]})
         arrays |= {f"{modality.name}_{output}": array for output, array in outputs.items()}
     return arrays
 
@@ -50,8 +50,8 @@ def test_end_to_end_parity_for_every_subset_of_senses(
         tensors = [torch.from_numpy(inputs[sense]) for sense in SENSES]
         expected = checkpoint.network(*tensors, torch.from_numpy(present), torch.from_numpy(prompt_ids))
     arrays = fusion_inputs(bundle, inputs, present)
-    found = bundle.engine("fusion").run(
-        arrays | {"prompts": bundle.engine("text").run({"ids": prompt_ids})["embedding"]}
+    found = open_engine(bundle, "fusion").run(
+        arrays | {"prompts": open_engine(bundle, "text").run({"ids": prompt_ids})["embedding"]}
     )
     for name, value in expected._asdict().items():
         np.testing.assert_allclose(found[name], value.numpy(), atol=1e-4, err_msg=name)
@@ -65,7 +65,7 @@ def test_frames_of_any_size_and_batch(
     frames = samples(batch, frame)["image"]
     with torch.inference_mode():
         expected = checkpoint.network.encoders["image"](torch.from_numpy(frames))
-    found = Bundle.open(fp32_bundle).engine("image").run({"frame": frames})
+    found = open_engine(Bundle.open(fp32_bundle), "image").run({"frame": frames})
     np.testing.assert_allclose(found["embedding"], expected.embedding.numpy(), atol=1e-4)
     np.testing.assert_allclose(found["tokens"], expected.tokens.numpy(), atol=1e-3)
 
@@ -74,8 +74,8 @@ def test_what_an_absent_sense_holds_changes_nothing(fp32_bundle: Path) -> None:
     bundle = Bundle.open(fp32_bundle)
     present = np.array([[True, False, True]])
     arrays = fusion_inputs(bundle, samples(batch=1), present)
-    arrays["prompts"] = bundle.engine("text").run({"ids": samples(batch=37)["text"]})["embedding"]
-    fusion = bundle.engine("fusion")
+    arrays["prompts"] = open_engine(bundle, "text").run({"ids": samples(batch=37)["text"]})["embedding"]
+    fusion = open_engine(bundle, "fusion")
     before = fusion.run(arrays)
     after = fusion.run(arrays | {name: -1e3 * arrays[name] - 7 for name in ("audio_tokens", "audio_embedding")})
     for name, value in before.items():
@@ -86,8 +86,8 @@ def test_what_an_absent_sense_holds_changes_nothing(fp32_bundle: Path) -> None:
 
 def test_varying_sizes_have_names(fp32_bundle: Path) -> None:
     bundle = Bundle.open(fp32_bundle)
-    assert bundle.engine("image").inputs[0].shape == ("batch", "height", "width", 3)
-    shapes = {tensor.name: tensor.shape for tensor in bundle.engine("fusion").inputs}
+    assert open_engine(bundle, "image").inputs[0].shape == ("batch", "height", "width", 3)
+    shapes = {tensor.name: tensor.shape for tensor in open_engine(bundle, "fusion").inputs}
     assert shapes["prompts"] == ("classes", 128)
     assert shapes["audio_tokens"] == ("batch", 16, 128)
     assert shapes["present"] == ("batch", 3)

@@ -8,11 +8,12 @@ import onnxruntime
 import pytest
 
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle, BundleError, EngineError, Perceiver
-from edgefuse.runtime.bundle import sha256_of
+from edgefuse.runtime.bundle.bundle import sha256_of
+from edgefuse.runtime.bundle.manifest import EngineSpec, Manifest, TensorSpec
 from edgefuse.runtime.engines import backends, engine_file
+from edgefuse.runtime.engines.backends import open_engine
 from edgefuse.runtime.engines.engine_onnxruntime_gpu import CUDA, TENSORRT, active_session, check_built_in, is_built_in
 from edgefuse.runtime.engines.gpu import Gpu
-from edgefuse.runtime.manifest import EngineSpec, Manifest, TensorSpec
 
 PIXELS = TensorSpec(name="pixels", dtype="uint8", shape=("batch", 32))
 
@@ -48,7 +49,7 @@ def add_engine(bundle: Path, **changes: object) -> None:
 
 def refusal(bundle: Path, backend: str, graph: str = "text") -> str:
     with pytest.raises(EngineError) as error:
-        Bundle.open(bundle).engine(graph, backend)
+        open_engine(Bundle.open(bundle), graph, backend)
     assert "\n" not in str(error.value)
     return str(error.value)
 
@@ -60,7 +61,7 @@ def test_auto_runs_on_the_cpu_where_there_is_no_gpu():
 
 
 def test_the_cpu_by_name():
-    engine = Bundle.open(DEFAULT_BUNDLE).engine("text", "cpu")
+    engine = open_engine(Bundle.open(DEFAULT_BUNDLE), "text", "cpu")
     assert engine.backend == "onnxruntime-cpu"
     (embedding, *_) = engine.run({"ids": np.ones((1, 32), np.int64)}).values()
     assert np.isfinite(embedding).all()
@@ -106,7 +107,7 @@ def test_auto_goes_on_where_an_engine_that_should_fit_does_not_load(bundle, monk
     for module in (backends, engine_file):
         monkeypatch.setattr(module, "find_gpu", lambda: Gpu("a GPU that is not there", "8.9", "12.8"))
     add_engine(bundle)
-    assert Bundle.open(bundle).engine("text").backend == "onnxruntime-cpu"
+    assert open_engine(Bundle.open(bundle), "text").backend == "onnxruntime-cpu"
     said = [record.getMessage() for record in caplog.records if "on tensorrt" in record.getMessage()]
     assert len(said) == 1
     assert "text.engine: tensorrt-rtx" in said[0]
@@ -117,7 +118,7 @@ def test_auto_goes_on_where_an_engine_that_should_fit_does_not_load(bundle, monk
 def test_engines_of_the_bundle_need_a_gpu_and_auto_does_without(bundle):
     add_engine(bundle)
     assert "text.engine: this machine has no NVIDIA driver" in refusal(bundle, "tensorrt")
-    assert Bundle.open(bundle).engine("text").backend == "onnxruntime-cpu"
+    assert open_engine(Bundle.open(bundle), "text").backend == "onnxruntime-cpu"
 
 
 @pytest.mark.parametrize(

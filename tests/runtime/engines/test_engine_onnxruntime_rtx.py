@@ -13,6 +13,7 @@ import pytest
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle, EngineError
 from edgefuse.runtime.doctor import examine
 from edgefuse.runtime.engines import engine_onnxruntime_rtx
+from edgefuse.runtime.engines.backends import open_engine
 from edgefuse.runtime.engines.engine_onnxruntime import OnnxRuntimeEngine
 from edgefuse.runtime.engines.engine_onnxruntime_rtx import PACKAGE, is_tensorrt_here, session_on
 from edgefuse.runtime.engines.gpu import Gpu
@@ -45,7 +46,7 @@ def test_a_session_on_devices_runs_the_graph_on_their_provider():
     (cpu,) = [device for device in onnxruntime.get_ep_devices() if device.ep_name == "CPUExecutionProvider"]
     engine = OnnxRuntimeEngine(TEXT, session_on(TEXT, [cpu]), "onnxruntime-cpu")
     ids = {"ids": np.ones((1, 32), np.int64)}
-    expected = Bundle.open(DEFAULT_BUNDLE).engine("text", "cpu").run(ids)
+    expected = open_engine(Bundle.open(DEFAULT_BUNDLE), "text", "cpu").run(ids)
     for name, value in engine.run(ids).items():
         np.testing.assert_allclose(value, expected[name], atol=1e-4)
 
@@ -56,8 +57,8 @@ def test_with_the_package_tensorrt_means_this_provider_and_auto_does_without():
     with pytest.raises(
         EngineError, match="backend tensorrt cannot run the graph text: this machine has no NVIDIA driv"
     ):
-        Bundle.open(DEFAULT_BUNDLE).engine("text", "tensorrt")
-    assert Bundle.open(DEFAULT_BUNDLE).engine("text").backend == "onnxruntime-cpu"
+        open_engine(Bundle.open(DEFAULT_BUNDLE), "text", "tensorrt")
+    assert open_engine(Bundle.open(DEFAULT_BUNDLE), "text").backend == "onnxruntime-cpu"
 
 
 @pytest.mark.usefixtures("package")
@@ -66,7 +67,7 @@ def test_a_provider_that_does_not_load_says_why_in_one_line(monkeypatch):
     with pytest.raises(
         EngineError, match=f"{PACKAGE} does not load into onnxruntime {onnxruntime.__version__}: "
     ) as error:
-        Bundle.open(DEFAULT_BUNDLE).engine("text", "tensorrt")
+        open_engine(Bundle.open(DEFAULT_BUNDLE), "text", "tensorrt")
     assert "libprovider.so" in str(error.value)
     assert "\n" not in str(error.value)
 

@@ -12,11 +12,12 @@ from onnx import TensorProto, helper
 from small_networks import FUSION_OF_TWO, WHOLE, add_golden, golden_vectors, image, imu, write_bundle
 
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle, BundleError, EngineError, Perceiver
+from edgefuse.runtime.bundle.manifest import GraphSpec, TensorSpec
 from edgefuse.runtime.engines import engine_openvino
+from edgefuse.runtime.engines.backends import open_engine
 from edgefuse.runtime.engines.engine_openvino import OpenVinoEngine, fast_in_bf16, open_on_openvino
 from edgefuse.runtime.engines.plan import OnnxRuntimeWay, OpenVinoWay, write_plan
-from edgefuse.runtime.manifest import GraphSpec, TensorSpec
-from edgefuse.runtime.selftest import cosine_similarities
+from edgefuse.runtime.engines.selftest import cosine_similarities
 
 pytest.importorskip("openvino")
 BUNDLE = Bundle.open(DEFAULT_BUNDLE)
@@ -53,7 +54,7 @@ def golden_inputs(graph: str) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("graph", ["image", "audio", "text", "fusion"])
 def test_it_gives_what_onnxruntime_gives_also_of_several_samples(graph):
     inputs = golden_inputs(graph)
-    expected, found = BUNDLE.engine(graph, "cpu").run(inputs), opened(graph).run(inputs)
+    expected, found = open_engine(BUNDLE, graph, "cpu").run(inputs), opened(graph).run(inputs)
     assert found.keys() == expected.keys()
     for name, array in expected.items():
         assert found[name].shape == array.shape
@@ -65,7 +66,7 @@ def test_it_gives_what_onnxruntime_gives_also_of_several_samples(graph):
 
 
 def test_frames_of_any_size_and_outputs_that_are_the_callers():
-    engine, expected = opened("image"), BUNDLE.engine("image", "cpu")
+    engine, expected = opened("image"), open_engine(BUNDLE, "image", "cpu")
     frames = [np.random.default_rng(rows).integers(0, 256, (1, rows, 128, 3), np.uint8) for rows in (96, 120, 96)]
     frames[2].flags.writeable = False
     found = [engine.run({"frame": frame})["embedding"] for frame in frames]
@@ -99,10 +100,10 @@ def test_the_default_bundle_passes_its_self_test_and_bf16_has_to_earn_it():
 
 
 def test_bf16_needs_golden_vectors(bundle):
-    assert Bundle.open(bundle).engine("imu", "openvino").backend == "openvino-cpu"
+    assert open_engine(Bundle.open(bundle), "imu", "openvino").backend == "openvino-cpu"
     add_golden(bundle, golden_vectors(bundle))
     expected = "openvino-cpu-bf16" if fast_in_bf16() else "openvino-cpu"
-    assert Bundle.open(bundle).engine("imu", "openvino").backend == expected
+    assert open_engine(Bundle.open(bundle), "imu", "openvino").backend == expected
 
 
 def test_a_bundle_that_fails_its_golden_vectors_does_not_start(bundle):
@@ -121,22 +122,22 @@ def test_a_network_in_one_piece(tmp_path):
 
 def test_what_is_planned_runs_where_the_backend_is_left_to_the_machine(caplog):
     text = BUNDLE.manifest.files[BUNDLE.manifest.graphs["text"].file]
-    assert BUNDLE.engine("text").backend == "onnxruntime-cpu"
+    assert open_engine(BUNDLE, "text").backend == "onnxruntime-cpu"
     write_plan({text: IN_FLOAT32})
-    assert BUNDLE.engine("text").backend == "openvino-cpu"
-    assert BUNDLE.engine("text", "cpu").backend == "onnxruntime-cpu"
+    assert open_engine(BUNDLE, "text").backend == "openvino-cpu"
+    assert open_engine(BUNDLE, "text", "cpu").backend == "onnxruntime-cpu"
     write_plan({text: OnnxRuntimeWay()})
-    assert BUNDLE.engine("text").backend == "onnxruntime-cpu"
-    assert BUNDLE.engine("text", "openvino").backend == "openvino-cpu"
+    assert open_engine(BUNDLE, "text").backend == "onnxruntime-cpu"
+    assert open_engine(BUNDLE, "text", "openvino").backend == "openvino-cpu"
     assert not caplog.records
 
 
 @pytest.mark.usefixtures("without_openvino")
 def test_without_the_package_one_line_says_what_to_install(caplog):
     with pytest.raises(EngineError, match=r"graph text: OpenVINO is not installed: pip install '\.\[openvino\]' in "):
-        BUNDLE.engine("text", "openvino")
+        open_engine(BUNDLE, "text", "openvino")
     write_plan({BUNDLE.manifest.files[BUNDLE.manifest.graphs["text"].file]: IN_FLOAT32})
-    assert BUNDLE.engine("text").backend == "onnxruntime-cpu"
+    assert open_engine(BUNDLE, "text").backend == "onnxruntime-cpu"
     (said,) = [record.getMessage() for record in caplog.records]
     assert "text.onnx does not run on openvino: OpenVINO is not installed" in said
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from edgefuse.runtime import EngineError
+from edgefuse.runtime.bundle.manifest import EngineSpec, TensorSpec
 from edgefuse.runtime.engines.engine_file import check_gpu, check_installed, check_version
 from edgefuse.runtime.engines.engine_tensorrt import TensorRtEngine, check_inputs
 from edgefuse.runtime.engines.gpu import Gpu
-from edgefuse.runtime.manifest import EngineSpec, TensorSpec
 
 ORIN = Gpu("Orin", "8.7", "12.6")
 TURING = Gpu("T4", "7.5", "12.8")

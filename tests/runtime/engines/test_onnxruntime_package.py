@@ -12,6 +12,7 @@ import pytest
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle, EngineError
 from edgefuse.runtime.doctor import examine
 from edgefuse.runtime.engines import backends, engine_onnxruntime_gpu
+from edgefuse.runtime.engines.backends import open_engine
 from edgefuse.runtime.engines.gpu import Gpu
 from edgefuse.runtime.engines.onnxruntime_package import installed_packages
 
@@ -49,7 +50,7 @@ def test_a_gpu_asked_for_notices_both(backend, tmp_path, monkeypatch):
     install_records(tmp_path, monkeypatch)
     monkeypatch.setattr(engine_onnxruntime_gpu, "find_gpu", lambda: Gpu("a GPU that is not there", "8.9", "13.0"))
     with pytest.raises(EngineError, match="are both installed and overwrite each other") as refusal:
-        Bundle.open(DEFAULT_BUNDLE).engine("text", backend)
+        open_engine(Bundle.open(DEFAULT_BUNDLE), "text", backend)
     assert ANEW in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
@@ -58,7 +59,7 @@ def test_auto_says_so_and_runs_on_the_cpu(tmp_path, monkeypatch, caplog):
     install_records(tmp_path, monkeypatch)
     for module in (backends, engine_onnxruntime_gpu):
         monkeypatch.setattr(module, "find_gpu", lambda: Gpu("a GPU that is not there", "8.9", "13.0"))
-    assert Bundle.open(DEFAULT_BUNDLE).engine("text").backend == "onnxruntime-cpu"
+    assert open_engine(Bundle.open(DEFAULT_BUNDLE), "text").backend == "onnxruntime-cpu"
     assert "text.onnx does not run on cuda: " in caplog.text
     assert ANEW in caplog.text
 

@@ -6,6 +6,7 @@ import os
 import pytest
 
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle, EngineError
+from edgefuse.runtime.engines.backends import open_engine
 from edgefuse.runtime.engines.plan import OnnxRuntimeWay, OpenVinoWay, plan_file, planned_way, this_machine, write_plan
 
 
@@ -17,7 +18,7 @@ def config(tmp_path, monkeypatch):
 
 def threads_of_a_running_fusion() -> int:
     before = len(os.listdir("/proc/self/task"))
-    engine = Bundle.open(DEFAULT_BUNDLE).engine("fusion", "cpu")
+    engine = open_engine(Bundle.open(DEFAULT_BUNDLE), "fusion", "cpu")
     assert engine.outputs
     return 1 + len(os.listdir("/proc/self/task")) - before
 
@@ -70,6 +71,6 @@ def test_a_damaged_plan_is_told_in_one_line(text, said):
     path.parent.mkdir(parents=True)
     path.write_text(text)
     with pytest.raises(EngineError, match=said) as told:
-        Bundle.open(DEFAULT_BUNDLE).engine("image")
+        open_engine(Bundle.open(DEFAULT_BUNDLE), "image")
     assert "\n" not in str(told.value)
     assert "bench --tune" in str(told.value)

@@ -72,6 +72,12 @@ class Bag:
             data=np.frombuffer(data, np.uint8),
         )  # fmt: skip
 
+    def info(self, topic: str, sample_format: str) -> None:
+        self.add(
+            topic, EPOCH_NS, "audio_common_msgs/msg/AudioInfo", channels=1, sample_rate=16_000,
+            sample_format=sample_format, bitrate=0, coding_format="wave",
+        )  # fmt: skip
+
     def close(self) -> Path:
         self.writer.close()
         return next(self.path.glob("*.mcap"))

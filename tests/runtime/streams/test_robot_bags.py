@@ -172,6 +172,74 @@ def test_sound_of_the_other_audio_common(tmp_path, kind):
     np.testing.assert_allclose(chunk.pcm, wave, atol=1e-4)
 
 
+def as_uint8(wave: np.ndarray) -> np.ndarray:
+    """Offset binary: 128 is silence."""
+    return (np.rint(wave * 127) + 128).astype(np.uint8).reshape(-1)
+
+
+UINT8 = {"audio_common_msgs/msg/AudioData", "std_msgs/msg/UInt8MultiArray"}
+
+
+@pytest.mark.parametrize("name", sorted(UINT8))
+def test_sound_as_unsigned_bytes(tmp_path, name):
+    bag = Bag(tmp_path / "bag", ROS_DRIVERS)
+    wave = tone(16_000, 0.5)
+    bag.info("/info", "U8")
+    for n, block in enumerate(np.split(as_uint8(wave), 25)):
+        layout = {"layout": bag.make("std_msgs/msg/MultiArrayLayout", dim=[], data_offset=0)} if "UInt8" in name else {}
+        bag.add("/mic", EPOCH_NS + 20 * (n + 1) * MS, name, **layout, data=block)
+    chunks = list(Recording(bag.close(), live=False, topics={"audio": "/mic"}))
+    np.testing.assert_allclose(pcm_of(chunks), wave[:, 0], atol=0.01)
+    assert np.abs(pcm_of(chunks)).max() > 0.49, "full scale is full scale"
+    assert [chunk.stamp_ns for chunk in chunks] == [20 * n * MS for n in range(25)]
+
+
+def test_unsigned_bytes_that_are_silence_are_zero_and_reach_full_scale(tmp_path):
+    bag = Bag(tmp_path / "bag", {"edgefuse_msgs/msg/AudioChunk": AUDIO_CHUNK})
+    bag.add(
+        "/audio", EPOCH_NS, "edgefuse_msgs/msg/AudioChunk", header=bag.header(EPOCH_NS), sample_rate=16_000, channels=1,
+        encoding="U8", index=0, gap=0, data=np.array([128, 0, 255, 64], np.uint8),
+    )  # fmt: skip
+    (chunk,) = Recording(bag.close(), live=False)
+    np.testing.assert_array_equal(chunk.pcm, np.array([0, -1, 127 / 128, -0.5], np.float32))
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int8"])
+def test_bytes_of_the_other_audio_common(tmp_path, kind):
+    newer = {"audio_common_msgs/msg/AudioData": MGONZS13["audio_common_msgs/msg/AudioData"]
+             + "\nint8[] int8_data\nuint8[] uint8_data"}  # fmt: skip
+    bag = Bag(tmp_path / "bag", MGONZS13 | newer)
+    wave = tone(16_000, 0.5)[:, 0]
+    arrays = {f"{name}_data": np.array([], name) for name in ("float32", "int32", "int16", "int8", "uint8")}
+    arrays[f"{kind}_data"] = as_uint8(wave) if kind == "uint8" else (as_uint8(wave).astype(int) - 128).astype(np.int8)
+    data = bag.make("audio_common_msgs/msg/AudioData", **arrays)
+    info = bag.make("audio_common_msgs/msg/AudioInfo", format=32, channels=1, rate=16_000, chunk=8000)
+    audio = bag.make("audio_common_msgs/msg/Audio", audio_data=data, info=info)
+    bag.add("/audio", EPOCH_NS, "audio_common_msgs/msg/AudioStamped", header=bag.header(EPOCH_NS), audio=audio)
+    (chunk,) = Recording(bag.close(), live=False)
+    np.testing.assert_allclose(chunk.pcm, wave, atol=0.01)
+
+
+def test_bytes_are_sound_only_if_somebody_says_so(tmp_path):
+    bag = Bag(tmp_path / "bag", ROS_DRIVERS)
+    layout = bag.make("std_msgs/msg/MultiArrayLayout", dim=[], data_offset=0)
+    bag.add("/mic", EPOCH_NS, "std_msgs/msg/UInt8MultiArray", layout=layout, data=np.zeros(320, np.uint8))
+    path = bag.close()
+    with pytest.raises(StreamError, match=r"nothing to replay: .*--topic chooses others, such as --topic audio=/mic"):
+        Recording(path)
+    with pytest.raises(StreamError, match="nothing says how /mic is encoded: record an audio_common_msgs/"):
+        Recording(path, topics={"audio": "/mic"})
+
+
+def test_an_encoding_that_is_not_known_is_refused_in_one_line(tmp_path):
+    bag = Bag(tmp_path / "bag", ROS_DRIVERS)
+    bag.info("/info", "S24LE")
+    bag.add("/audio", EPOCH_NS, "audio_common_msgs/msg/AudioData", data=np.zeros(300, np.uint8))
+    line = r"bag\.mcap: /audio: the sample format 'S24LE' is not known here; expected S8, U8, S16LE, S32LE, F32LE"
+    with pytest.raises(StreamError, match=line):
+        Recording(bag.close())
+
+
 def test_sound_that_contradicts_itself_is_skipped(tmp_path, caplog):
     bag = Bag(tmp_path / "bag", {"edgefuse_msgs/msg/AudioChunk": AUDIO_CHUNK})
     for n, (rate_hz, encoding, data) in enumerate([(16_000, "S16LE", 640), (0, "S16LE", 640), (16_000, "S16LE", 641)]):

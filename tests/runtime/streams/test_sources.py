@@ -9,7 +9,7 @@ from rosbags.typesys import Stores, get_typestore
 from small_networks import FUSION_OF_TWO, WHOLE, image, imu, write_bundle
 
 from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP, Bundle, Frame, Perceiver, Stream, StreamError
-from edgefuse.runtime.manifest import AudioModality, Manifest
+from edgefuse.runtime.bundle.manifest import AudioModality, Manifest
 from edgefuse.runtime.sinks.recorder import Recorder
 from edgefuse.runtime.streams.sources import Source, open_streams
 

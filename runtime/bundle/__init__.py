@@ -1,0 +1,1 @@
+"""A bundle on disk: what it declares, checked before it is used."""

@@ -1,1 +1,0 @@
-"""Numbers that were measured once, as a robot reads and applies them."""

@@ -1,0 +1,1 @@
+"""What calibration measured, read from its files and applied."""

@@ -1,0 +1,1 @@
+"""What a fusion says, as people read it."""

@@ -1,0 +1,44 @@
+"""Generated data on disk, keyed by what made it: the parameters and the source of the generating modules."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from edgefuse.runtime.engines.cache_folder import cache_folder
+
+GENERATORS = {
+    "tabletop": ("shapes", "surfaces", "scenes", "espeak", "speech", "remarks", "vocabulary", "samples", "pools"),
+    "fusion": ("sensor", "slips"),
+}
+"""Modules by room."""
+
+
+@cache
+def generator_digest() -> str:
+    """Changes with the code that makes the data, so that no stale data is ever read."""
+    modules = [f"edgefuse.{room}.{name}" for room, names in GENERATORS.items() for name in names]
+    places = [spec.origin for name in modules if (spec := find_spec(name)) is not None and spec.origin is not None]
+    return hashlib.sha256(b"".join(Path(place).read_bytes() for place in places)).hexdigest()
+
+
+def stored(key: str, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """The arrays of `key`: read from the user's cache, or made and written there (beside, then renamed)."""
+    folder = cache_folder()
+    if folder is None:
+        return make()
+    digest = hashlib.sha256(f"{generator_digest()} {key}".encode()).hexdigest()[:20]
+    path = folder / f"{key.split(' ')[0]}-{digest}.npz"
+    if path.is_file():
+        with np.load(path, allow_pickle=False) as arrays:
+            return dict(arrays)
+    arrays = make()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{os.getpid()}-{path.name}")
+    np.savez(beside, **arrays)  # type: ignore[arg-type]  # NumPy's stub checks them as `allow_pickle` too
+    beside.replace(path)
+    return arrays

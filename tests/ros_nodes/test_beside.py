@@ -1,0 +1,93 @@
+"""What people ask of an active node while it perceives: to load, to rest, to show what it sees."""
+
+import os
+
+import numpy as np
+import pytest
+from calibrated import confidence
+from ros_domain import statuses
+from ros_samples import CAMERA
+
+from edgefuse.runtime import DEFAULT_CLIP
+from edgefuse.runtime.corrections.confidence import write_confidence
+
+
+@pytest.fixture
+def percepts(ros):
+    """Those of a node that perceives the clip."""
+    from edgefuse_msgs.msg import Percept
+
+    heard = ros.hear(Percept, "percepts")
+    ros.start("perception_node", autostart=True)
+    ros.start(*CAMERA, clip=DEFAULT_CLIP)
+    ros.until(lambda: len(heard) > 10, "percepts")
+    return heard
+
+
+def more(ros, percepts) -> None:
+    """Wait until there are new ones."""
+    percepts.clear()
+    ros.until(lambda: len(percepts) > 10, "more percepts")
+
+
+def test_percepts_and_services_go_on_while_another_perceiver_is_opened(ros, percepts, tmp_path):
+    """The file that the new one reads is a pipe, which keeps it waiting."""
+    from rcl_interfaces.srv import GetParameters, SetParameters
+    from rclpy.parameter import Parameter
+
+    pipe = tmp_path / "confidence.json"
+    os.mkfifo(pipe)
+    client = ros.node.create_client(SetParameters, "perception/set_parameters")
+    ros.until(client.service_is_ready, "the service")
+    request = SetParameters.Request(parameters=[Parameter("confidence", value=str(pipe)).to_parameter_msg()])
+    answer = client.call_async(request)
+    more(ros, percepts)
+    ros.call(GetParameters, "perception/get_parameters", GetParameters.Request(names=["bundle"]))
+    assert ros.state("perception") == "active"
+    assert not answer.done()
+    ros.until(lambda: any(percept.certain for percept in percepts), "certain percepts of the old one")
+    write_confidence(tmp_path / "measured.json", confidence("image", threshold=None))
+    pipe.write_bytes((tmp_path / "measured.json").read_bytes())
+    ros.until(answer.done, "the new perceiver")
+    assert answer.result().results[0].successful
+    more(ros, percepts)
+    more(ros, percepts)
+    assert not any(percept.certain for percept in percepts), "the new one is never certain"
+
+
+def test_a_node_that_is_disabled_rests_until_it_is_enabled(ros, percepts):
+    from diagnostic_msgs.msg import DiagnosticArray
+    from std_srvs.srv import SetBool
+
+    diagnostics = ros.hear(DiagnosticArray, "/diagnostics")
+    assert ros.call(SetBool, "perception/enable", SetBool.Request(data=False)).success
+    ros.until(lambda: (s := statuses(diagnostics).get("perception: perception")) and s.message == "disabled", "it said")
+    percepts.clear()
+    ros.spin(0.5)
+    assert not percepts
+    assert ros.state("perception") == "active"
+    for _ in range(2):
+        assert ros.call(SetBool, "perception/enable", SetBool.Request(data=True)).success
+        more(ros, percepts)
+    ros.call(SetBool, "perception/enable", SetBool.Request(data=False))
+    assert ros.change("perception", "deactivate")
+    assert ros.change("perception", "activate")
+    percepts.clear()
+    ros.spin(0.5)
+    assert not percepts, "still disabled"
+
+
+def test_frames_are_shown_with_what_was_perceived_while_somebody_looks(ros, percepts):
+    from sensor_msgs.msg import Image
+
+    plain = ros.hear(Image, "image", reliable=False)
+    shown = ros.hear(Image, "debug_image")
+    ros.until(lambda: len(shown) > 10 and len(plain) > 10, "frames")
+    assert shown[-1].header.frame_id == "camera_optical_frame"
+    by_stamp = {str(image.header.stamp): image for image in plain}
+    pairs = [(by_stamp[str(image.header.stamp)], image) for image in shown if str(image.header.stamp) in by_stamp]
+    assert pairs
+    for before, after in pairs:
+        assert (before.width, before.height, before.encoding) == (after.width, after.height, after.encoding)
+        changed = np.frombuffer(before.data, np.uint8) != np.frombuffer(after.data, np.uint8)
+        assert 0.001 < changed.mean() < 0.2, "text over a picture that is still seen"
