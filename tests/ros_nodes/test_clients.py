@@ -15,7 +15,7 @@ def start_client(ros, name: str, *options: str) -> None:
 
 def start_on_the_clip(ros) -> None:
     ros.start("perception_node", autostart=True)
-    ros.start("camera_node", clip=DEFAULT_CLIP)
+    ros.start("camera_node", "-r", "image_raw:=image", clip=DEFAULT_CLIP)
 
 
 def test_the_printer_prints_a_line_for_whatever_is_new(ros):

@@ -23,12 +23,14 @@ BUILDING = ["build-essential", "cmake", "ninja-build", "python3-catkin-pkg", "py
 OTHERS = ["ca-certificates", "libportaudio2", "python3-lark", "python3-pip", "python3-venv"]
 LEFT_OUT = ("rosdep ", "ros2 ")
 NETWORK = ("resolv.conf", "pip.conf", "ssl/certs/ca-certificates.crt")  # in /etc: how this machine reaches the world
+WHEELS = Path("tmp", "ros.txt")
 PERCEPTS = "python3 src/edgefuse/tests/stock/percepts.py install/edgefuse_ros/lib/edgefuse_ros"
 
 
 def check(root: Path) -> str | None:
     """What went wrong; None: nothing."""
-    if not root.exists():
+    if not (root / WHEELS).exists() or (root / WHEELS).read_text() != wheels():
+        shutil.rmtree(root, ignore_errors=True)
         prepare(root.with_name("unpacking"))
         root.with_name("unpacking").rename(root)
     copy_source(root / "root" / "robot_ws")
@@ -62,13 +64,17 @@ def prepare(root: Path) -> None:
     subprocess.run(["mmdebstrap", *options, "bookworm", root], check=True)
     for name in filter(lambda name: Path("/etc", name).exists(), NETWORK):
         shutil.copy(Path("/etc", name), root / "etc" / name)
-    wheels = [HOUSE / "ros_nodes" / "requirements.txt", HOUSE / "ros_nodes" / "edgefuse_msgs" / "requirements.txt"]
-    ours = [line for path in wheels for line in path.read_text().splitlines() if line.startswith("ros-")]
-    pins = [line for line in (HOUSE / "constraints.txt").read_text().splitlines() if line.startswith("ros-")]
-    (root / "tmp" / "ros.txt").write_text("\n".join([*ours, *pins]))
+    (root / WHEELS).write_text(wheels())
     shutil.copy(HERE / "ros.sh", root / "tmp")
     with entered(root):
         run(root, ["bash /tmp/ros.sh"])
+
+
+def wheels() -> str:
+    """What of ROS is installed, and in which versions, as a requirements file."""
+    places = ("ros_nodes/requirements.txt", "ros_nodes/edgefuse_msgs/requirements.txt", "constraints.txt")
+    lines = [line for place in places for line in (HOUSE / place).read_text().splitlines()]
+    return "\n".join(line for line in lines if line.startswith("ros-"))
 
 
 def copy_source(workspace: Path) -> None:

@@ -29,7 +29,9 @@ def main() -> None:
     node.create_subscription(Percept, "percepts", lambda percept: labels.append(percept.label), 10)
     started = [
         subprocess.Popen([folder / "perception_node", "--ros-args", "-p", "autostart:=true"]),
-        subprocess.Popen([folder / "camera_node", "--ros-args", "-p", f"clip:={DEFAULT_CLIP}"]),
+        subprocess.Popen(
+            [folder / "camera_node", "--ros-args", "-r", "image_raw:=image", "-p", f"clip:={DEFAULT_CLIP}"]
+        ),
     ]
     try:
         listen(node, labels)
