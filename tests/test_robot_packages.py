@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from build.util import project_wheel_metadata
+from packaging.requirements import Requirement
 
 HOUSE = Path(__file__).parent.parent
 EDGEFUSE = str(Path(sys.executable).with_name("edgefuse"))
@@ -104,3 +105,16 @@ def test_whoever_tells_to_install_an_extra_means_one_of_this_source(described):
         assert not re.search(r"pip install ['\"]*edgefuse\b", text), f"{path}: edgefuse is on no registry"
         told = {extra for quoted, called in TELLING.findall(text) for extra in (quoted or called).split(",")}
         assert told <= extras, f"{path}: {told - extras}"
+
+
+def test_the_numpy_of_debian_12_and_ubuntu_24_04_is_enough_with_an_opencv_that_takes_it(described):
+    """`make stock` installs it for real."""
+    lines = (HOUSE / "ros_nodes" / "numpy1.txt").read_text().splitlines()
+    kept = [Requirement(line.split("#")[0]) for line in lines if not line.startswith("#")]
+    needed = [
+        requirement for requirement in map(Requirement, described.get_all("Requires-Dist")) if not requirement.marker
+    ]
+    for package, version in (("numpy", "1.24.2"), ("numpy", "1.26.4"), ("opencv-python-headless", "4.11.0.86")):
+        ranges = [requirement.specifier for requirement in [*kept, *needed] if requirement.name == package]
+        assert len(ranges) == 2
+        assert all(version in each for each in ranges), (package, version)
