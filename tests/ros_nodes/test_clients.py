@@ -4,6 +4,8 @@ import re
 import sys
 from pathlib import Path
 
+from ros_samples import CAMERA
+
 from edgefuse.runtime import DEFAULT_CLIP
 
 EXAMPLES = Path(__file__).parent.parent.parent / "docs" / "examples"
@@ -15,7 +17,7 @@ def start_client(ros, name: str, *options: str) -> None:
 
 def start_on_the_clip(ros) -> None:
     ros.start("perception_node", autostart=True)
-    ros.start("camera_node", "-r", "image_raw:=image", clip=DEFAULT_CLIP)
+    ros.start(*CAMERA, clip=DEFAULT_CLIP)
 
 
 def test_the_printer_prints_a_line_for_whatever_is_new(ros):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from launcher import PACKAGE, Launcher
 from ros_domain import statuses
-from shared_memory import segments_mb
+from shared_memory import segments, segments_mb
 
 RECORDED_NS = 8_000_000_000
 
@@ -228,7 +228,7 @@ def test_what_our_nodes_need_of_dds_is_theirs_alone(ros, launcher, tmp_path, own
     variables = dict.fromkeys(environment_for_images(os.environ), str(profile)) if own else {}
     file = tmp_path / "foreign.launch.py"
     file.write_text(FOREIGN.replace("OURS", repr(str(PACKAGE / "launch/perception.launch.py"))))
-    others = segments_mb("self")
+    others = segments()
     launcher.start(file, **variables)
     ros.until(lambda: launcher.nodes() == {"/camera", "/perception"}, "the nodes")
     ros.until(lambda: "foreign [" in launcher.log(), "the foreign process")

@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 from launcher import PACKAGE, Launcher
-from shared_memory import segments_mb
+from shared_memory import segments, segments_mb
 
 from edgefuse.runtime import DEFAULT_CLIP
 
@@ -63,7 +63,7 @@ def test_the_profile_holds_two_images_of_1920_x_1080():
 
 
 def test_the_nodes_hold_little_shared_memory(ros):
-    others = segments_mb("self")
+    others = segments()
     names = [ros.start(node) for node in ("camera_node", "microphone_node", "perception_node")]
     held_mb = {path: size for name in names for path, size in segments_mb(ros.pid(name)).items() if path not in others}
     assert 16 < sum(held_mb.values()) < 24, held_mb
