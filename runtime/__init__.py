@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from edgefuse.runtime.corrections.corrections import Corrections, read_corrections
     from edgefuse.runtime.corrections.drift import DRIFT_WARN
     from edgefuse.runtime.corrections.sync import Sync, read_sync, write_sync
+    from edgefuse.runtime.engines.backends import open_engine
     from edgefuse.runtime.engines.engine import Backend, Engine
     from edgefuse.runtime.errors import (
         BundleError,
@@ -69,6 +70,7 @@ else:
             "corrections.corrections": "Corrections read_corrections",
             "corrections.drift": "DRIFT_WARN",
             "corrections.sync": "Sync read_sync write_sync",
+            "engines.backends": "open_engine",
             "engines.engine": "Backend Engine",
             "errors": "BundleError CalibrationError EdgefuseError EngineError PromptError SampleError StreamError",
             "senses.evidence": "Evidence Tokens",
@@ -148,6 +150,7 @@ __all__ = [
     "Trace",
     "Viewer",
     "deliver",
+    "open_engine",
     "open_streams",
     "read_camera_info",
     "read_confidence",
