@@ -76,6 +76,10 @@ def test_sound_as_unsigned_bytes_is_heard_from_128_on_as_silence():
     chunk = track.chunk(message, 10**9)
     assert chunk.pcm[:4].tolist() == [0, -1, 127 / 128, -0.5]
     assert chunk.until_ns == 10**9, "without a stamp of its own it was sensed before it came"
+    track.restart()
+    again = track.chunk(message, 2 * 10**9)
+    assert again is not None, "how it is encoded is known after a restart too"
+    assert again.index == 0
 
 
 def test_sound_keeps_its_count_over_a_restart_of_the_microphone():
