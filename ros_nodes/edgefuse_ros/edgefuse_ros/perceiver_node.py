@@ -36,7 +36,7 @@ _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.
 class PerceiverNode(LifecycleNode, ABC):
     """configure loads the bundle, activate starts, deactivate frees the CPU, cleanup the memory.
 
-    `now_ns` is the perceiver's clock. A service may run while messages come, see BesideExecutor; what changes the
+    `now_ns` is the perceiver's clock. A service may run while messages come, see NodeExecutor; what changes the
     node's state or its perceiver does so one after the other.
     """
 
@@ -73,7 +73,7 @@ class PerceiverNode(LifecycleNode, ABC):
 
     @property
     def default_callback_group(self) -> CallbackGroup:
-        """A service that takes long keeps nothing else from running, see BesideExecutor."""
+        """A service that takes long keeps nothing else from running, see NodeExecutor."""
         return self._reentrant
 
     def autostart(self) -> None:

@@ -12,7 +12,7 @@ import rclpy
 
 from edgefuse.runtime import EdgefuseError
 from edgefuse_ros.device_node import DeviceNode
-from edgefuse_ros.executor import BesideExecutor
+from edgefuse_ros.executor import NodeExecutor
 from edgefuse_ros.parameters import ParameterError
 from edgefuse_ros.perceiver_node import PerceiverNode
 
@@ -53,8 +53,7 @@ def _init() -> None:
 
 
 def _spin(node: PerceiverNode | DeviceNode[Any]) -> None:
-    executor = BesideExecutor()
-    executor.add_node(node)
+    executor = NodeExecutor(node)
     executor.beside(node.autostart)
     try:
         executor.spin()
