@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edgefuse.bench.engines import Effort
-from edgefuse.bench.peers import Peer
+from edgefuse.bench.runs.engines import Effort
+from edgefuse.bench.runs.peers import Peer
 
 if TYPE_CHECKING:
     from edgefuse.export.spec import FusionSpec

@@ -7,21 +7,21 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from edgefuse.bench import host
-from edgefuse.bench.beside import table_from
 from edgefuse.bench.extent import THOROUGH, Extent, Progress, Wish
-from edgefuse.bench.feeds import Feed, prompts_from
-from edgefuse.bench.graphs import measure_graphs, variant_feeds
-from edgefuse.bench.live import measure_live
-from edgefuse.bench.peers import TITLES, Engines, Peer, Peers
-from edgefuse.bench.pipeline import measure_pipeline, measure_rounds, take_turn
-from edgefuse.bench.power import NONE, open_meter
-from edgefuse.bench.result import Configuration, Measured, Result, Table
+from edgefuse.bench.load.feeds import Feed, prompts_from
+from edgefuse.bench.load.variants import Variant
+from edgefuse.bench.report import host
+from edgefuse.bench.report.result import Configuration, Measured, Result, Table
 from edgefuse.bench.ros.stacks import measure_ros
-from edgefuse.bench.runners import OurRunner, Runner
-from edgefuse.bench.turns import by_turns
-from edgefuse.bench.variants import Variant
-from edgefuse.bench.whole import WholeRunner
+from edgefuse.bench.runs.beside import table_from
+from edgefuse.bench.runs.graphs import measure_graphs, variant_feeds
+from edgefuse.bench.runs.live import measure_live
+from edgefuse.bench.runs.peers import TITLES, Engines, Peer, Peers
+from edgefuse.bench.runs.pipeline import measure_pipeline, measure_rounds, take_turn
+from edgefuse.bench.runs.power import NONE, open_meter
+from edgefuse.bench.runs.runners import OurRunner, Runner
+from edgefuse.bench.runs.turns import by_turns
+from edgefuse.bench.runs.whole import WholeRunner
 from edgefuse.runtime.bundle.bundle import sha256_of
 from edgefuse.runtime.bundle.manifest import MANIFEST_FILE
 from edgefuse.runtime.samples import Frame

@@ -16,7 +16,7 @@ from edgefuse.terminal import open_console, still_bar
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from edgefuse.bench.result import Result
+    from edgefuse.bench.report.result import Result
     from edgefuse.export.spec import FusionSpec
 
 _USUAL_RATE_HZ = 30.0
@@ -50,12 +50,12 @@ def bench(
     """
     from edgefuse.bench import measurement
     from edgefuse.bench.extent import QUICK, THOROUGH, Wish
-    from edgefuse.bench.live import devices_from
-    from edgefuse.bench.peers import peers_from
-    from edgefuse.bench.result import read_result
+    from edgefuse.bench.load.variants import backends_from, open_variants
+    from edgefuse.bench.load.workload import check_rate, frame_rate_hz
+    from edgefuse.bench.report.result import read_result
     from edgefuse.bench.ros.nodes import check_ros
-    from edgefuse.bench.variants import backends_from, open_variants
-    from edgefuse.bench.workload import check_rate, frame_rate_hz
+    from edgefuse.bench.runs.live import devices_from
+    from edgefuse.bench.runs.peers import peers_from
 
     peers = peers_from(vs or "")
     if peers and checkpoint is None:
@@ -101,15 +101,15 @@ def _network(checkpoint: str | None) -> Callable[[], FusionSpec] | None:
 
 def _give(console: Console, result: Result, json: Path | None, html: Path | None) -> None:
     """On the terminal, and in the files that were asked for."""
-    from edgefuse.bench.report import tables
-    from edgefuse.bench.result import write_text
+    from edgefuse.bench.report.result import write_text
+    from edgefuse.bench.report.tables import tables
 
     for table in tables(result):
         console.print(table)
     if json is not None:
         write_text(json, result.model_dump_json(indent=1) + "\n")
     if html is not None:
-        from edgefuse.bench.page import page_from_result
+        from edgefuse.bench.report.page import page_from_result
 
         write_text(html, page_from_result(result))
 
@@ -126,8 +126,8 @@ def _check_source(source: str, rate: float | None, devices: bool, more: bool) ->
 
 def _tune(console: Console, bundles: list[Path], source: Path) -> None:
     """Measure the ways to run every graph, plan the best, and say where."""
-    from edgefuse.bench.tune import plan_from, trials_from, tune_table
-    from edgefuse.bench.variants import open_variants
+    from edgefuse.bench.load.variants import open_variants
+    from edgefuse.bench.runs.tune import plan_from, trials_from, tune_table
     from edgefuse.runtime.engines.plan import write_plan
 
     with still_bar(console) as progress:
@@ -138,8 +138,8 @@ def _tune(console: Console, bundles: list[Path], source: Path) -> None:
 
 def _compared(console: Console, new: Result, old: Result) -> int:
     """Say what changed; 1 if something is slower."""
-    from edgefuse.bench.comparison import compare, differences
-    from edgefuse.bench.report import change_table
+    from edgefuse.bench.report.comparison import compare, differences
+    from edgefuse.bench.report.tables import change_table
 
     changes = compare(new, old)
     console.print(change_table(changes))

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from edgefuse.bench.result import NodeCost
+from edgefuse.bench.report.result import NodeCost
 from edgefuse.bench.ros.heard import HeardRound
 from edgefuse.bench.ros.listener import Listener, heard_from_message
 from edgefuse.bench.ros.nodes import Node, installed

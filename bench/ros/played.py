@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 
 from edgefuse.bench.errors import BenchError
-from edgefuse.bench.workload import Workload
+from edgefuse.bench.load.workload import Workload
 from edgefuse.runtime.bundle.manifest import AudioModality, Modality
 from edgefuse.runtime.samples import Frame
 

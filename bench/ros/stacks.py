@@ -13,15 +13,15 @@ import numpy as np
 
 from edgefuse.bench.errors import BenchError
 from edgefuse.bench.extent import Progress, Wish
-from edgefuse.bench.figures import figure_from
-from edgefuse.bench.result import NodeCost, RosResult
+from edgefuse.bench.load.variants import Variant
+from edgefuse.bench.report.figures import figure_from
+from edgefuse.bench.report.result import NodeCost, RosResult
 from edgefuse.bench.ros.heard import HeardPercept, HeardRound
 from edgefuse.bench.ros.nodes import check_ros
 from edgefuse.bench.ros.played import write_clip
 from edgefuse.bench.ros.task import PLAYED_AFTER_S, STACKS, WARM_UP_S, Stack, Task
-from edgefuse.bench.runs import Moment, Run, flow_from, totals
-from edgefuse.bench.turns import by_turns
-from edgefuse.bench.variants import Variant
+from edgefuse.bench.runs.run import Moment, Run, flow_from, totals
+from edgefuse.bench.runs.turns import by_turns
 
 _MARGIN_S = 3.0
 _TITLES: dict[Stack, str] = {

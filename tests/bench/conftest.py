@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from made_once import MadeOnce
 
-from edgefuse.bench.engines import Effort
 from edgefuse.bench.extent import Extent, Wish
+from edgefuse.bench.load.variants import open_variants
 from edgefuse.bench.measurement import measure
-from edgefuse.bench.result import Result, read_result
-from edgefuse.bench.variants import open_variants
+from edgefuse.bench.report.result import Result, read_result
+from edgefuse.bench.runs.engines import Effort
 from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP
 
 SHORT = Extent(

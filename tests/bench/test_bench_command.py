@@ -7,7 +7,7 @@ from command_line import refused
 from typer.testing import CliRunner
 
 from edgefuse.bench import measurement
-from edgefuse.bench.result import Result
+from edgefuse.bench.report.result import Result
 from edgefuse.cli import app
 
 

@@ -1,0 +1,177 @@
+"""Other ways to run the network: PyTorch, ONNX Runtime in float32, OpenVINO; each graph of it by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+import onnxruntime
+
+from edgefuse.bench.errors import BenchError
+from edgefuse.bench.load.feeds import Feed
+from edgefuse.bench.runs.engines import Effort, Fed, measure_graph
+from edgefuse.bench.runs.runners import Runs
+from edgefuse.runtime.bundle.bundle import Bundle, sha256_of
+from edgefuse.runtime.bundle.manifest import GraphSpec
+from edgefuse.runtime.engines.engine_onnxruntime import session_options
+from edgefuse.runtime.engines.engine_openvino import open_on_openvino
+from edgefuse.runtime.engines.plan import OpenVinoWay
+
+if TYPE_CHECKING:
+    import torch
+
+    from edgefuse.export.spec import FusionSpec
+    from edgefuse.export.tracing.graphs import GraphSource
+
+Peer = Literal["torch", "torch-compile", "ort", "openvino"]
+TITLES: Mapping[Peer, str] = {
+    "torch": "PyTorch eager, whole network",
+    "torch-compile": "PyTorch compiled, whole network",
+    "ort": "ONNX Runtime fp32, whole network",
+    "openvino": "OpenVINO, whole network",
+}
+_TRIAL = Effort(60, 4.0)
+_OPENVINO_TYPES: tuple[Literal["bf16", "f32"], ...] = ("bf16", "f32")
+
+Engines = dict[str, Runs]
+
+
+def peers_from(text: str) -> tuple[Peer, ...]:
+    """Of names with commas between; raises BenchError for another."""
+    known = {str(peer): peer for peer in get_args(Peer)}
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in known:
+            raise BenchError(f"--vs {name}: expected some of {', '.join(known)}")
+    return tuple(dict.fromkeys(known[name] for name in names))
+
+
+class Peers:
+    """The network that a bundle was made from, opened in other ways, on one thread each like ours.
+
+    `checkpoint` is what the user called it. Raises BenchError where the bundle was made from another one.
+    """
+
+    def __init__(self, checkpoint: str, spec: FusionSpec, bundle: Bundle, directory: Path) -> None:
+        from edgefuse.export.tracing.graphs import graph_sources
+        from edgefuse.export.tracing.inspection import inspect
+
+        inspect(spec)
+        made_from = bundle.manifest.made.checkpoint_sha256
+        if None not in (made_from, spec.checkpoint_sha256) and made_from != spec.checkpoint_sha256:
+            raise BenchError(f"{bundle.directory} was not made from {checkpoint}: compare it with its own checkpoint")
+        self._sources = {source.name: source for source in graph_sources(spec)}
+        if set(self._sources) != set(bundle.manifest.graphs):
+            raise BenchError(
+                f"{checkpoint} has other graphs than {bundle.directory}: compare it with its own checkpoint"
+            )
+        self._bundle = bundle
+        self._directory = directory
+
+    def open(self, peer: Peer, feeds: Mapping[str, Feed]) -> Engines:
+        """One engine per graph; `feeds` are inputs to warm it up on, and to find out what is fastest here."""
+        opened: dict[Peer, Callable[[Mapping[str, Feed]], Engines]] = {
+            "torch": self._torch,
+            "torch-compile": self._compiled,
+            "ort": self._onnxruntime,
+            "openvino": self._openvino,
+        }
+        return opened[peer](feeds)
+
+    def _torch(self, feeds: Mapping[str, Feed]) -> Engines:
+        return {name: TorchEngine(source, source.module) for name, source in self._sources.items()}
+
+    def _compiled(self, feeds: Mapping[str, Feed]) -> Engines:
+        import torch
+
+        compiled = {name: torch.compile(source.module) for name, source in self._sources.items()}
+        engines: Engines = {name: TorchEngine(source, compiled[name]) for name, source in self._sources.items()}
+        for graph, engine in engines.items():
+            try:
+                engine.run(feeds[graph][0])
+            except Exception as error:  # the compiler and what it calls raise what they like
+                raise BenchError(f"--vs torch-compile: graph {graph} does not compile here: {_line(error)}") from error
+        return engines
+
+    def _onnxruntime(self, feeds: Mapping[str, Feed]) -> Engines:
+        return {name: OnnxEngine(self._exported(name)) for name in self._sources}
+
+    def _openvino(self, feeds: Mapping[str, Feed]) -> Engines:
+        """Of each graph the fastest: float32 weights run as bf16 or f32, or the bundle's own file."""
+        return {graph: self._fastest(graph, feeds[graph]) for graph in self._sources}
+
+    def _fastest(self, graph: str, feed: Feed) -> OpenVinoPeer:
+        spec = self._bundle.manifest.graphs[graph]
+        engines = {str(kind): OpenVinoPeer(self._exported(graph), spec, kind, kind) for kind in _OPENVINO_TYPES}
+        if spec.precision == "int8":
+            engines["int8"] = OpenVinoPeer(self._bundle.directory / spec.file, spec, "f32", "int8")
+        fed = {name: Fed(engine, feed, name) for name, engine in engines.items()}
+        results = measure_graph(graph, fed, _TRIAL)
+        return engines[min(results, key=lambda result: result.latency_ms.p50).variant]
+
+    def _exported(self, graph: str) -> Path:
+        """The graph in float32, exported once."""
+        import onnx
+
+        from edgefuse.export.tracing.onnx_export import onnx_from_source
+
+        path = self._directory / f"{graph}.onnx"
+        if not path.exists():
+            onnx.save(onnx_from_source(self._sources[graph]), path)
+        return path
+
+
+class TorchEngine:
+    """One graph in PyTorch."""
+
+    backend = "torch"
+
+    def __init__(self, source: GraphSource, module: Callable[..., Sequence[torch.Tensor]]) -> None:
+        import torch
+
+        torch.set_num_threads(1)
+        self._source = source
+        self._module = module
+        self._tensor, self._inference = torch.from_numpy, torch.inference_mode
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """See Runs."""
+        with self._inference():
+            values = self._module(*(self._tensor(inputs[name]) for name in self._source.inputs))
+        return {name: value.numpy() for name, value in zip(self._source.outputs, values, strict=True)}
+
+
+class OnnxEngine:
+    """One graph in ONNX Runtime, with its own optimisations."""
+
+    backend = "onnxruntime-cpu, fp32"
+
+    def __init__(self, path: Path) -> None:
+        self._session = onnxruntime.InferenceSession(path, session_options(), providers=["CPUExecutionProvider"])
+        self._inputs = [node.name for node in self._session.get_inputs()]
+        self._outputs = [node.name for node in self._session.get_outputs()]
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """See Runs."""
+        values = self._session.run(self._outputs, {name: inputs[name] for name in self._inputs})
+        return dict(zip(self._outputs, values, strict=True))
+
+
+class OpenVinoPeer:
+    """One graph in OpenVINO, as our own engine of it runs it; `kind` names the precision in tables."""
+
+    def __init__(self, path: Path, spec: GraphSpec, arithmetic: Literal["bf16", "f32"], kind: str) -> None:
+        way = OpenVinoWay(arithmetic=arithmetic)
+        self.backend = f"openvino, {kind}"
+        self._engine = open_on_openvino(path, spec, sha256_of(path), way)
+        self._inputs = [tensor.name for tensor in spec.inputs]
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """See Runs."""
+        return self._engine.run({name: inputs[name] for name in self._inputs})
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,74 @@
+"""Peers run the very network that the bundle was made from."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgefuse.bench.errors import BenchError
+from edgefuse.bench.load.feeds import evidence_from, feeds_from, prompts_from
+from edgefuse.bench.load.variants import Variant, open_variants
+from edgefuse.bench.runs.paced import run_paced
+from edgefuse.bench.runs.peers import Peer, Peers
+from edgefuse.bench.runs.whole import WholeRunner, whole_network
+from edgefuse.export.checkpoint import spec_with_noise
+from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP
+from edgefuse.runtime.bundle.wiring import PROMPTS
+from edgefuse.runtime.engines.backends import open_engine
+
+CHECKPOINT = Path(__file__).parents[3] / "tabletop" / "tabletop.safetensors"
+
+
+@pytest.fixture(scope="module")
+def variant() -> Variant:
+    return open_variants([DEFAULT_BUNDLE], ["cpu"], DEFAULT_CLIP)[0]
+
+
+@pytest.fixture(scope="module")
+def peers(variant: Variant, tmp_path_factory: pytest.TempPathFactory) -> Peers:
+    return Peers(str(CHECKPOINT), spec_with_noise(CHECKPOINT), variant.bundle, tmp_path_factory.mktemp("graphs"))
+
+
+@pytest.mark.parametrize(
+    "peer", ["torch", pytest.param("ort", marks=pytest.mark.slow), pytest.param("openvino", marks=pytest.mark.slow)]
+)
+def test_a_peer_perceives_what_the_bundle_perceives(peers: Peers, variant: Variant, peer: Peer):
+    if peer == "openvino":
+        pytest.importorskip("openvino")
+    bundle = variant.bundle
+    ours = {graph: open_engine(bundle, graph, "cpu") for graph in bundle.manifest.graphs}
+    theirs = peers.open(peer, feeds_from(bundle, ours, variant.workload))
+    prompts = prompts_from(bundle, ours)
+    assert prompts is not None
+    sensed = {sense: arrays[0] for sense, arrays in evidence_from(bundle, variant.workload).items()}
+    feed = feeds_from(bundle, ours, variant.workload)["fusion"][0]
+    expected = ours["fusion"].run(feed)["scores"]
+    found = whole_network(bundle.manifest, theirs, sensed, {PROMPTS: prompts})["scores"]
+    assert np.abs(found - expected).max() < 0.1
+    assert found.argmax() == expected.argmax()
+
+
+@pytest.mark.slow
+def test_a_whole_network_hears_of_every_frame_and_hop(peers: Peers, variant: Variant):
+    bundle = variant.bundle
+    ours = {graph: open_engine(bundle, graph, "cpu") for graph in bundle.manifest.graphs}
+    runner = WholeRunner(bundle, peers.open("ort", {}), prompts_from(bundle, ours), None)
+    run = run_paced(runner, variant.workload, rate_hz=20, seconds=1.2)
+    assert {"image", "audio"} <= set(run.moments[-1].evidence_ns)
+    assert len(run.moments) > 0.5 * run.offered["image"]
+    assert len(run.news_ms("audio")) >= 3
+    assert (run.news_ms("audio") > 0).all()
+
+
+def test_another_checkpoint_is_refused(variant: Variant, tmp_path):
+    copy = Path(shutil.copytree(DEFAULT_BUNDLE, tmp_path / "copy"))
+    manifest = json.loads((copy / "manifest.json").read_text())
+    manifest["made"]["checkpoint_sha256"] = "0" * 64
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    (other,) = open_variants([copy], ["cpu"], DEFAULT_CLIP)
+    with pytest.raises(BenchError, match="was not made from"):
+        Peers(str(CHECKPOINT), spec_with_noise(CHECKPOINT), other.bundle, tmp_path)
