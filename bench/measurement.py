@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from edgefuse.bench.extent import THOROUGH, Extent, Progress, Wish
-from edgefuse.bench.load.feeds import Feed, prompts_from
+from edgefuse.bench.extent import THOROUGH, Extent, Peer, Progress, Wish
+from edgefuse.bench.load.feeds import Feed, evidence_from, prompts_from
 from edgefuse.bench.load.variants import Variant
 from edgefuse.bench.report import host
 from edgefuse.bench.report.result import Configuration, Measured, Result, Table
@@ -16,7 +16,7 @@ from edgefuse.bench.ros.stacks import measure_ros
 from edgefuse.bench.runs.beside import table_from
 from edgefuse.bench.runs.graphs import measure_graphs, variant_feeds
 from edgefuse.bench.runs.live import measure_live
-from edgefuse.bench.runs.peers import TITLES, Engines, Peer, Peers
+from edgefuse.bench.runs.peers import TITLES, Engines, Peers
 from edgefuse.bench.runs.pipeline import measure_pipeline, measure_rounds, take_turn
 from edgefuse.bench.runs.power import NONE, open_meter
 from edgefuse.bench.runs.runners import OurRunner, Runner
@@ -24,7 +24,6 @@ from edgefuse.bench.runs.turns import by_turns
 from edgefuse.bench.runs.whole import WholeRunner
 from edgefuse.runtime.bundle.bundle import sha256_of
 from edgefuse.runtime.bundle.manifest import MANIFEST_FILE
-from edgefuse.runtime.samples import Frame
 from edgefuse.runtime.streams.sources import Source
 
 
@@ -97,11 +96,10 @@ def _measure_peers(variant: Variant, wish: Wish, peers: Mapping[Peer, Engines], 
     progress("paced rounds, peers by turns", 0, None)
     bundle, workload = variant.bundle, variant.workload
     prompts = prompts_from(bundle, variant.engines())
-    first = workload.contents[variant.lead.name][0]
-    frame = first if isinstance(first, Frame) else None
+    examples = evidence_from(bundle, workload)
     runners: dict[str, Runner] = {
         variant.name: OurRunner(bundle, variant.backend, "any"),
-        **{TITLES[peer]: WholeRunner(bundle, opened, prompts, frame) for peer, opened in peers.items()},
+        **{TITLES[peer]: WholeRunner(bundle, opened, prompts, examples) for peer, opened in peers.items()},
     }
     news_of = next((modality.name for modality in bundle.manifest.modalities if modality.kind == "audio"), None)
     turns = {

@@ -7,16 +7,15 @@ from itertools import count, islice
 
 import numpy as np
 
+from edgefuse.bench.load.fusion_inputs import FusionInputs
 from edgefuse.bench.load.sensors import PacedStream
 from edgefuse.bench.load.workload import Workload
-from edgefuse.bench.runs.runners import Runs
-from edgefuse.bench.runs.whole import fusion_inputs
 from edgefuse.runtime.bundle.bundle import Bundle
 from edgefuse.runtime.bundle.manifest import AudioModality, Manifest, SignalModality
-from edgefuse.runtime.bundle.wiring import PROMPTS
 from edgefuse.runtime.engines.engine import Engine
 from edgefuse.runtime.heads.prompts import name_classes
 from edgefuse.runtime.senses.drops import Drops
+from edgefuse.runtime.senses.evidence import Evidence
 from edgefuse.runtime.senses.inlets import Inlet, open_inlet
 from edgefuse.runtime.senses.tokenizer import open_tokenizer
 
@@ -30,27 +29,23 @@ def feeds_from(bundle: Bundle, engines: Mapping[str, Engine], workload: Workload
     """By graph; the fusion's from what these engines, one per graph, make of the senses."""
     manifest = bundle.manifest
     evidence = evidence_from(bundle, workload)
-    prompts = prompts_from(bundle, engines)
     feeds: dict[str, Feed] = {
-        m.name: [{m.graph.inputs[0].name: array} for array in evidence[m.name]]
+        m.name: [{m.graph.inputs[0].name: one.array} for one in evidence[m.name]]
         for m in manifest.modalities
         if m.graph is not None
     }
-    rows = [{sense: arrays[row] for sense, arrays in evidence.items()} for row in range(INPUTS)]
-    taken = {tensor.name for tensor in manifest.fusion.inputs}
-    fused = fusion_feed(manifest, engines, rows, prompts)
-    return feeds | {"fusion": [{name: array for name, array in one.items() if name in taken} for one in fused]}
+    return feeds | {"fusion": fusion_feed(manifest, engines, evidence, prompts_from(bundle, engines))}
 
 
 def fusion_feed(
     manifest: Manifest,
-    engines: Mapping[str, Runs],
-    rows: Sequence[Mapping[str, np.ndarray]],
+    engines: Mapping[str, Engine],
+    evidence: Mapping[str, Sequence[Evidence]],
     prompts: np.ndarray | None,
 ) -> Feed:
-    """All that a fusion may take, for each row of evidence, all senses present."""
-    fixed = {} if prompts is None else {PROMPTS: prompts}
-    return [fusion_inputs(manifest, engines, row, fixed) for row in rows]
+    """What the fusion of these engines takes, for each row of evidence, all senses present."""
+    inputs = FusionInputs(manifest, engines, prompts)
+    return [inputs.encode(row) for row in zip(*evidence.values(), strict=True)]
 
 
 def prompts_from(bundle: Bundle, engines: Mapping[str, Engine]) -> np.ndarray | None:
@@ -58,8 +53,8 @@ def prompts_from(bundle: Bundle, engines: Mapping[str, Engine]) -> np.ndarray | 
     return name_classes(bundle.manifest, (), open_tokenizer(bundle), engines).embeddings
 
 
-def evidence_from(bundle: Bundle, workload: Workload) -> dict[str, list[np.ndarray]]:
-    """By sense, INPUTS arrays (1, ...) as its encoder gets them."""
+def evidence_from(bundle: Bundle, workload: Workload) -> dict[str, list[Evidence]]:
+    """By sense, INPUTS pieces as its encoder gets them."""
     tokenizer = open_tokenizer(bundle)
     streams = workload.streams(rate_hz=1.0, seconds=0, counted_after_s=0)
     return {
@@ -70,7 +65,7 @@ def evidence_from(bundle: Bundle, workload: Workload) -> dict[str, list[np.ndarr
     }
 
 
-def _evidence(stream: PacedStream, inlet: Inlet) -> Iterator[np.ndarray]:
+def _evidence(stream: PacedStream, inlet: Inlet) -> Iterator[Evidence]:
     """Of a series, from when its window has filled."""
     modality = stream.modality
     windows = 0.0
@@ -82,4 +77,4 @@ def _evidence(stream: PacedStream, inlet: Inlet) -> Iterator[np.ndarray]:
             evidence = inlet.take()
             windows -= 1
             if windows < 0:
-                yield evidence.array
+                yield evidence

@@ -75,7 +75,8 @@ class PacedStream(Stream):
     def late_ms(self) -> np.ndarray:
         """How late each sample was handed over, those of the warm-up left out: the timer's doing and the machine's."""
         due_ns, handed_ns = np.array(self._due_ns), np.array(self._handed_ns)
-        return (handed_ns - due_ns)[due_ns >= self.pace.counted_ns] / 1e6
+        late_ms: np.ndarray = (handed_ns - due_ns)[due_ns >= self.pace.counted_ns] / 1e6
+        return late_ms
 
     def sample(self, number: int, due_ns: int) -> Sample:
         """The sample that is whole at `due_ns`; a series' index goes on from one stream to the next."""

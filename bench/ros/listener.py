@@ -12,9 +12,11 @@ from rclpy.executors import SingleThreadedExecutor
 
 from edgefuse.bench.errors import BenchError
 from edgefuse.bench.ros.heard import HeardPercept
+from edgefuse.runtime.percept import Trace
+from edgefuse.runtime.samples import NS_PER_S
 from edgefuse_msgs.msg import Percept
 
-_STAGES = ("receive", "wait", "encode", "fuse", "publish")
+_STAGES = tuple(Trace(0, 0, 0, 0, 0, 0).stages_ms)
 _DROPPED = "dropped: "
 
 
@@ -74,7 +76,7 @@ def heard_from_message(heard_ns: int, message: Percept) -> HeardPercept:
     """As bench keeps it."""
     stamp = message.header.stamp
     return HeardPercept(
-        stamp_ns=stamp.sec * 10**9 + stamp.nanosec,
+        stamp_ns=stamp.sec * NS_PER_S + stamp.nanosec,
         heard_ns=heard_ns,
         ages_ms={sense.name: sense.age_ms for sense in message.senses if sense.valid and not math.isnan(sense.age_ms)},
         stages_ms={stage: getattr(message.trace, f"{stage}_ms") for stage in _STAGES},

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgefuse.bench.extent import Effort
 from edgefuse.bench.load.feeds import Feed
 from edgefuse.bench.report.figures import figure_from, ratio_from
 from edgefuse.bench.report.result import EngineResult
-from edgefuse.bench.runs.runners import Runs
+from edgefuse.runtime.engines.engine import Engine
 
 BLOCK = 20
 """Calls of one variant before it is the next one's turn."""
@@ -23,17 +24,9 @@ WARM_UP = 10
 class Fed:
     """One variant's engine of a graph, with its inputs; `backend` says what runs it."""
 
-    engine: Runs
+    engine: Engine
     feed: Feed
     backend: str
-
-
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """Of how many calls a graph is measured, and after how long it is enough [s]; at least two blocks are called."""
-
-    calls: int
-    seconds: float
 
 
 def measure_graph(graph: str, variants: Mapping[str, Fed], effort: Effort) -> list[EngineResult]:

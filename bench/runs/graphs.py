@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from edgefuse.bench.extent import Progress
+from edgefuse.bench.extent import Effort, Peer, Progress
 from edgefuse.bench.load.feeds import Feed, evidence_from, feeds_from, fusion_feed
 from edgefuse.bench.load.variants import Variant
 from edgefuse.bench.report.result import EngineResult
-from edgefuse.bench.runs.engines import Effort, Fed, measure_graph
-from edgefuse.bench.runs.peers import Engines, Peer
+from edgefuse.bench.runs.engines import Fed, measure_graph
+from edgefuse.bench.runs.peers import Engines
 from edgefuse.runtime.bundle.wiring import PROMPTS
 from edgefuse.runtime.engines.backends import open_engine
 
@@ -46,11 +46,9 @@ def _fed(variant: Variant, graph: str, feed: Feed) -> Fed:
 
 
 def _fed_peer(variant: Variant, graph: str, engines: Engines, feeds: Mapping[str, Feed]) -> Fed:
-    """A peer's fusion may take tokens that the bundle's does not read: its inputs are of its own encoders."""
-    backend = getattr(engines[graph], "backend", "")
-    if graph != "fusion":
-        return Fed(engines[graph], feeds[graph], backend)
-    evidence = evidence_from(variant.bundle, variant.workload)
-    rows = [{sense: arrays[row] for sense, arrays in evidence.items()} for row in range(len(feeds[graph]))]
-    prompts = feeds[graph][0].get(PROMPTS)
-    return Fed(engines[graph], fusion_feed(variant.bundle.manifest, engines, rows, prompts), backend)
+    """The inputs of a peer's fusion are of its own encoders."""
+    feed = feeds[graph]
+    if graph == "fusion":
+        evidence = evidence_from(variant.bundle, variant.workload)
+        feed = fusion_feed(variant.bundle.manifest, engines, evidence, feed[0].get(PROMPTS))
+    return Fed(engines[graph], feed, engines[graph].backend)

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 import numpy as np
-import onnxruntime
 
 from edgefuse.bench.errors import BenchError
+from edgefuse.bench.extent import Effort, Peer
 from edgefuse.bench.load.feeds import Feed
-from edgefuse.bench.runs.engines import Effort, Fed, measure_graph
-from edgefuse.bench.runs.runners import Runs
+from edgefuse.bench.runs.engines import Fed, measure_graph
+from edgefuse.bench.runs.uncached import open_uncached
 from edgefuse.runtime.bundle.bundle import Bundle, sha256_of
-from edgefuse.runtime.bundle.manifest import GraphSpec
-from edgefuse.runtime.engines.engine_onnxruntime import session_options
-from edgefuse.runtime.engines.engine_openvino import open_on_openvino
-from edgefuse.runtime.engines.plan import OpenVinoWay
+from edgefuse.runtime.bundle.manifest import Dtype, GraphSpec, TensorSpec
+from edgefuse.runtime.engines.engine import Engine, first_line
+from edgefuse.runtime.engines.engine_openvino import OpenVinoEngine, open_on_openvino
+from edgefuse.runtime.engines.plan import OnnxRuntimeWay, OpenVinoWay
 
 if TYPE_CHECKING:
     import torch
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from edgefuse.export.spec import FusionSpec
     from edgefuse.export.tracing.graphs import GraphSource
 
-Peer = Literal["torch", "torch-compile", "ort", "openvino"]
 TITLES: Mapping[Peer, str] = {
     "torch": "PyTorch eager, whole network",
     "torch-compile": "PyTorch compiled, whole network",
@@ -35,7 +34,8 @@ TITLES: Mapping[Peer, str] = {
 _TRIAL = Effort(60, 4.0)
 _OPENVINO_TYPES: tuple[Literal["bf16", "f32"], ...] = ("bf16", "f32")
 
-Engines = dict[str, Runs]
+Engines = dict[str, Engine]
+"""By graph."""
 
 
 def peers_from(text: str) -> tuple[Peer, ...]:
@@ -92,21 +92,26 @@ class Peers:
             try:
                 engine.run(feeds[graph][0])
             except Exception as error:  # the compiler and what it calls raise what they like
-                raise BenchError(f"--vs torch-compile: graph {graph} does not compile here: {_line(error)}") from error
+                raise BenchError(
+                    f"--vs torch-compile: graph {graph} does not compile here: {first_line(error)}"
+                ) from error
         return engines
 
     def _onnxruntime(self, feeds: Mapping[str, Feed]) -> Engines:
-        return {name: OnnxEngine(self._exported(name)) for name in self._sources}
+        return {
+            name: open_uncached(self._exported(name), OnnxRuntimeWay(), "onnxruntime-cpu, fp32")
+            for name in self._sources
+        }
 
     def _openvino(self, feeds: Mapping[str, Feed]) -> Engines:
         """Of each graph the fastest: float32 weights run as bf16 or f32, or the bundle's own file."""
         return {graph: self._fastest(graph, feeds[graph]) for graph in self._sources}
 
-    def _fastest(self, graph: str, feed: Feed) -> OpenVinoPeer:
+    def _fastest(self, graph: str, feed: Feed) -> Engine:
         spec = self._bundle.manifest.graphs[graph]
-        engines = {str(kind): OpenVinoPeer(self._exported(graph), spec, kind, kind) for kind in _OPENVINO_TYPES}
+        engines = {str(kind): _open_on_openvino(self._exported(graph), spec, kind, kind) for kind in _OPENVINO_TYPES}
         if spec.precision == "int8":
-            engines["int8"] = OpenVinoPeer(self._bundle.directory / spec.file, spec, "f32", "int8")
+            engines["int8"] = _open_on_openvino(self._bundle.directory / spec.file, spec, "f32", "int8")
         fed = {name: Fed(engine, feed, name) for name, engine in engines.items()}
         results = measure_graph(graph, fed, _TRIAL)
         return engines[min(results, key=lambda result: result.latency_ms.p50).variant]
@@ -124,7 +129,7 @@ class Peers:
 
 
 class TorchEngine:
-    """One graph in PyTorch."""
+    """One graph in PyTorch; see Engine."""
 
     backend = "torch"
 
@@ -136,42 +141,33 @@ class TorchEngine:
         self._module = module
         self._tensor, self._inference = torch.from_numpy, torch.inference_mode
 
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """See Engine."""
+        return _specs(self._source.inputs, self._source.arguments)
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """See Engine."""
+        with self._inference():
+            return _specs(self._source.outputs, self._module(*self._source.arguments))
+
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """See Runs."""
+        """See Engine."""
         with self._inference():
             values = self._module(*(self._tensor(inputs[name]) for name in self._source.inputs))
         return {name: value.numpy() for name, value in zip(self._source.outputs, values, strict=True)}
 
 
-class OnnxEngine:
-    """One graph in ONNX Runtime, with its own optimisations."""
-
-    backend = "onnxruntime-cpu, fp32"
-
-    def __init__(self, path: Path) -> None:
-        self._session = onnxruntime.InferenceSession(path, session_options(), providers=["CPUExecutionProvider"])
-        self._inputs = [node.name for node in self._session.get_inputs()]
-        self._outputs = [node.name for node in self._session.get_outputs()]
-
-    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """See Runs."""
-        values = self._session.run(self._outputs, {name: inputs[name] for name in self._inputs})
-        return dict(zip(self._outputs, values, strict=True))
+def _specs(names: Sequence[str], tensors: Sequence[torch.Tensor]) -> tuple[TensorSpec, ...]:
+    return tuple(
+        TensorSpec(name=name, dtype=cast(Dtype, str(tensor.dtype).removeprefix("torch.")), shape=tuple(tensor.shape))
+        for name, tensor in zip(names, tensors, strict=True)
+    )
 
 
-class OpenVinoPeer:
-    """One graph in OpenVINO, as our own engine of it runs it; `kind` names the precision in tables."""
-
-    def __init__(self, path: Path, spec: GraphSpec, arithmetic: Literal["bf16", "f32"], kind: str) -> None:
-        way = OpenVinoWay(arithmetic=arithmetic)
-        self.backend = f"openvino, {kind}"
-        self._engine = open_on_openvino(path, spec, sha256_of(path), way)
-        self._inputs = [tensor.name for tensor in spec.inputs]
-
-    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """See Runs."""
-        return self._engine.run({name: inputs[name] for name in self._inputs})
-
-
-def _line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+def _open_on_openvino(path: Path, spec: GraphSpec, arithmetic: Literal["bf16", "f32"], kind: str) -> OpenVinoEngine:
+    """As our own engine of it runs the graph; `kind` names the precision in tables."""
+    engine = open_on_openvino(path, spec, sha256_of(path), OpenVinoWay(arithmetic=arithmetic))
+    engine.backend = f"openvino, {kind}"
+    return engine

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Protocol
-
-import numpy as np
 
 from edgefuse.bench.runs.run import Call, Moment, moment_from_percept
 from edgefuse.runtime.bundle.bundle import Bundle
@@ -74,9 +72,3 @@ class OurRunner:
     def drops(self) -> dict[str, dict[str, int]]:
         """See Perceiver."""
         return self._perceiver.drops()
-
-
-class Runs(Protocol):
-    """As much of an engine as it takes to run one; inputs that its graph lacks are passed over."""
-
-    def run(self, inputs: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]: ...

@@ -10,17 +10,15 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-import onnxruntime
 from rich.markup import escape
 from rich.table import Table
 
 from edgefuse.bench.load.feeds import Feed, feeds_from
 from edgefuse.bench.load.variants import Variant
-from edgefuse.bench.runs.runners import Runs
+from edgefuse.bench.runs.uncached import open_uncached
 from edgefuse.runtime.bundle.manifest import Manifest
 from edgefuse.runtime.engines.backends import open_engine
 from edgefuse.runtime.engines.engine import Engine
-from edgefuse.runtime.engines.engine_onnxruntime import OnnxRuntimeEngine, session_options
 from edgefuse.runtime.engines.engine_openvino import fast_in_bf16, open_on_openvino
 from edgefuse.runtime.engines.plan import OnnxRuntimeWay, OpenVinoWay, Way
 from edgefuse.runtime.engines.selftest import why_unproven
@@ -121,8 +119,7 @@ def _opened(variant: Variant, graph: str, way: Way) -> Engine | None:
     spec = manifest.graphs[graph]
     path = variant.bundle.directory / spec.file
     if isinstance(way, OnnxRuntimeWay):
-        session = onnxruntime.InferenceSession(path, session_options(way), providers=["CPUExecutionProvider"])
-        return OnnxRuntimeEngine(path, session, "onnxruntime-cpu")
+        return open_uncached(path, way)
     try:
         return open_on_openvino(path, spec, manifest.files[spec.file], way)
     except EngineError as error:
@@ -152,7 +149,7 @@ def _arithmetics() -> tuple[Literal["f32", "bf16"], ...]:
         return ()
 
 
-def _round(engines: Sequence[Runs], feed: Feed, number: int) -> list[tuple[float, float]]:
+def _round(engines: Sequence[Engine], feed: Feed, number: int) -> list[tuple[float, float]]:
     """Latency and CPU time of one call on each engine [ms], in any order: threads may spin on into the next one's."""
     taken: dict[int, tuple[float, float]] = {}
     for index in np.random.default_rng(number + _WARM_UP).permutation(len(engines)):

@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 
 from edgefuse.bench.errors import BenchError
+from edgefuse.bench.extent import Peer
 from edgefuse.bench.load.feeds import evidence_from, feeds_from, prompts_from
+from edgefuse.bench.load.fusion_inputs import FusionInputs
 from edgefuse.bench.load.variants import Variant, open_variants
 from edgefuse.bench.runs.paced import run_paced
-from edgefuse.bench.runs.peers import Peer, Peers
-from edgefuse.bench.runs.whole import WholeRunner, whole_network
+from edgefuse.bench.runs.peers import Peers
+from edgefuse.bench.runs.whole import WholeRunner
 from edgefuse.export.checkpoint import spec_with_noise
 from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP
-from edgefuse.runtime.bundle.wiring import PROMPTS
 from edgefuse.runtime.engines.backends import open_engine
 
 CHECKPOINT = Path(__file__).parents[3] / "tabletop" / "tabletop.safetensors"
@@ -44,10 +45,10 @@ def test_a_peer_perceives_what_the_bundle_perceives(peers: Peers, variant: Varia
     theirs = peers.open(peer, feeds_from(bundle, ours, variant.workload))
     prompts = prompts_from(bundle, ours)
     assert prompts is not None
-    sensed = {sense: arrays[0] for sense, arrays in evidence_from(bundle, variant.workload).items()}
     feed = feeds_from(bundle, ours, variant.workload)["fusion"][0]
     expected = ours["fusion"].run(feed)["scores"]
-    found = whole_network(bundle.manifest, theirs, sensed, {PROMPTS: prompts})["scores"]
+    sensed = [pieces[0] for pieces in evidence_from(bundle, variant.workload).values()]
+    found = theirs["fusion"].run(FusionInputs(bundle.manifest, theirs, prompts).encode(sensed))["scores"]
     assert np.abs(found - expected).max() < 0.1
     assert found.argmax() == expected.argmax()
 
@@ -56,7 +57,9 @@ def test_a_peer_perceives_what_the_bundle_perceives(peers: Peers, variant: Varia
 def test_a_whole_network_hears_of_every_frame_and_hop(peers: Peers, variant: Variant):
     bundle = variant.bundle
     ours = {graph: open_engine(bundle, graph, "cpu") for graph in bundle.manifest.graphs}
-    runner = WholeRunner(bundle, peers.open("ort", {}), prompts_from(bundle, ours), None)
+    runner = WholeRunner(
+        bundle, peers.open("ort", {}), prompts_from(bundle, ours), evidence_from(bundle, variant.workload)
+    )
     run = run_paced(runner, variant.workload, rate_hz=20, seconds=1.2)
     assert {"image", "audio"} <= set(run.moments[-1].evidence_ns)
     assert len(run.moments) > 0.5 * run.offered["image"]
