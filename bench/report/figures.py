@@ -61,9 +61,10 @@ def _medians(rounds: np.ndarray, seed: int = 0) -> np.ndarray:
     """
     generator = np.random.default_rng(seed)
     count = len(rounds)
+    medians = rounds
     if count >= _MANY:
-        return np.median(rounds[generator.integers(0, count, (_BOOTSTRAPS, count))], axis=1)
-    if count == 1:
-        return rounds
-    error = rounds.std(ddof=1) / np.sqrt(count)
-    return np.median(rounds) + error * generator.standard_t(count - 1, _BOOTSTRAPS)
+        medians = np.median(rounds[generator.integers(0, count, (_BOOTSTRAPS, count))], axis=1)
+    elif count > 1:
+        error = rounds.std(ddof=1) / np.sqrt(count)
+        medians = np.median(rounds) + error * generator.standard_t(count - 1, _BOOTSTRAPS)
+    return medians
