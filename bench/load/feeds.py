@@ -58,19 +58,17 @@ def evidence_from(bundle: Bundle, workload: Workload) -> dict[str, list[Evidence
     tokenizer = open_tokenizer(bundle)
     streams = workload.streams(rate_hz=1.0, seconds=0, counted_after_s=0)
     return {
-        s.modality.name: list(
-            islice(_evidence(s, open_inlet(s.modality, tokenizer, Drops((s.modality.name,)))), INPUTS)
-        )
+        s.sense.name: list(islice(_take_evidence(s, open_inlet(s.sense, tokenizer, Drops((s.sense.name,)))), INPUTS))
         for s in streams
     }
 
 
-def _evidence(stream: PacedStream, inlet: Inlet) -> Iterator[Evidence]:
+def _take_evidence(stream: PacedStream, inlet: Inlet) -> Iterator[Evidence]:
     """Of a series, from when its window has filled."""
-    modality = stream.modality
+    sense = stream.sense
     windows = 0.0
-    if isinstance(modality, AudioModality | SignalModality):
-        windows = modality.window_samples / modality.hop_samples
+    if isinstance(sense, AudioModality | SignalModality):
+        windows = sense.window_samples / sense.hop_samples
     for number in count():
         inlet.put(stream.sample(number, number), number)
         if inlet.ready():

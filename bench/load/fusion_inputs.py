@@ -22,8 +22,8 @@ class FusionInputs:
 
     def __init__(self, manifest: Manifest, engines: Mapping[str, Engine], prompts: np.ndarray | None) -> None:
         self._encoders: dict[str, Encoder] = {
-            modality.name: RawEncoder() if modality.graph is None else GraphEncoder(engines[modality.name])
-            for modality in manifest.modalities
+            sense.name: RawEncoder() if sense.graph is None else GraphEncoder(engines[sense.name])
+            for sense in manifest.modalities
         }
         self._taken = [tensor.name for tensor in engines["fusion"].inputs]
         self._fixed = {PRESENT: np.ones((1, len(manifest.modalities)), bool)}

@@ -37,8 +37,8 @@ class PacedStream(Stream):
 
     live = True
 
-    def __init__(self, modality: Modality, content: Content, pace: Pace) -> None:
-        self.modality = modality
+    def __init__(self, sense: Modality, content: Content, pace: Pace) -> None:
+        self.sense = sense
         self.pace = pace
         self.offered = 0
         self._content = content
@@ -80,30 +80,30 @@ class PacedStream(Stream):
 
     def sample(self, number: int, due_ns: int) -> Sample:
         """The sample that is whole at `due_ns`; a series' index goes on from one stream to the next."""
-        modality = self.modality
+        sense = self.sense
         item = self._content[number % len(self._content)]
-        if isinstance(modality, AudioModality | SignalModality):
+        if isinstance(sense, AudioModality | SignalModality):
             assert isinstance(item, np.ndarray)
             size = len(item)
-            index = round(self.pace.start_ns * modality.rate_hz / NS_PER_S) + number * size
-            stamp_ns = due_ns - round(size * NS_PER_S / modality.rate_hz)
-            if isinstance(modality, AudioModality):
-                return AudioChunk(stamp_ns, item, modality.rate_hz, index, modality.name)
-            return Signal(stamp_ns, item, modality.rate_hz, index, modality.name)
+            index = round(self.pace.start_ns * sense.rate_hz / NS_PER_S) + number * size
+            stamp_ns = due_ns - round(size * NS_PER_S / sense.rate_hz)
+            if isinstance(sense, AudioModality):
+                return AudioChunk(stamp_ns, item, sense.rate_hz, index, sense.name)
+            return Signal(stamp_ns, item, sense.rate_hz, index, sense.name)
         if isinstance(item, Frame):
-            return Frame(due_ns, item.image, item.encoding, modality.name)
-        return Text(due_ns, str(item), modality.name)
+            return Frame(due_ns, item.image, item.encoding, sense.name)
+        return Text(due_ns, str(item), sense.name)
 
 
-def samples_per_piece(modality: AudioModality | SignalModality) -> int:
+def samples_per_piece(sense: AudioModality | SignalModality) -> int:
     """Values that a made-up sensor of a series hands over at once."""
-    return max(1, round(modality.rate_hz * _CHUNK_S))
+    return max(1, round(sense.rate_hz * _CHUNK_S))
 
 
-def period_ns(modality: Modality, rate_hz: float) -> float:
+def period_ns(sense: Modality, rate_hz: float) -> float:
     """From sample to sample, frames coming at `rate_hz`."""
-    if isinstance(modality, ImageModality):
+    if isinstance(sense, ImageModality):
         return NS_PER_S / rate_hz
-    if isinstance(modality, AudioModality | SignalModality):
-        return samples_per_piece(modality) * NS_PER_S / modality.rate_hz
+    if isinstance(sense, AudioModality | SignalModality):
+        return samples_per_piece(sense) * NS_PER_S / sense.rate_hz
     return _TEXT_EVERY_NS

@@ -55,13 +55,13 @@ def open_variants(directories: Sequence[Path], backends: Sequence[Backend], sour
         workload = workload_from(bundle.manifest, source)
         for backend in backends:
             tried = Perceiver(bundle, backend=backend)
-            plain = _plain_name(directory, backend, backends)
+            plain = _name_plainly(directory, backend, backends)
             seen[plain] += 1
             name = plain if seen[plain] == 1 else f"{plain} #{seen[plain]}"
             variants.append(Variant(name, bundle, backend, workload, tried.backends))
     return variants
 
 
-def _plain_name(directory: Path, backend: Backend, backends: Sequence[Backend]) -> str:
+def _name_plainly(directory: Path, backend: Backend, backends: Sequence[Backend]) -> str:
     name = directory.resolve().name
     return f"{name} on {backend}" if len(backends) > 1 else name

@@ -30,7 +30,7 @@ class Workload:
     """What each sense is given, in a circle; `generated` are the senses that the source has nothing of."""
 
     source: str
-    modalities: tuple[Modality, ...]
+    senses: tuple[Modality, ...]
     contents: Mapping[str, Content]
     generated: tuple[str, ...]
 
@@ -40,7 +40,7 @@ class Workload:
         end_ns, counted_ns = (start_ns + round(s * 1e9) for s in (seconds, counted_after_s))
         return [
             PacedStream(m, self.contents[m.name], Pace(start_ns, counted_ns, end_ns, period_ns(m, rate_hz)))
-            for m in self.modalities
+            for m in self.senses
         ]
 
 
@@ -49,26 +49,28 @@ def workload_from(manifest: Manifest, file: Path) -> Workload:
 
     Raises StreamError for a file that cannot be read.
     """
-    modalities = manifest.modalities
-    found: dict[str, list[Sample]] = {modality.name: [] for modality in modalities}
-    for sample in _within(_opened(file, modalities), _SECONDS):
+    senses = manifest.modalities
+    found: dict[str, list[Sample]] = {sense.name: [] for sense in senses}
+    for sample in _take_first(_open_source(file, senses), _SECONDS):
         if sample.modality in found:
             found[sample.modality].append(sample)
-    contents = {m.name: _content(m, found[m.name]) if found[m.name] else _made_up(m, manifest) for m in modalities}
-    return Workload(str(file), modalities, contents, tuple(name for name, samples in found.items() if not samples))
+    contents = {
+        m.name: _content_from_samples(m, found[m.name]) if found[m.name] else _make_up(m, manifest) for m in senses
+    }
+    return Workload(str(file), senses, contents, tuple(name for name, samples in found.items() if not samples))
 
 
-def frame_rate_hz(file: Path, manifest: Manifest) -> float | None:
+def read_frame_rate_hz(file: Path, manifest: Manifest) -> float | None:
     """At which the source's frames follow each other; None if it has fewer than two."""
-    stamps = [s.stamp_ns for s in islice(_opened(file, manifest.modalities), 200) if isinstance(s, Frame)]
+    stamps = [s.stamp_ns for s in islice(_open_source(file, manifest.modalities), 200) if isinstance(s, Frame)]
     return None if len(stamps) < 2 else 1e9 / float(np.median(np.diff(stamps)))
 
 
-def _opened(file: Path, modalities: Sequence[Modality]) -> Iterable[Sample]:
-    image = next((modality for modality in modalities if modality.kind == "image"), None)
-    audio = next((modality for modality in modalities if modality.kind == "audio"), None)
+def _open_source(file: Path, senses: Sequence[Modality]) -> Iterable[Sample]:
+    image = next((sense for sense in senses if sense.kind == "image"), None)
+    audio = next((sense for sense in senses if sense.kind == "audio"), None)
     if is_bag(file):
-        return Recording(file, live=False, senses=modalities)
+        return Recording(file, live=False, senses=senses)
     if image is None and audio is None:
         return []
     sound = None if audio is None else sound_beside(file)
@@ -76,7 +78,7 @@ def _opened(file: Path, modalities: Sequence[Modality]) -> Iterable[Sample]:
     return Clip(file if image else None, sound, False, audio.rate_hz if audio else 16_000, names)
 
 
-def _within(samples: Iterable[Sample], seconds: float) -> Iterator[Sample]:
+def _take_first(samples: Iterable[Sample], seconds: float) -> Iterator[Sample]:
     """Those of the first seconds, and of frames no more than memory should be spent on."""
     frame_bytes = 0
     for sample in samples:
@@ -86,42 +88,42 @@ def _within(samples: Iterable[Sample], seconds: float) -> Iterator[Sample]:
         yield sample
 
 
-def _content(modality: Modality, samples: Sequence[Sample]) -> Content:
+def _content_from_samples(sense: Modality, samples: Sequence[Sample]) -> Content:
     first = samples[0]
     if isinstance(first, Frame):
         return [sample for sample in samples if isinstance(sample, Frame)]
     if isinstance(first, Text):
         return [sample.text for sample in samples if isinstance(sample, Text)]
     series = [s.pcm if isinstance(s, AudioChunk) else s.values for s in samples if not isinstance(s, Frame | Text)]
-    return _pieces(modality, np.concatenate(series))
+    return _cut(sense, np.concatenate(series))
 
 
-def _pieces(modality: Modality, series: np.ndarray) -> list[np.ndarray]:
+def _cut(sense: Modality, series: np.ndarray) -> list[np.ndarray]:
     """A series (samples[, channels]) cut as its sensor hands it over; a rest at the end is left out."""
-    assert isinstance(modality, AudioModality | SignalModality)
-    size = samples_per_piece(modality)
+    assert isinstance(sense, AudioModality | SignalModality)
+    size = samples_per_piece(sense)
     whole = series if len(series) >= size else np.resize(series, (size, *series.shape[1:]))
     return [whole[start : start + size] for start in range(0, len(whole) - size + 1, size)]
 
 
-def _made_up(modality: Modality, manifest: Manifest) -> Content:
+def _make_up(sense: Modality, manifest: Manifest) -> Content:
     """Noise, which costs a network what anything else does; texts are the prompts of the labels."""
     generator = np.random.default_rng(0)
-    if isinstance(modality, ImageModality):
-        size = (30, *_frame_size(modality, manifest), 3)
+    if isinstance(sense, ImageModality):
+        size = (30, *_choose_frame_size(sense, manifest), 3)
         return [Frame(0, image) for image in generator.integers(0, 256, size, np.uint8)]
-    if isinstance(modality, AudioModality):
-        return _pieces(modality, generator.normal(0, 0.1, 5 * modality.rate_hz).astype(np.float32))
-    if isinstance(modality, SignalModality):
-        values = round(5 * modality.rate_hz), modality.channels
-        return _pieces(modality, generator.normal(0, 1, values).astype(np.float32))
+    if isinstance(sense, AudioModality):
+        return _cut(sense, generator.normal(0, 0.1, 5 * sense.rate_hz).astype(np.float32))
+    if isinstance(sense, SignalModality):
+        values = round(5 * sense.rate_hz), sense.channels
+        return _cut(sense, generator.normal(0, 1, values).astype(np.float32))
     return list(manifest.labels.values())
 
 
-def _frame_size(modality: ImageModality, manifest: Manifest) -> tuple[int, ...]:
+def _choose_frame_size(sense: ImageModality, manifest: Manifest) -> tuple[int, ...]:
     """As the graph that takes the frames wants them, or a usual camera's."""
-    tensors = modality.graph.inputs if modality.graph else manifest.fusion.inputs
-    tensor = next(tensor for tensor in tensors if modality.graph or tensor.name == modality.name)
+    tensors = sense.graph.inputs if sense.graph else manifest.fusion.inputs
+    tensor = next(tensor for tensor in tensors if sense.graph or tensor.name == sense.name)
     wanted = zip(tensor.shape[1:3], _FRAME_SIZE, strict=True)
     return tuple(size if isinstance(size, int) else usual for size, usual in wanted)
 

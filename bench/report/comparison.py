@@ -8,7 +8,7 @@ from statistics import median
 from typing import Literal
 
 from edgefuse.bench.errors import BenchError
-from edgefuse.bench.report.figures import change
+from edgefuse.bench.report.figures import compare_rounds
 from edgefuse.bench.report.result import Flow, Result
 
 TOLERANCE = 0.05
@@ -42,19 +42,20 @@ class Change:
 
 def compare(new: Result, old: Result) -> list[Change]:
     """Of every time and CPU time that both measured in rounds; raises BenchError where they have none in common."""
-    before = dict(_quantities(old))
+    before = dict(_list_quantities(old))
     changes = []
-    for (variant, what), rounds in _quantities(new):
+    for (variant, what), rounds in _list_quantities(new):
         older = before.get((variant, what), ())
         if min(len(rounds), len(older)) >= FEWEST_ROUNDS:
-            ratio, low, high = change(rounds, older)
+            ratio, low, high = compare_rounds(rounds, older)
             changes.append(Change(variant, what, median(older), median(rounds), ratio, low, high))
     if not changes:
-        raise BenchError(f"nothing to compare: the old result is of {_named(old)}, the new one of {_named(new)}")
+        names = _name_variants(old), _name_variants(new)
+        raise BenchError(f"nothing to compare: the old result is of {names[0]}, the new one of {names[1]}")
     return changes
 
 
-def differences(new: Result, old: Result) -> list[str]:
+def find_differences(new: Result, old: Result) -> list[str]:
     """What makes the two not quite comparable, a line each."""
     lines = []
     if new.host.cpu != old.host.cpu or new.host.cores != old.host.cores:
@@ -72,24 +73,24 @@ def differences(new: Result, old: Result) -> list[str]:
     return lines
 
 
-def _quantities(result: Result) -> Iterator[tuple[tuple[str, str], tuple[float, ...]]]:
+def _list_quantities(result: Result) -> Iterator[tuple[tuple[str, str], tuple[float, ...]]]:
     for engine in result.engines:
         yield (engine.variant, f"graph {engine.graph}"), engine.latency_ms.rounds
     for pipeline in result.pipelines:
-        yield from _flow(pipeline.variant, pipeline.flow)
+        yield from _list_flow(pipeline.variant, pipeline.flow)
     for live in result.live:
-        yield from _flow(f"{live.variant}, live", live.flow)
+        yield from _list_flow(f"{live.variant}, live", live.flow)
     for stack in result.ros:
-        yield from _flow(stack.stack, stack.flow)
+        yield from _list_flow(stack.stack, stack.flow)
     for pipeline in result.pipelines:
         if pipeline.start is not None:
             yield (pipeline.variant, "start to the first percept"), tuple(1e3 * s for s in pipeline.start.seconds)
 
 
-def _flow(variant: str, flow: Flow) -> Iterator[tuple[tuple[str, str], tuple[float, ...]]]:
+def _list_flow(variant: str, flow: Flow) -> Iterator[tuple[tuple[str, str], tuple[float, ...]]]:
     yield (variant, "percept"), flow.latency_ms.rounds
     yield (variant, "CPU per percept"), flow.cpu_per_percept_ms.rounds
 
 
-def _named(result: Result) -> str:
+def _name_variants(result: Result) -> str:
     return ", ".join(measured.variant for measured in result.bundles)

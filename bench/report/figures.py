@@ -34,7 +34,7 @@ def figure_from(rounds: Sequence[Sequence[float] | np.ndarray]) -> Figure:
 def ratio_from(rounds: Sequence[float] | np.ndarray, reference: Sequence[float] | np.ndarray) -> Ratio:
     """The median of the ratios of rounds that were measured side by side, with the range of 95 %."""
     ratios = np.log(np.asarray(rounds) / np.asarray(reference))
-    low, high = np.exp(np.percentile(_medians(ratios), _INTERVAL))
+    low, high = np.exp(np.percentile(_draw_medians(ratios), _INTERVAL))
     return Ratio(value=float(np.exp(np.median(ratios))), low=float(low), high=float(high), rounds=len(ratios))
 
 
@@ -47,14 +47,14 @@ def percentile_ratio(values: np.ndarray, reference: np.ndarray, percentile: floa
     return Ratio(value=value, low=float(low), high=float(high), rounds=len(values))
 
 
-def change(new: Sequence[float], old: Sequence[float]) -> tuple[float, float, float]:
+def compare_rounds(new: Sequence[float], old: Sequence[float]) -> tuple[float, float, float]:
     """New over old of two runs: of the medians over their rounds, with the ends of the range of 95 %."""
     after, before = np.log(new), np.log(old)
-    low, high = np.exp(np.percentile(_medians(after, seed=1) - _medians(before, seed=2), _INTERVAL))
+    low, high = np.exp(np.percentile(_draw_medians(after, seed=1) - _draw_medians(before, seed=2), _INTERVAL))
     return float(np.exp(np.median(after) - np.median(before))), float(low), float(high)
 
 
-def _medians(rounds: np.ndarray, seed: int = 0) -> np.ndarray:
+def _draw_medians(rounds: np.ndarray, seed: int = 0) -> np.ndarray:
     """What the median over rounds might as well have been.
 
     Of many rounds, by resampling them; that says too little of few, which are taken for normal: Student's t.

@@ -42,17 +42,17 @@ def page_from_result(result: Result) -> str:
     """The HTML, with every number in it; dark or light as the reader's system is."""
     environment = page_environment("edgefuse.bench.report")
     environment.globals |= {
-        "scale_of": scale_of,
-        "density": density,
-        "lanes": lanes,
-        "latencies": latencies,
-        "heard": heard,
+        "scale_from_figures": scale_from_figures,
+        "path_from_figure": path_from_figure,
+        "sort_lanes": sort_lanes,
+        "choose_latencies": choose_latencies,
+        "heard_from_result": heard_from_result,
     }
-    environment.filters |= {"ms": milliseconds}
+    environment.filters |= {"ms": format_ms}
     return environment.get_template("bench.html.j2").render(result=result, width=_WIDTH, height=_HEIGHT)
 
 
-def latencies(result: Result) -> dict[str, Figure]:
+def choose_latencies(result: Result) -> dict[str, Figure]:
     """What is drawn beside each other: peers if there are any, or variants."""
     beside = result.peers or result.variants
     rows = {row.variant: row.latency_ms for row in beside.rows} if beside else {}
@@ -61,19 +61,19 @@ def latencies(result: Result) -> dict[str, Figure]:
     return (rows or paced) | live
 
 
-def heard(result: Result) -> dict[str, Figure]:
+def heard_from_result(result: Result) -> dict[str, Figure]:
     """Of the stacks on ROS, sensed to heard."""
     return {one.stack: one.heard_ms for one in result.ros}
 
 
-def scale_of(figures: Sequence[Figure]) -> Scale:
+def scale_from_figures(figures: Sequence[Figure]) -> Scale:
     """That takes in all of them, from the 0th to the 99.9th percentile."""
     low = min(figure.curve[0] for figure in figures) * 0.9
     high = max(figure.p999 for figure in figures) * 1.1
     return Scale(max(low, 1e-3), max(high, 2 * low, 2e-3))
 
 
-def density(figure: Figure, scale: Scale) -> str:
+def path_from_figure(figure: Figure, scale: Scale) -> str:
     """The outline of a histogram over the scale as an SVG path, its highest point at the top.
 
     Each step of the curve holds a 100th of the samples, spread evenly over the scale between its ends.
@@ -94,12 +94,12 @@ def _spread(heights: list[float], start: float, end: float) -> None:
         heights[index] += (min(end, index + 1) - max(start, index)) / (end - start)
 
 
-def lanes(spans: Sequence[Span]) -> dict[str, list[Span]]:
+def sort_lanes(spans: Sequence[Span]) -> dict[str, list[Span]]:
     """The timeline's spans by graph, the fusion last."""
     names = sorted({span.what for span in spans}, key=lambda name: (name == "fusion", name != "image", name))
     return {name: [span for span in spans if span.what == name] for name in names}
 
 
-def milliseconds(value: float) -> str:
+def format_ms(value: float) -> str:
     """With about three digits."""
     return f"{value:.3f}" if value < 1 else f"{value:.2f}" if value < 100 else f"{value:.0f}"

@@ -37,7 +37,7 @@ class Listener:
         """ROS' clock."""
         return int(self.node.get_clock().now().nanoseconds)
 
-    def names(self) -> set[str]:
+    def list_names(self) -> set[str]:
         """Of the nodes that are up."""
         return {name for name, _ in self.node.get_node_names_and_namespaces()}
 
@@ -47,7 +47,7 @@ class Listener:
         while (left := end - time.monotonic()) > 0:
             self._executor.spin_once(timeout_sec=min(left, 0.05))
 
-    def until(self, condition: Callable[[], object], what: str, seconds: float) -> None:
+    def spin_until(self, condition: Callable[[], object], what: str, seconds: float) -> None:
         """Spin until it holds; raises BenchError if it does not in time."""
         end = time.monotonic() + seconds
         while not condition():

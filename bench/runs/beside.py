@@ -10,7 +10,7 @@ import numpy as np
 from edgefuse.bench.report.figures import figure_from, ratio_from
 from edgefuse.bench.report.result import Figure, Row, Table
 from edgefuse.bench.runs.pipeline import Turn
-from edgefuse.bench.runs.run import Run, percepts_hz
+from edgefuse.bench.runs.run import Run, percepts_hz_from_runs
 
 
 def table_from(fused: Literal["lead", "any"], turns: Mapping[str, Sequence[Turn]], news_of: str | None) -> Table:
@@ -18,20 +18,20 @@ def table_from(fused: Literal["lead", "any"], turns: Mapping[str, Sequence[Turn]
     rows: list[Row] = []
     for name, own in turns.items():
         runs = [turn.without_sensors for turn in own]
-        rows.append(_row(name, runs, news_of, rows[0] if rows else None))
+        rows.append(_row_from_runs(name, runs, news_of, rows[0] if rows else None))
     return Table(fused=fused, rows=tuple(rows))
 
 
-def _row(name: str, runs: Sequence[Run], news_of: str | None, first: Row | None) -> Row:
+def _row_from_runs(name: str, runs: Sequence[Run], news_of: str | None, first: Row | None) -> Row:
     latency = figure_from([run.latencies_ms for run in runs])
     cpu = figure_from([[run.cpu_per_percept_ms] for run in runs])
-    news = _news([run.news_ms(news_of) for run in runs] if news_of else [])
+    news = _news_from_rounds([run.news_ms(news_of) for run in runs] if news_of else [])
     first_news = first.news_ms if first else news
     return Row(
         variant=name,
         latency_ms=latency,
         cpu_per_percept_ms=cpu,
-        percepts_hz=percepts_hz(runs),
+        percepts_hz=percepts_hz_from_runs(runs),
         news_of=news_of,
         news_ms=news,
         latency_ratio=ratio_from(latency.rounds, (first.latency_ms if first else latency).rounds),
@@ -40,6 +40,6 @@ def _row(name: str, runs: Sequence[Run], news_of: str | None, first: Row | None)
     )
 
 
-def _news(rounds: Sequence[np.ndarray]) -> Figure | None:
+def _news_from_rounds(rounds: Sequence[np.ndarray]) -> Figure | None:
     """None where a round heard of nothing."""
     return figure_from(rounds) if rounds and all(len(one) for one in rounds) else None

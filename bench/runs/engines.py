@@ -31,7 +31,7 @@ class Fed:
 
 def measure_graph(graph: str, variants: Mapping[str, Fed], effort: Effort) -> list[EngineResult]:
     """One result per variant; the first is what the others are compared with."""
-    rounds = _rounds(variants, effort)
+    rounds = _run_rounds(variants, effort)
     figures = {name: figure_from(blocks) for name, blocks in rounds.items()}
     first = next(iter(figures))
     return [
@@ -47,10 +47,10 @@ def measure_graph(graph: str, variants: Mapping[str, Fed], effort: Effort) -> li
     ]
 
 
-def _rounds(variants: Mapping[str, Fed], effort: Effort) -> dict[str, list[np.ndarray]]:
+def _run_rounds(variants: Mapping[str, Fed], effort: Effort) -> dict[str, list[np.ndarray]]:
     """Milliseconds, in blocks; A B, B A, and so on, so that none always follows the same one."""
     for fed in variants.values():
-        _block(fed, WARM_UP)
+        _run_block(fed, WARM_UP)
     rounds: dict[str, list[np.ndarray]] = {name: [] for name in variants}
     order = list(variants)
     until = time.monotonic() + effort.seconds * len(variants)
@@ -58,12 +58,12 @@ def _rounds(variants: Mapping[str, Fed], effort: Effort) -> dict[str, list[np.nd
         if block >= 2 and time.monotonic() > until:
             break
         for name in order:
-            rounds[name].append(_block(variants[name], BLOCK))
+            rounds[name].append(_run_block(variants[name], BLOCK))
         order.reverse()
     return rounds
 
 
-def _block(fed: Fed, calls: int) -> np.ndarray:
+def _run_block(fed: Fed, calls: int) -> np.ndarray:
     taken = np.empty(calls)
     for call in range(calls):
         inputs = fed.feed[call % len(fed.feed)]

@@ -14,7 +14,7 @@ from edgefuse.runtime.bundle.wiring import PROMPTS
 from edgefuse.runtime.engines.backends import open_engine
 
 
-def variant_feeds(variants: Sequence[Variant]) -> dict[str, dict[str, Feed]]:
+def feeds_from_variants(variants: Sequence[Variant]) -> dict[str, dict[str, Feed]]:
     """By variant and graph."""
     return {v.name: feeds_from(v.bundle, v.engines(), v.workload) for v in variants}
 
@@ -32,20 +32,21 @@ def measure_graphs(
     names = list(dict.fromkeys(graph for variant in variants for graph in variant.bundle.manifest.graphs))
     for number, graph in enumerate(names):
         progress(f"graph {graph}", number, len(names))
-        fed = {v.name: _fed(v, graph, feeds[v.name][graph]) for v in variants if graph in v.bundle.manifest.graphs}
+        having = [variant for variant in variants if graph in variant.bundle.manifest.graphs]
+        fed = {variant.name: _feed_variant(variant, graph, feeds[variant.name][graph]) for variant in having}
         if graph in feeds[first.name]:
-            fed |= {str(peer): _fed_peer(first, graph, engines, feeds[first.name]) for peer, engines in peers.items()}
+            fed |= {str(peer): _feed_peer(first, graph, engines, feeds[first.name]) for peer, engines in peers.items()}
         results += measure_graph(graph, fed, effort)
     return results
 
 
-def _fed(variant: Variant, graph: str, feed: Feed) -> Fed:
+def _feed_variant(variant: Variant, graph: str, feed: Feed) -> Fed:
     engine = open_engine(variant.bundle, graph, variant.backend)
     precision = variant.bundle.manifest.graphs[graph].precision
     return Fed(engine, feed, f"{engine.backend}, {precision}")
 
 
-def _fed_peer(variant: Variant, graph: str, engines: Engines, feeds: Mapping[str, Feed]) -> Fed:
+def _feed_peer(variant: Variant, graph: str, engines: Engines, feeds: Mapping[str, Feed]) -> Fed:
     """The inputs of a peer's fusion are of its own encoders."""
     feed = feeds[graph]
     if graph == "fusion":

@@ -13,7 +13,7 @@ from edgefuse.bench.report.figures import figure_from
 from edgefuse.bench.report.result import Overload
 from edgefuse.bench.runs.paced import run_paced
 from edgefuse.bench.runs.runners import OurRunner, Runner
-from edgefuse.bench.runs.turns import by_turns
+from edgefuse.bench.runs.turns import take_turns
 
 MOST_OVERTAKEN = 0.01
 """Of what any sense was offered, at a rate that counts as held."""
@@ -21,7 +21,7 @@ MOST_OVERTAKEN = 0.01
 _FASTEST_HZ = 5000.0
 
 
-def rate_held(variant: Variant, guess_hz: float, seconds: float, steps: int) -> float | None:
+def find_rate_held(variant: Variant, guess_hz: float, seconds: float, steps: int) -> float | None:
     """The highest frame rate at which at most MOST_OVERTAKEN is lost, by bisection around a guess; None if none is."""
     runner = OurRunner(variant.bundle, variant.backend)
     low_hz, high_hz = guess_hz / 8, min(2 * guess_hz, _FASTEST_HZ)
@@ -44,29 +44,29 @@ def _holds(runner: Runner, variant: Variant, rate_hz: float, seconds: float) -> 
         return False
 
 
-def overload(variant: Variant, held_hz: float, seconds: float, rounds: int) -> Overload:
+def measure_overload(variant: Variant, held_hz: float, seconds: float, rounds: int) -> Overload:
     """At half of the rate held and at four times it, by turns."""
     runner = OurRunner(variant.bundle, variant.backend)
     rates_hz = {"half": held_hz / 2, "four": held_hz * 4}
     turns = {name: partial(run_paced, runner, variant.workload, hz, seconds) for name, hz in rates_hz.items()}
-    latencies = {name: [run.latencies_ms for run in runs] for name, runs in by_turns(turns, rounds).items()}
+    latencies = {name: [run.latencies_ms for run in runs] for name, runs in take_turns(turns, rounds).items()}
     half_ms, four_ms = figure_from(latencies["half"]), figure_from(latencies["four"])
     return Overload(
         half_ms=half_ms,
         four_ms=four_ms,
         ratio_p50=four_ms.p50 / half_ms.p50,
         ratio_p95=four_ms.p95 / half_ms.p95,
-        growth=float(np.median([_growth(one) for one in latencies["four"]])),
+        growth=float(np.median([_measure_growth(one) for one in latencies["four"]])),
     )
 
 
-def _growth(latencies_ms: np.ndarray) -> float:
+def _measure_growth(latencies_ms: np.ndarray) -> float:
     """From the first quarter to the last."""
     first, *_, last = np.array_split(latencies_ms, 4)
     return float(np.median(last) / np.median(first))
 
 
-def after_idle_ms(variant: Variant, rate_hz: float, idle_s: float) -> float:
+def measure_after_idle_ms(variant: Variant, rate_hz: float, idle_s: float) -> float:
     """The latency of the first percept after a perceiver had nothing to do for so long."""
     runner = OurRunner(variant.bundle, variant.backend)
     run_paced(runner, variant.workload, rate_hz, seconds=0.5)

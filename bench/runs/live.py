@@ -12,10 +12,10 @@ from edgefuse.bench.errors import BenchError
 from edgefuse.bench.extent import Extent, Progress
 from edgefuse.bench.load.variants import Variant
 from edgefuse.bench.report.result import LiveResult
-from edgefuse.bench.runs.pipeline import timeline
-from edgefuse.bench.runs.run import Moment, Run, flow_from, totals
+from edgefuse.bench.runs.pipeline import timeline_from_run
+from edgefuse.bench.runs.run import Moment, Run, add_up, flow_from
 from edgefuse.bench.runs.runners import OurRunner
-from edgefuse.bench.runs.turns import by_turns
+from edgefuse.bench.runs.turns import take_turns
 from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.streams.devices import find_devices
 from edgefuse.runtime.streams.sources import Source, open_streams
@@ -47,14 +47,14 @@ def devices_from(camera: str | None, microphone: str | None) -> Source:
 def measure_live(variants: Sequence[Variant], devices: Source, extent: Extent, progress: Progress) -> list[LiveResult]:
     """The variants by turns, each opening the devices anew; raises StreamError or BenchError."""
     progress("live rounds", 0, None)
-    turns = {variant.name: partial(_turn, variant, devices, extent.round_s) for variant in variants}
-    runs = by_turns(turns, extent.rounds)
-    return [_result(variant, devices, runs[variant.name]) for variant in variants]
+    turns = {variant.name: partial(_take_turn, variant, devices, extent.round_s) for variant in variants}
+    runs = take_turns(turns, extent.rounds)
+    return [_result_from_runs(variant, devices, runs[variant.name]) for variant in variants]
 
 
-def _turn(variant: Variant, devices: Source, seconds: float) -> LiveRun:
+def _take_turn(variant: Variant, devices: Source, seconds: float) -> LiveRun:
     manifest = variant.bundle.manifest
-    senses = [modality.name for modality in manifest.modalities]
+    senses = [sense.name for sense in manifest.modalities]
     streams = open_streams(devices, manifest, senses, fast=False)
     return run_live(OurRunner(variant.bundle, variant.backend), streams, seconds)
 
@@ -90,15 +90,15 @@ def run_live(runner: OurRunner, streams: Sequence[Stream], seconds: float) -> Li
         giving_up.cancel()
     if not moments:
         raise BenchError(f"no percept came within {_OPENED_WITHIN_S + seconds:g} s: do the devices send anything?")
-    return _live_run(runner, moments, start, end or _mark(runner))
+    return _run_from_marks(runner, moments, start, end or _mark(runner))
 
 
 def _mark(runner: OurRunner) -> _Mark:
     return _Mark(time.monotonic_ns(), time.process_time(), len(runner.calls), runner.drops())
 
 
-def _live_run(runner: OurRunner, moments: Sequence[Moment], start: _Mark, end: _Mark) -> LiveRun:
-    dropped = {sense: _since(start.drops[sense], counts) for sense, counts in end.drops.items()}
+def _run_from_marks(runner: OurRunner, moments: Sequence[Moment], start: _Mark, end: _Mark) -> LiveRun:
+    dropped = {sense: _subtract(start.drops[sense], counts) for sense, counts in end.drops.items()}
     return LiveRun(
         moments=moments,
         calls=runner.calls[start.calls : end.calls],
@@ -110,7 +110,7 @@ def _live_run(runner: OurRunner, moments: Sequence[Moment], start: _Mark, end: _
     )
 
 
-def _since(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]:
+def _subtract(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]:
     counts = {reason: count - before.get(reason, 0) for reason, count in now.items()}
     return {reason: count for reason, count in counts.items() if count}
 
@@ -120,13 +120,13 @@ def _close(streams: Sequence[Stream]) -> None:
         stream.close()
 
 
-def _result(variant: Variant, devices: Source, runs: Sequence[LiveRun]) -> LiveResult:
-    senses = [modality.name for modality in variant.bundle.manifest.modalities]
+def _result_from_runs(variant: Variant, devices: Source, runs: Sequence[LiveRun]) -> LiveResult:
+    senses = [sense.name for sense in variant.bundle.manifest.modalities]
     named = {"camera": devices.camera, "microphone": devices.microphone}
     return LiveResult(
         variant=variant.name,
         devices=tuple(f"{what} {device}" for what, device in named.items() if device is not None),
         flow=flow_from(runs, senses),
-        dropped={sense: totals([run.dropped[sense] for run in runs]) for sense in runs[0].dropped},
-        timeline=timeline(runs[-1]),
+        dropped={sense: add_up([run.dropped[sense] for run in runs]) for sense in runs[0].dropped},
+        timeline=timeline_from_run(runs[-1]),
     )

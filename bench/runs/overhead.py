@@ -14,7 +14,7 @@ from edgefuse.bench.load.feeds import Feed, feeds_from
 from edgefuse.bench.load.variants import Variant
 from edgefuse.bench.report.figures import figure_from, percentile_ratio, ratio_from
 from edgefuse.bench.report.result import Overhead, Ratio
-from edgefuse.bench.runs.paced import SENSOR_LATE, WARM_UP_S, SensorRun, from_the_sensor
+from edgefuse.bench.runs.paced import SENSOR_LATE, WARM_UP_S, SensorRun, add_sensor_stage
 from edgefuse.bench.runs.run import Call, Moment
 from edgefuse.bench.runs.runners import OurRunner
 from edgefuse.runtime.engines.engine import Engine
@@ -55,16 +55,16 @@ def measure_overhead(variant: Variant, rate_hz: float, seconds: float, sensors: 
         time.sleep(0.5 / rate_hz)
         taken_ms = bare.run_ms()
         if moment.stamp_ns > streams[0].pace.counted_ns:
-            moments.append(from_the_sensor(moment, streams))
+            moments.append(add_sensor_stage(moment, streams))
             bare_ms.append(taken_ms)
             if len(moments) % _STRETCH == 1:
                 marks.append(_Mark(time.monotonic(), time.process_time() - bare.spent_s, len(runner.calls)))
     if len(moments) < _FEWEST:
         raise BenchError(f"{len(moments)} percepts of frames at {rate_hz:g} Hz are too few to measure")
     sensors_share = float(np.median([alone.cpu_s / alone.seconds for alone in sensors]))
-    spent_s, sensors_s = _spent(marks, sensors_share)
-    needed_s = _needed(marks, runner.calls, bare.cpu_s())
-    return _overhead(
+    spent_s, sensors_s = _spent_from_marks(marks, sensors_share)
+    needed_s = _needed_from_marks(marks, runner.calls, bare.cpu_s())
+    return _overhead_from_moments(
         rate_hz,
         moments,
         np.array(bare_ms),
@@ -74,7 +74,7 @@ def measure_overhead(variant: Variant, rate_hz: float, seconds: float, sensors: 
     )
 
 
-def _overhead(
+def _overhead_from_moments(
     rate_hz: float,
     moments: Sequence[Moment],
     bare_ms: np.ndarray,
@@ -86,9 +86,9 @@ def _overhead(
     handed_ms = percepts_ms - [moment.stages_ms[SENSOR_LATE] for moment in moments]
     return Overhead(
         rate_hz=rate_hz,
-        percept_ms=figure_from(_rounds(percepts_ms)),
-        handed_ms=figure_from(_rounds(handed_ms)),
-        bare_ms=figure_from(_rounds(bare_ms)),
+        percept_ms=figure_from(_split_rounds(percepts_ms)),
+        handed_ms=figure_from(_split_rounds(handed_ms)),
+        bare_ms=figure_from(_split_rounds(bare_ms)),
         p50=percentile_ratio(percepts_ms, bare_ms, 50),
         p95=percentile_ratio(percepts_ms, bare_ms, 95),
         handed_p50=percentile_ratio(handed_ms, bare_ms, 50),
@@ -99,16 +99,16 @@ def _overhead(
     )
 
 
-def _rounds(values: np.ndarray) -> list[np.ndarray]:
+def _split_rounds(values: np.ndarray) -> list[np.ndarray]:
     return np.array_split(values, max(1, len(values) // _ROUND))
 
 
-def _spent(marks: Sequence[_Mark], sensors_share: float) -> tuple[np.ndarray, np.ndarray]:
+def _spent_from_marks(marks: Sequence[_Mark], sensors_share: float) -> tuple[np.ndarray, np.ndarray]:
     """From mark to mark, the CPU time of the run, and of that what the sensors cost [s]."""
     return np.diff([mark.cpu_s for mark in marks]), sensors_share * np.diff([mark.at_s for mark in marks])
 
 
-def _needed(marks: Sequence[_Mark], calls: Sequence[Call], cpu_s: Mapping[str, float]) -> np.ndarray:
+def _needed_from_marks(marks: Sequence[_Mark], calls: Sequence[Call], cpu_s: Mapping[str, float]) -> np.ndarray:
     """From mark to mark, the CPU time that the calls made would have taken bare [s]."""
     return np.array([sum(cpu_s[call.graph] for call in calls[a.calls : b.calls]) for a, b in pairwise(marks)])
 
@@ -122,7 +122,7 @@ class _BareCalls:
         needed = [graph for graph in (variant.lead.name, "fusion") if graph in engines]
         self._needed = [(graph, engines[graph], feeds[graph]) for graph in needed]
         self._others = [(graph, engines[graph], feeds[graph]) for graph in engines if graph not in needed]
-        self._clocks = {graph: _clock(engines[graph], feeds[graph]) for graph in engines}
+        self._clocks = {graph: _choose_clock(engines[graph], feeds[graph]) for graph in engines}
         self._cpu_s: dict[str, list[float]] = {graph: [] for graph in engines}
         self._turn = 0
 
@@ -154,7 +154,7 @@ class _BareCalls:
         self._cpu_s[graph].append((clock_ns() - start_ns) / 1e9)
 
 
-def _clock(engine: Engine, feed: Feed) -> Callable[[], int]:
+def _choose_clock(engine: Engine, feed: Feed) -> Callable[[], int]:
     """Of the CPU time of one thread for an engine that runs in that of its caller, else of the whole process [ns].
 
     The process may be busy with another sense meanwhile, which would then count as the call's.

@@ -64,12 +64,12 @@ def run_paced(
         raise BenchError(f"no percept came within {seconds:g} s at {rate_hz:g} Hz: this machine is too slow for it")
     after = runner.overtaken()
     return PacedRun(
-        moments=[from_the_sensor(moment, streams) for moment in moments],
+        moments=[add_sensor_stage(moment, streams) for moment in moments],
         calls=runner.calls[first_call:],
         start_ns=begin_ns,
         seconds=(end_ns - begin_ns) / 1e9,
         cpu_s=cpu_s,
-        offered={stream.modality.name: _units(stream) for stream in streams},
+        offered={stream.sense.name: _count_offered(stream) for stream in streams},
         overtaken={sense: count - before.get(sense, 0) for sense, count in after.items()},
     )
 
@@ -87,9 +87,9 @@ def run_sensors(workload: Workload, rate_hz: float, seconds: float) -> SensorRun
     return SensorRun((time.monotonic_ns() - begin_ns) / 1e9, time.process_time() - cpu_s)
 
 
-def from_the_sensor(moment: Moment, streams: Sequence[PacedStream]) -> Moment:
+def add_sensor_stage(moment: Moment, streams: Sequence[PacedStream]) -> Moment:
     """With how late the sensor was, of what called for the percept, as a stage of its own: the parts still add up."""
-    sensed = (s for s in streams if moment.evidence_ns.get(s.modality.name) == moment.stamp_ns)
+    sensed = (s for s in streams if moment.evidence_ns.get(s.sense.name) == moment.stamp_ns)
     handed_ns = next((ns for s in sensed if (ns := s.handed_ns(moment.stamp_ns)) is not None), moment.stamp_ns)
     late_ms = (handed_ns - moment.stamp_ns) / 1e6
     first = next(iter(moment.stages_ms))
@@ -97,9 +97,9 @@ def from_the_sensor(moment: Moment, streams: Sequence[PacedStream]) -> Moment:
     return replace(moment, stages_ms={SENSOR_LATE: late_ms, **rest})
 
 
-def _units(stream: PacedStream) -> int:
+def _count_offered(stream: PacedStream) -> int:
     """What was offered, counted as overtaken is: frames, texts, or hops of a series."""
-    modality = stream.modality
-    if isinstance(modality, AudioModality | SignalModality):
-        return round(stream.offered * samples_per_piece(modality) / modality.hop_samples)
+    sense = stream.sense
+    if isinstance(sense, AudioModality | SignalModality):
+        return round(stream.offered * samples_per_piece(sense) / sense.hop_samples)
     return stream.offered

@@ -73,17 +73,17 @@ class Peers:
     def open(self, peer: Peer, feeds: Mapping[str, Feed]) -> Engines:
         """One engine per graph; `feeds` are inputs to warm it up on, and to find out what is fastest here."""
         opened: dict[Peer, Callable[[Mapping[str, Feed]], Engines]] = {
-            "torch": self._torch,
-            "torch-compile": self._compiled,
-            "ort": self._onnxruntime,
-            "openvino": self._openvino,
+            "torch": self._open_torch,
+            "torch-compile": self._compile_torch,
+            "ort": self._open_onnxruntime,
+            "openvino": self._open_openvino,
         }
         return opened[peer](feeds)
 
-    def _torch(self, feeds: Mapping[str, Feed]) -> Engines:
+    def _open_torch(self, feeds: Mapping[str, Feed]) -> Engines:
         return {name: TorchEngine(source, source.module) for name, source in self._sources.items()}
 
-    def _compiled(self, feeds: Mapping[str, Feed]) -> Engines:
+    def _compile_torch(self, feeds: Mapping[str, Feed]) -> Engines:
         import torch
 
         compiled = {name: torch.compile(source.module) for name, source in self._sources.items()}
@@ -97,26 +97,25 @@ class Peers:
                 ) from error
         return engines
 
-    def _onnxruntime(self, feeds: Mapping[str, Feed]) -> Engines:
+    def _open_onnxruntime(self, feeds: Mapping[str, Feed]) -> Engines:
         return {
-            name: open_uncached(self._exported(name), OnnxRuntimeWay(), "onnxruntime-cpu, fp32")
-            for name in self._sources
+            name: open_uncached(self._export(name), OnnxRuntimeWay(), "onnxruntime-cpu, fp32") for name in self._sources
         }
 
-    def _openvino(self, feeds: Mapping[str, Feed]) -> Engines:
+    def _open_openvino(self, feeds: Mapping[str, Feed]) -> Engines:
         """Of each graph the fastest: float32 weights run as bf16 or f32, or the bundle's own file."""
-        return {graph: self._fastest(graph, feeds[graph]) for graph in self._sources}
+        return {graph: self._find_fastest(graph, feeds[graph]) for graph in self._sources}
 
-    def _fastest(self, graph: str, feed: Feed) -> Engine:
+    def _find_fastest(self, graph: str, feed: Feed) -> Engine:
         spec = self._bundle.manifest.graphs[graph]
-        engines = {str(kind): _open_on_openvino(self._exported(graph), spec, kind, kind) for kind in _OPENVINO_TYPES}
+        engines = {str(kind): _open_on_openvino(self._export(graph), spec, kind, kind) for kind in _OPENVINO_TYPES}
         if spec.precision == "int8":
             engines["int8"] = _open_on_openvino(self._bundle.directory / spec.file, spec, "f32", "int8")
         fed = {name: Fed(engine, feed, name) for name, engine in engines.items()}
         results = measure_graph(graph, fed, _TRIAL)
         return engines[min(results, key=lambda result: result.latency_ms.p50).variant]
 
-    def _exported(self, graph: str) -> Path:
+    def _export(self, graph: str) -> Path:
         """The graph in float32, exported once."""
         import onnx
 
@@ -144,13 +143,13 @@ class TorchEngine:
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
         """See Engine."""
-        return _specs(self._source.inputs, self._source.arguments)
+        return _specs_from_tensors(self._source.inputs, self._source.arguments)
 
     @property
     def outputs(self) -> tuple[TensorSpec, ...]:
         """See Engine."""
         with self._inference():
-            return _specs(self._source.outputs, self._module(*self._source.arguments))
+            return _specs_from_tensors(self._source.outputs, self._module(*self._source.arguments))
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """See Engine."""
@@ -159,7 +158,7 @@ class TorchEngine:
         return {name: value.numpy() for name, value in zip(self._source.outputs, values, strict=True)}
 
 
-def _specs(names: Sequence[str], tensors: Sequence[torch.Tensor]) -> tuple[TensorSpec, ...]:
+def _specs_from_tensors(names: Sequence[str], tensors: Sequence[torch.Tensor]) -> tuple[TensorSpec, ...]:
     return tuple(
         TensorSpec(name=name, dtype=cast(Dtype, str(tensor.dtype).removeprefix("torch.")), shape=tuple(tensor.shape))
         for name, tensor in zip(names, tensors, strict=True)

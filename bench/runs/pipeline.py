@@ -17,10 +17,10 @@ from edgefuse.bench.runs import limits
 from edgefuse.bench.runs.overhead import measure_overhead
 from edgefuse.bench.runs.paced import PacedRun, SensorRun, run_paced, run_sensors
 from edgefuse.bench.runs.power import Meter
-from edgefuse.bench.runs.run import Run, flow_from, totals
+from edgefuse.bench.runs.run import Run, add_up, flow_from
 from edgefuse.bench.runs.runners import OurRunner, Runner
 from edgefuse.bench.runs.start import measure_start
-from edgefuse.bench.runs.turns import by_turns
+from edgefuse.bench.runs.turns import take_turns
 
 _TIMELINE_MS = 1000.0
 _FEWEST_FRAMES = 20
@@ -51,7 +51,7 @@ def measure_rounds(variants: Sequence[Variant], wish: Wish, meter: Meter | None)
         v.name: partial(take_turn, OurRunner(v.bundle, v.backend), v.workload, wish.rate_hz, wish.extent.round_s, meter)
         for v in variants
     }
-    return by_turns(turns, wish.extent.rounds)
+    return take_turns(turns, wish.extent.rounds)
 
 
 def take_turn(runner: Runner, workload: Workload, rate_hz: float, seconds: float, meter: Meter | None = None) -> Turn:
@@ -75,28 +75,29 @@ def measure_pipeline(
     own_ms = {one.graph: one.latency_ms.p50 for one in engines if one.variant == variant.name}
     overhead = held_hz = overload = None
     if variant.lead.kind == "image":
-        overhead = _overhead(variant, wish, own_ms, turns, progress)
-        held_hz, overload = _limits(variant, extent, own_ms.get(variant.lead.name, 0.0) + own_ms["fusion"], progress)
+        overhead = _measure_overhead(variant, wish, own_ms, turns, progress)
+        needed_ms = own_ms.get(variant.lead.name, 0.0) + own_ms["fusion"]
+        held_hz, overload = _measure_limits(variant, extent, needed_ms, progress)
     progress(f"{variant.name}: idle for {extent.idle_s:g} s", 0, None)
-    idle_ms = limits.after_idle_ms(variant, wish.rate_hz, extent.idle_s)
+    idle_ms = limits.measure_after_idle_ms(variant, wish.rate_hz, extent.idle_s)
     progress(f"{variant.name}: start", 0, None)
     return PipelineResult(
         variant=variant.name,
         rate_hz=wish.rate_hz,
-        flow=flow_from(runs, [modality.name for modality in variant.bundle.manifest.modalities]),
-        offered=totals([run.offered for run in runs]),
+        flow=flow_from(runs, [sense.name for sense in variant.bundle.manifest.modalities]),
+        offered=add_up([run.offered for run in runs]),
         held_hz=held_hz,
         overhead=overhead,
         overload=overload,
         idle_s=extent.idle_s,
         after_idle_ms=idle_ms,
-        start=_start(variant, extent.starts),
-        energy=_energy(turns, meter),
-        timeline=timeline(runs[-1]),
+        start=_measure_start(variant, extent.starts),
+        energy=_energy_from_turns(turns, meter),
+        timeline=timeline_from_run(runs[-1]),
     )
 
 
-def _overhead(
+def _measure_overhead(
     variant: Variant, wish: Wish, own_ms: Mapping[str, float], turns: Sequence[Turn], progress: Progress
 ) -> Overhead:
     progress(f"{variant.name}: over the bare calls", 0, None)
@@ -105,20 +106,20 @@ def _overhead(
     return measure_overhead(variant, rate_hz, seconds, [turn.sensors for turn in turns])
 
 
-def _limits(
+def _measure_limits(
     variant: Variant, extent: Extent, needed_ms: float, progress: Progress
 ) -> tuple[float | None, Overload | None]:
     progress(f"{variant.name}: the highest rate held", 0, None)
     search_s = max(extent.search_s, _FEWEST_FRAMES * needed_ms / 1e3)
-    held_hz = limits.rate_held(variant, 1e3 / needed_ms, search_s, extent.search_steps)
+    held_hz = limits.find_rate_held(variant, 1e3 / needed_ms, search_s, extent.search_steps)
     if held_hz is None:
         return None, None
     progress(f"{variant.name}: overload", 0, None)
     seconds = max(extent.search_s, _FEWEST_FRAMES / held_hz)
-    return held_hz, limits.overload(variant, held_hz, seconds, extent.overload_rounds)
+    return held_hz, limits.measure_overload(variant, held_hz, seconds, extent.overload_rounds)
 
 
-def _start(variant: Variant, times: int) -> Start | None:
+def _measure_start(variant: Variant, times: int) -> Start | None:
     """None where `edgefuse run` cannot run the bundle on the source alone."""
     needed = set(variant.bundle.manifest.needed)
     if needed & set(variant.workload.generated) or variant.lead.name in variant.workload.generated:
@@ -126,7 +127,7 @@ def _start(variant: Variant, times: int) -> Start | None:
     return measure_start(variant, times)
 
 
-def _energy(turns: Sequence[Turn], meter: Meter | None) -> Energy | None:
+def _energy_from_turns(turns: Sequence[Turn], meter: Meter | None) -> Energy | None:
     """Per percept."""
     watts = [turn.watts for turn in turns if turn.watts is not None]
     if meter is None or not watts:
@@ -136,7 +137,7 @@ def _energy(turns: Sequence[Turn], meter: Meter | None) -> Energy | None:
     return Energy(meter=meter.name, watts=mean, millijoules_per_percept=1e3 * mean / rate_hz)
 
 
-def timeline(run: Run) -> tuple[Span, ...]:
+def timeline_from_run(run: Run) -> tuple[Span, ...]:
     """Which graph ran when, in the run's first second."""
     spans = []
     for call in run.calls:

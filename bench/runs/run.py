@@ -79,33 +79,33 @@ def moment_from_percept(percept: Percept) -> Moment:
 def flow_from(runs: Sequence[Run], senses: Sequence[str]) -> Flow:
     """Over all runs, each of which is a round."""
     return Flow(
-        percepts_hz=percepts_hz(runs),
+        percepts_hz=percepts_hz_from_runs(runs),
         latency_ms=figure_from([run.latencies_ms for run in runs]),
-        stages_ms=_stages(runs),
-        ages_ms=_ages(runs, senses),
-        overtaken=totals([run.overtaken for run in runs]),
+        stages_ms=_stages_from_runs(runs),
+        ages_ms=_ages_from_runs(runs, senses),
+        overtaken=add_up([run.overtaken for run in runs]),
         cpu_per_percept_ms=figure_from([[run.cpu_per_percept_ms] for run in runs]),
         cpu_share=sum(run.cpu_s for run in runs) / sum(run.seconds for run in runs),
     )
 
 
-def percepts_hz(runs: Sequence[Run]) -> float:
+def percepts_hz_from_runs(runs: Sequence[Run]) -> float:
     """Over all runs."""
     return sum(len(run.moments) for run in runs) / sum(run.seconds for run in runs)
 
 
-def totals(counts: Sequence[Mapping[str, int]]) -> dict[str, int]:
+def add_up(counts: Sequence[Mapping[str, int]]) -> dict[str, int]:
     """By what they are of, over all runs."""
     names = dict.fromkeys(name for one in counts for name in one)
     return {name: sum(one.get(name, 0) for one in counts) for name in names}
 
 
-def _stages(runs: Sequence[Run]) -> dict[str, Figure]:
+def _stages_from_runs(runs: Sequence[Run]) -> dict[str, Figure]:
     names = runs[0].moments[0].stages_ms
     return {name: figure_from([[moment.stages_ms[name] for moment in run.moments] for run in runs]) for name in names}
 
 
-def _ages(runs: Sequence[Run], senses: Sequence[str]) -> dict[str, Figure]:
+def _ages_from_runs(runs: Sequence[Run], senses: Sequence[str]) -> dict[str, Figure]:
     """Of the senses that took part."""
     found = {sense: [run.ages_ms(sense) for run in runs] for sense in senses}
     return {sense: figure_from(rounds) for sense, rounds in found.items() if any(len(one) for one in rounds)}

@@ -38,14 +38,14 @@ def _start(variant: Variant, running_s: float) -> tuple[float, float | None]:
         until = time.monotonic() + running_s
         while process.poll() is None and time.monotonic() < until:
             process.stdout.readline()
-        peak_mb = _peak_mb(process.pid)
+        peak_mb = _read_peak_mb(process.pid)
         process.kill()
     if not line:
         raise BenchError(f"`edgefuse run` gave no percept of {variant.workload.source}")
     return seconds, peak_mb
 
 
-def _peak_mb(pid: int) -> float | None:
+def _read_peak_mb(pid: int) -> float | None:
     """Of a running process; what `wait4` says would be at least the memory of the process that started it."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()

@@ -56,11 +56,11 @@ def trials_from(variant: Variant, progress: Callable[[str, float, float | None],
     bundle = variant.bundle
     engines = {graph: open_engine(bundle, graph, "cpu") for graph in bundle.manifest.graphs}
     feeds = feeds_from(bundle, engines, variant.workload)
-    ways = _ways(len(os.sched_getaffinity(0)) - _others(bundle.manifest))
+    ways = _list_ways(len(os.sched_getaffinity(0)) - _count_others(bundle.manifest))
     trials: list[Trial] = []
     for number, graph in enumerate(engines):
         progress(f"ways to run {graph}", number, len(engines))
-        trials += choose(_tried(variant, graph, feeds[graph], ways))
+        trials += choose(_try_ways(variant, graph, feeds[graph], ways))
     return trials
 
 
@@ -80,7 +80,7 @@ def plan_from(trials: Sequence[Trial]) -> dict[str, Way]:
     return {trial.sha256: trial.way for trial in trials if trial.chosen}
 
 
-def tune_table(trials: Sequence[Trial]) -> Table:
+def draw_trials(trials: Sequence[Trial]) -> Table:
     """All of them."""
     title = "ways to run each graph, by turns, a call every 10 ms"
     columns = ("variant", "graph", "engine", "threads", "latency (ms)", "CPU time (ms)", "")
@@ -88,22 +88,22 @@ def tune_table(trials: Sequence[Trial]) -> Table:
     for one in trials:
         verdict = "[green]chosen[/]" if one.chosen else escape(one.refused or "")
         figures = f"{one.latency_ms:.3f}", f"{one.cpu_ms:.3f}"
-        table.add_row(one.variant, one.graph, *_named(one.way), *figures, verdict)
+        table.add_row(escape(one.variant), one.graph, *_name_way(one.way), *figures, verdict)
     return table
 
 
-def _named(way: Way) -> tuple[str, str]:
+def _name_way(way: Way) -> tuple[str, str]:
     if isinstance(way, OpenVinoWay):
         return f"OpenVINO {way.arithmetic}", str(way.threads)
     return "ONNX Runtime", f"{way.threads}{', spinning' if way.spinning else ''}"
 
 
-def _tried(variant: Variant, graph: str, feed: Feed, ways: Sequence[Way]) -> list[Trial]:
+def _try_ways(variant: Variant, graph: str, feed: Feed, ways: Sequence[Way]) -> list[Trial]:
     manifest = variant.bundle.manifest
     sha256 = manifest.files[manifest.graphs[graph].file]
-    opened = [(way, engine) for way in ways if (engine := _opened(variant, graph, way)) is not None]
+    opened = [(way, engine) for way in ways if (engine := _open_way(variant, graph, way)) is not None]
     engines = [engine for _, engine in opened]
-    taken = np.median([_round(engines, feed, number) for number in range(-_WARM_UP, _ROUNDS)][_WARM_UP:], axis=0)
+    taken = np.median([_run_round(engines, feed, number) for number in range(-_WARM_UP, _ROUNDS)][_WARM_UP:], axis=0)
     refused = [
         why_unproven(variant.bundle, graph, engine) if isinstance(way, OpenVinoWay) else None for way, engine in opened
     ]
@@ -113,7 +113,7 @@ def _tried(variant: Variant, graph: str, feed: Feed, ways: Sequence[Way]) -> lis
     ]
 
 
-def _opened(variant: Variant, graph: str, way: Way) -> Engine | None:
+def _open_way(variant: Variant, graph: str, way: Way) -> Engine | None:
     """None where OpenVINO cannot run the graph."""
     manifest = variant.bundle.manifest
     spec = manifest.graphs[graph]
@@ -127,20 +127,20 @@ def _opened(variant: Variant, graph: str, way: Way) -> Engine | None:
         return None
 
 
-def _others(manifest: Manifest) -> int:
+def _count_others(manifest: Manifest) -> int:
     """Encoders that run beside any other one, each in a thread of its own."""
-    return max(0, sum(modality.graph is not None for modality in manifest.modalities) - 1)
+    return max(0, sum(sense.graph is not None for sense in manifest.modalities) - 1)
 
 
-def _ways(cores: int) -> list[Way]:
+def _list_ways(cores: int) -> list[Way]:
     """ONNX Runtime on one thread; on 2, 4, ... up to the cores, asleep or spinning while they wait; then OpenVINO."""
     counts = [count for count in (2, 4, 8, 16) if count <= cores]
     more = [OnnxRuntimeWay(threads=count, spinning=spinning) for count in counts for spinning in (False, True)]
-    openvino = [OpenVinoWay(threads=count, arithmetic=kind) for kind in _arithmetics() for count in (1, *counts)]
+    openvino = [OpenVinoWay(threads=count, arithmetic=kind) for kind in _list_arithmetics() for count in (1, *counts)]
     return [OnnxRuntimeWay(), *more, *openvino]
 
 
-def _arithmetics() -> tuple[Literal["f32", "bf16"], ...]:
+def _list_arithmetics() -> tuple[Literal["f32", "bf16"], ...]:
     """None where OpenVINO is not installed."""
     try:
         return ("f32", "bf16") if fast_in_bf16() else ("f32",)
@@ -149,7 +149,7 @@ def _arithmetics() -> tuple[Literal["f32", "bf16"], ...]:
         return ()
 
 
-def _round(engines: Sequence[Engine], feed: Feed, number: int) -> list[tuple[float, float]]:
+def _run_round(engines: Sequence[Engine], feed: Feed, number: int) -> list[tuple[float, float]]:
     """Latency and CPU time of one call on each engine [ms], in any order: threads may spin on into the next one's."""
     taken: dict[int, tuple[float, float]] = {}
     for index in np.random.default_rng(number + _WARM_UP).permutation(len(engines)):

@@ -8,7 +8,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def by_turns(turns: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
+def take_turns(turns: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
     """So many rounds, in each of which each has its turn: A B, B A, and so on; what each gave in each round."""
     given: dict[str, list[T]] = {name: [] for name in turns}
     order = list(turns)

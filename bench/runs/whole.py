@@ -40,7 +40,7 @@ class WholeRunner:
         self.calls: list[Call] = []
         self._fusion = engines["fusion"]
         self._fusion_inputs = FusionInputs(bundle.manifest, engines, prompts)
-        self._modalities = bundle.manifest.modalities
+        self._senses = bundle.manifest.modalities
         self._new = threading.Event()
         self._absent = {sense: Evidence(sense, 0, 0, np.zeros_like(few[0].array)) for sense, few in examples.items()}
         self._begin()
@@ -55,7 +55,7 @@ class WholeRunner:
             while any(thread.is_alive() for thread in threads):
                 self._new.wait()
                 self._new.clear()
-                moment = self._turn()
+                moment = self._take_turn()
                 if moment is not None:
                     yield moment
         finally:
@@ -70,8 +70,8 @@ class WholeRunner:
 
     def _begin(self) -> None:
         """Another run: nothing was sensed, nothing counted."""
-        self._drops = Drops([m.name for m in self._modalities])
-        inlets = {m.name: open_inlet(m, self._tokenizer, self._drops) for m in self._modalities}
+        self._drops = Drops([m.name for m in self._senses])
+        inlets = {m.name: open_inlet(m, self._tokenizer, self._drops) for m in self._senses}
         self._intake = Intake(inlets, self._drops, future_tolerance_ns=round(FUTURE_TOLERANCE_MS * 1e6))
         self._newest = dict(self._absent)
 
@@ -86,9 +86,9 @@ class WholeRunner:
         if self._intake.ready(sample.modality):
             self._new.set()
 
-    def _turn(self) -> Moment | None:
+    def _take_turn(self) -> Moment | None:
         taken_ns = time.monotonic_ns()
-        news = [e for m in self._modalities if (e := self._intake.take(m.name)) is not None]
+        news = [e for m in self._senses if (e := self._intake.take(m.name)) is not None]
         if not news:
             return None
         self._newest |= {evidence.modality: evidence for evidence in news}

@@ -21,7 +21,7 @@ def workload() -> Workload:
 
 def stream_of(sense: str, workload: Workload, seconds: float) -> PacedStream:
     streams = workload.streams(rate_hz=100.0, seconds=seconds, counted_after_s=0.1)
-    return next(stream for stream in streams if stream.modality.name == sense)
+    return next(stream for stream in streams if stream.sense.name == sense)
 
 
 def test_no_sample_is_handed_over_before_it_was_sensed(workload: Workload):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgefuse.bench.errors import BenchError
-from edgefuse.bench.report.comparison import compare, differences
+from edgefuse.bench.report.comparison import compare, find_differences
 from edgefuse.bench.report.figures import figure_from, percentile_ratio, ratio_from
 from edgefuse.bench.report.result import Configuration, EngineResult, Host, Result
 
@@ -57,8 +57,8 @@ def test_what_only_one_has_is_not_compared():
 
 
 def test_another_machine_is_said():
-    assert differences(result(1.0), result(1.0)) == []
-    (line,) = differences(result(1.0, cpu="another CPU"), result(1.0))
+    assert find_differences(result(1.0), result(1.0)) == []
+    (line,) = find_differences(result(1.0, cpu="another CPU"), result(1.0))
     assert line.startswith("another machine: a CPU")
 
 
@@ -83,4 +83,4 @@ def test_the_ratio_of_a_percentile_is_of_that_percentile():
 def test_a_live_source_has_no_rate_to_compare():
     own = result(1.0).configuration.model_copy(update={"rate_hz": None})
     live = result(1.0).model_copy(update={"configuration": own})
-    assert differences(live, result(1.0)) == ["another rate: 30 Hz is now the devices' own"]
+    assert find_differences(live, result(1.0)) == ["another rate: 30 Hz is now the devices' own"]

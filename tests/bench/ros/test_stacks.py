@@ -15,7 +15,7 @@ from edgefuse.bench.report.result import NodeCost, Result
 from edgefuse.bench.ros import nodes
 from edgefuse.bench.ros.heard import HeardPercept, HeardRound
 from edgefuse.bench.ros.played import HEIGHT, WIDTH, write_clip
-from edgefuse.bench.ros.stacks import jitter_ms, ros_result, run_round
+from edgefuse.bench.ros.stacks import jitter_ms, result_from_rounds, run_round
 from edgefuse.bench.ros.task import Task
 from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP, Bundle, Clip, Frame
 
@@ -63,7 +63,7 @@ def test_jitter_is_the_second_difference_of_the_times_of_hearing():
 
 
 def test_a_result_says_what_was_lost_and_what_it_cost():
-    result = ros_result("onboard node", [heard_round(4.0, 5.0, 6.0, 5.0)] * 2, ["image"], rate_hz=10.0)
+    result = result_from_rounds("onboard node", [heard_round(4.0, 5.0, 6.0, 5.0)] * 2, ["image"], rate_hz=10.0)
     assert (result.frames, result.unanswered) == (10, 2)
     assert result.flow.latency_ms.p50 == pytest.approx(3.0)
     assert result.heard_ms.p50 == pytest.approx(5.0)
@@ -74,7 +74,8 @@ def test_a_result_says_what_was_lost_and_what_it_cost():
 
 def test_the_page_shows_every_stack(twice: Result):
     stacks = [
-        ros_result(stack, [heard_round(4.0, 5.0, 6.0, 5.0)], ["image"], 10.0) for stack in ("separate", "onboard")
+        result_from_rounds(stack, [heard_round(4.0, 5.0, 6.0, 5.0)], ["image"], 10.0)
+        for stack in ("separate", "onboard")
     ]
     page = page_from_result(twice.model_copy(update={"ros": tuple(stacks)}))
     assert "Across ROS nodes" in page

@@ -10,7 +10,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from edgefuse.bench.runs import tune
-from edgefuse.bench.runs.tune import Trial, choose, plan_from, tune_table
+from edgefuse.bench.runs.tune import Trial, choose, draw_trials, plan_from
 from edgefuse.cli import app
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle
 from edgefuse.runtime.engines import engine_openvino
@@ -46,8 +46,8 @@ def test_what_takes_more_cpu_time_has_to_be_worth_it():
 
 def test_more_threads_are_tried_on_the_cores_that_the_other_senses_leave():
     manifest = Bundle.open(DEFAULT_BUNDLE).manifest
-    assert {way.threads for way in tune._ways(2 - tune._others(manifest))} == {1}
-    assert {way.threads for way in tune._ways(6 - tune._others(manifest))} == {1, 2, 4}
+    assert {way.threads for way in tune._list_ways(2 - tune._count_others(manifest))} == {1}
+    assert {way.threads for way in tune._list_ways(6 - tune._count_others(manifest))} == {1, 2, 4}
 
 
 def test_the_faster_engine_is_chosen_and_sets_what_more_threads_may_take():
@@ -60,7 +60,7 @@ def test_what_fails_the_golden_vectors_is_not_chosen_and_the_table_says_so():
     trials = choose([trial(1, 10.0, 10.0), trial(IN_BF16, 2.0, 2.0, "tokens: it holds NaN or infinity")])
     assert plan_from(trials)["0" * 64] == OnnxRuntimeWay()
     shown = io.StringIO()
-    Console(width=200, file=shown).print(tune_table(trials))
+    Console(width=200, file=shown).print(draw_trials(trials))
     (line,) = [line for line in shown.getvalue().splitlines() if "OpenVINO bf16" in line]
     assert "tokens: it holds NaN or infinity" in line
 
@@ -68,7 +68,7 @@ def test_what_fails_the_golden_vectors_is_not_chosen_and_the_table_says_so():
 def test_without_openvino_onnxruntime_alone_is_tried_and_one_line_says_so(monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "openvino", None)
     engine_openvino._core.cache_clear()
-    assert all(isinstance(way, OnnxRuntimeWay) for way in tune._ways(2))
+    assert all(isinstance(way, OnnxRuntimeWay) for way in tune._list_ways(2))
     (said,) = [record.getMessage() for record in caplog.records]
     assert "OpenVINO is not installed: pip install '.[openvino]'" in said
 
