@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 from made_once import MadeOnce
+
+sys.path.insert(0, str(Path(__file__).parent))  # made_results, made_runs
 
 from edgefuse.bench.extent import Effort, Extent, Wish
 from edgefuse.bench.load.variants import open_variants
