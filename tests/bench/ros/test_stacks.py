@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edgefuse.bench.errors import BenchError
+from edgefuse.bench.extent import QUICK, Wish
 from edgefuse.bench.load.workload import Workload, workload_from
 from edgefuse.bench.report.page import page_from_result
 from edgefuse.bench.report.result import NodeCost, Result
-from edgefuse.bench.ros import nodes
+from edgefuse.bench.ros import nodes, stacks
 from edgefuse.bench.ros.heard import HeardPercept, HeardRound
 from edgefuse.bench.ros.played import HEIGHT, WIDTH, write_clip
 from edgefuse.bench.ros.stacks import jitter_ms, result_from_rounds, run_round
@@ -114,3 +116,78 @@ def test_without_ros_it_is_one_line(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(BenchError, match="rclpy, edgefuse_msgs, edgefuse_ros not found: `make ros`"):
         nodes.check_ros()
+
+
+def act(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lines: str) -> None:
+    """Let a shell script stand for the process that imports rclpy."""
+    script = tmp_path / "python"
+    script.write_text(f"#!/bin/sh\n{lines}\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(script))
+
+
+def round_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lines: str) -> HeardRound:
+    act(monkeypatch, tmp_path, lines)
+    return run_round(task((tmp_path / "a.mp4", tmp_path / "a.wav")), tmp_path, lambda stage, done, total: None)
+
+
+def test_a_round_is_what_its_process_says_last(monkeypatch, tmp_path):
+    whole = heard_round(4.0, 5.0, 6.0, 5.0)
+    (tmp_path / "said.json").write_text(f"rclpy has something to say\n{whole.model_dump_json()}\n")
+    assert round_of(monkeypatch, tmp_path, f"cat {tmp_path}/said.json") == whole
+    asked = Task.model_validate_json((tmp_path / "onboard.json").read_bytes())
+    assert (asked.stack, asked.bundle) == ("onboard", str(DEFAULT_BUNDLE))
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("echo Traceback >&2; echo 'the node camera ended: no clip' >&2; exit 1", "the node camera ended: no clip"),
+        ("exit 3", "--ros: the nodes gave nothing"),
+    ],
+)
+def test_a_round_that_failed_is_one_line(monkeypatch, tmp_path, lines, said):
+    with pytest.raises(BenchError) as refusal:
+        round_of(monkeypatch, tmp_path, lines)
+    assert str(refusal.value) == said
+
+
+def test_two_percepts_have_no_jitter_and_are_too_few(monkeypatch, tmp_path):
+    few = heard_round(4.0, 5.0, 6.0, 5.0)
+    few = few.model_copy(update={"percepts": few.percepts[:2]})
+    (tmp_path / "said.json").write_text(few.model_dump_json())
+    with pytest.raises(BenchError, match="--ros: 2 percepts of onboard node are too few to measure"):
+        round_of(monkeypatch, tmp_path, f"cat {tmp_path}/said.json")
+
+
+def wish(*peers: str, checkpoint: str | None = None) -> Wish:
+    return Wish("clip", 30.0, QUICK, peers=peers, checkpoint=checkpoint, ros=True)
+
+
+def test_the_naive_node_is_run_beside_ours_for_who_asks_for_pytorch():
+    assert stacks._choose_stacks(wish()) == ["separate", "onboard"]
+    assert stacks._choose_stacks(wish("ort", checkpoint="x.safetensors")) == ["separate", "onboard"]
+    assert stacks._choose_stacks(wish("torch", checkpoint="x.safetensors")) == ["separate", "onboard", "naive"]
+
+
+@pytest.mark.parametrize("checkpoint", ["base", "recipe.py", None])
+def test_a_network_that_the_naive_node_cannot_run_is_refused(checkpoint):
+    with pytest.raises(BenchError, match=r"the naive node runs a checkpoint\.safetensors of the built-in network only"):
+        stacks._choose_stacks(wish("torch", checkpoint=checkpoint))
+
+
+def test_what_a_node_takes_is_its_usual_time_and_its_most_memory():
+    costs = [NodeCost(cpu_share=share, memory_mb=memory) for share, memory in ((0.1, 90.0), (0.2, 120.0), (0.9, 100.0))]
+    assert stacks._add_up_costs(costs) == NodeCost(cpu_share=0.2, memory_mb=120.0)
+
+
+def test_a_bundle_that_does_not_hear_has_no_clip(workload: Workload, tmp_path: Path):
+    deaf = Workload(workload.source, workload.senses[:1], workload.contents, ())
+    with pytest.raises(BenchError, match="--ros plays pictures and sound, and the bundle has no audio"):
+        write_clip(deaf, 30.0, 1.0, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_round_comes_back_from_its_process_as_it_was():
+    whole = heard_round(4.0, 5.0, 6.0, 5.0)
+    assert HeardRound.model_validate_json(whole.model_dump_json()) == whole

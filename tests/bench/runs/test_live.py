@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from dataclasses import replace
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from made_runs import FrameRunner
 from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "runtime" / "streams"))
@@ -15,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "runtime" / "streams"))
 from mjpeg_server import MjpegServer
 from sound_server import FifoFeeder, SoundServer, missing_programs
 
+from edgefuse.bench.errors import BenchError
 from edgefuse.bench.extent import QUICK
 from edgefuse.bench.load.variants import open_variants
 from edgefuse.bench.report.page import page_from_result
@@ -95,3 +98,75 @@ def test_what_does_not_work_is_said(arguments, said, monkeypatch):
 def test_devices_are_of_a_live_source():
     result = CliRunner().invoke(app, ["bench", "--quick", "--camera", "0"])
     assert "are of --source live" in str(result.exception)
+
+
+def offers(cameras: Sequence[str], microphones: Sequence[tuple[int, bool]]) -> Devices:
+    """What a machine has: paths of cameras, and numbers of microphones with whether one is the default."""
+    return Devices(
+        cameras=tuple(CameraOffer(path, None) for path in cameras),
+        microphones=tuple(MicrophoneOffer(index, default) for index, default in microphones),
+    )
+
+
+@dataclass(frozen=True)
+class CameraOffer:
+    path: str
+    stable_path: str | None
+
+
+@dataclass(frozen=True)
+class MicrophoneOffer:
+    index: int
+    default: bool
+
+
+@dataclass(frozen=True)
+class Devices:
+    cameras: Sequence[CameraOffer]
+    microphones: Sequence[MicrophoneOffer]
+
+
+@pytest.mark.parametrize(
+    ("cameras", "microphones", "camera", "microphone"),
+    [
+        (["/dev/video2", "/dev/video0"], [(3, False), (5, True)], "/dev/video2", "default"),
+        (["/dev/video0"], [(3, False), (4, False)], "/dev/video0", "3"),
+        ([], [(3, True)], None, "default"),
+        (["/dev/video0"], [], "/dev/video0", None),
+    ],
+)
+def test_without_a_name_the_machines_own_devices_are_taken(monkeypatch, cameras, microphones, camera, microphone):
+    monkeypatch.setattr(live, "find_devices", lambda: offers(cameras, microphones))
+    found = live.devices_from(None, None)
+    assert (found.camera, found.microphone) == (camera, microphone)
+
+
+def test_a_named_device_is_taken_alone(monkeypatch):
+    monkeypatch.setattr(live, "find_devices", lambda: pytest.fail("nobody asked for others"))
+    found = live.devices_from("0", None)
+    assert (found.camera, found.microphone) == ("0", None)
+
+
+def test_what_was_dropped_before_the_round_does_not_count():
+    assert live._subtract({"overtaken": 3, "gap": 2}, {"overtaken": 5, "gap": 2, "stale": 1}) == {
+        "overtaken": 2,
+        "stale": 1,
+    }
+
+
+def test_devices_that_send_nothing_are_one_line(monkeypatch):
+    monkeypatch.setattr(live, "_OPENED_WITHIN_S", 0.1)
+    monkeypatch.setattr(live, "_WARM_UP_S", 0.0)
+    closed = threading.Event()
+
+    class Silent(FrameRunner):
+        def perceive(self, *streams):
+            assert closed.wait(30)
+            yield from ()
+
+    class Mute:
+        def close(self) -> None:
+            closed.set()
+
+    with pytest.raises(BenchError, match=r"no percept came within 0\.2 s: do the devices send anything\?"):
+        live.run_live(Silent(), [Mute()], 0.1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,12 @@ from edgefuse.bench.load.feeds import evidence_from, feeds_from, prompts_from
 from edgefuse.bench.load.fusion_inputs import FusionInputs
 from edgefuse.bench.load.variants import Variant, open_variants
 from edgefuse.bench.runs.paced import run_paced
-from edgefuse.bench.runs.peers import Peers
+from edgefuse.bench.runs.peers import TITLES, Peers, TorchEngine, peers_from
 from edgefuse.bench.runs.whole import WholeRunner
 from edgefuse.export.checkpoint import spec_with_noise
 from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP
 from edgefuse.runtime.engines.backends import open_engine
+from edgefuse.runtime.errors import EngineError
 
 CHECKPOINT = Path(__file__).parents[3] / "tabletop" / "tabletop.safetensors"
 
@@ -75,3 +77,65 @@ def test_another_checkpoint_is_refused(variant: Variant, tmp_path):
     (other,) = open_variants([copy], ["cpu"], DEFAULT_CLIP)
     with pytest.raises(BenchError, match="was not made from"):
         Peers(str(CHECKPOINT), spec_with_noise(CHECKPOINT), other.bundle, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "peers"),
+    [
+        ("", ()),
+        (" , ", ()),
+        ("torch", ("torch",)),
+        ("ort, torch ,openvino", ("ort", "torch", "openvino")),
+        ("ort,ort,torch-compile,ort", ("ort", "torch-compile")),
+    ],
+)
+def test_peers_are_named_with_commas_between(text, peers):
+    assert peers_from(text) == peers
+
+
+@pytest.mark.parametrize("text", ["tvm", "torch,tvm", "Torch", "torch ort", "torch;ort"])
+def test_another_name_is_refused_and_the_known_ones_are_named(text):
+    with pytest.raises(BenchError, match="expected some of torch, torch-compile, ort, openvino") as refusal:
+        peers_from(text)
+    assert str(refusal.value).startswith(f"--vs {text.split(',')[-1]}: ")
+
+
+def test_every_peer_has_a_title_and_no_two_the_same():
+    assert set(TITLES) == set(peers_from("torch,torch-compile,ort,openvino"))
+    assert len(set(TITLES.values())) == 4
+
+
+def test_what_does_not_compile_here_is_one_line(peers: Peers, variant: Variant, monkeypatch):
+    import torch
+
+    def compile_badly(module: object) -> object:
+        def run(*_: object) -> object:
+            raise RuntimeError("no C++ compiler\nand forty lines more")
+
+        return run
+
+    monkeypatch.setattr(torch, "compile", compile_badly)
+    feeds = feeds_from(variant.bundle, variant.engines(), variant.workload)
+    with pytest.raises(BenchError) as refusal:
+        peers.open("torch-compile", feeds)
+    line = str(refusal.value)
+    assert line.startswith("--vs torch-compile: graph ")
+    assert line.endswith("does not compile here: no C++ compiler")
+
+
+def test_without_openvino_it_is_said_how_to_install_it(variant: Variant, monkeypatch, tmp_path):
+    own = Peers(str(CHECKPOINT), spec_with_noise(CHECKPOINT), variant.bundle, tmp_path)
+    for graph in variant.bundle.manifest.graphs:  # as if they had been exported
+        (tmp_path / f"{graph}.onnx").touch()
+    feeds = feeds_from(variant.bundle, variant.engines(), variant.workload)
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(EngineError, match=r"OpenVINO is not installed: pip install '\.\[openvino\]'"):
+        own.open("openvino", feeds)
+
+
+def test_a_peer_says_what_it_takes_and_gives(peers: Peers):
+    engine = peers.open("torch", {})["image"]
+    assert isinstance(engine, TorchEngine)
+    assert [(tensor.name, tensor.dtype) for tensor in engine.inputs] == [("frame", "uint8")]
+    assert [tensor.name for tensor in engine.outputs] == ["tokens", "embedding"]
+    assert engine.backend == "torch"

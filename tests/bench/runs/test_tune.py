@@ -6,6 +6,8 @@ import importlib.util
 import io
 import sys
 
+import pytest
+from command_line import refused
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -84,3 +86,55 @@ def test_the_plan_is_written_for_every_graph_and_used(tmp_path, monkeypatch):
     for spec in manifest.graphs.values():
         assert planned_way(manifest.files[spec.file]) is not None
     assert ("OpenVINO f32" in result.output) == (importlib.util.find_spec("openvino") is not None)
+
+
+def test_on_one_core_there_is_one_thread_and_on_more_no_more_than_there_are():
+    onnxruntime = [way for way in tune._list_ways(1) if isinstance(way, OnnxRuntimeWay)]
+    assert onnxruntime == [OnnxRuntimeWay()]
+    four = [way for way in tune._list_ways(5) if isinstance(way, OnnxRuntimeWay)]
+    assert [(way.threads, way.spinning) for way in four] == [(1, False), (2, False), (2, True), (4, False), (4, True)]
+
+
+@pytest.mark.parametrize(
+    ("latency_ms", "cpu_ms", "threads"),
+    [
+        (9.0, 13.0, 2),  # just worth it, and just cheap enough
+        (9.01, 10.0, 1),  # not fast enough
+        (5.0, 13.01, 1),  # takes too much of the robot's cores
+    ],
+)
+def test_what_is_chosen_at_the_edges(latency_ms, cpu_ms, threads):
+    assert chosen(trial(1, 10.0, 10.0), trial(2, latency_ms, cpu_ms)).threads == threads
+
+
+def test_one_way_of_each_graph_is_chosen():
+    marked = choose([trial(1, 10.0, 10.0), trial(2, 6.0, 11.0), trial(4, 5.9, 12.0)])
+    assert [one.chosen for one in marked] == [False, True, False]
+
+
+def test_a_way_that_is_refused_sets_no_limit_for_others():
+    """It is fast and takes little, which more threads would else have to keep up with."""
+    refused = trial(IN_BF16, 1.0, 1.0, "scores: 0.3 apart")
+    assert chosen(trial(1, 10.0, 10.0), refused, trial(2, 6.0, 11.0)) == OnnxRuntimeWay(threads=2)
+
+
+def test_the_table_says_how_each_way_is_run():
+    spinning = trial(OnnxRuntimeWay(threads=2, spinning=True), 5.0, 19.0)
+    shown = io.StringIO()
+    Console(width=200, file=shown).print(draw_trials(choose([trial(1, 10.0, 10.0), spinning])))
+    lines = [" ".join(line.replace("│", " ").split()) for line in shown.getvalue().splitlines()]
+    assert "bundle image ONNX Runtime 1 10.000 10.000 chosen" in lines
+    assert "bundle image ONNX Runtime 2, spinning 5.000 19.000" in lines
+
+
+def test_a_plan_that_is_damaged_is_one_line_and_stays_as_it_was(tmp_path, monkeypatch):
+    """Found before anything is tuned: what was planned for other machines is not to be lost."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    plan = tmp_path / "edgefuse" / "plan.json"
+    plan.parent.mkdir()
+    plan.write_text('{"schema_version": 1, "machines": {"0": {"zzz": {"threads": 1}}}}')
+    before = plan.read_text()
+    line = refused("bench", "--tune")
+    assert str(plan) in line
+    assert "delete it, and measure again with `edgefuse bench --tune`" in line
+    assert plan.read_text() == before
