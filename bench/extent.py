@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from edgefuse.bench.engines import Effort
-from edgefuse.bench.peers import Peer
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from edgefuse.export.spec import FusionSpec
 
 Progress = Callable[[str, float, float | None], None]
 """Told the stage, the steps done and the steps in all."""
+
+Peer = Literal["torch", "torch-compile", "ort", "openvino"]
+"""Another way to run the network of a bundle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """Of how many calls a graph is measured, and after how long it is enough [s]; at least two blocks are called."""
+
+    calls: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

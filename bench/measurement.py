@@ -7,34 +7,33 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from edgefuse.bench import host
-from edgefuse.bench.beside import table_from
-from edgefuse.bench.extent import THOROUGH, Extent, Progress, Wish
-from edgefuse.bench.feeds import Feed, prompts_from
-from edgefuse.bench.graphs import measure_graphs, variant_feeds
-from edgefuse.bench.live import measure_live
-from edgefuse.bench.peers import TITLES, Engines, Peer, Peers
-from edgefuse.bench.pipeline import measure_pipeline, measure_rounds, take_turn
-from edgefuse.bench.power import NONE, open_meter
-from edgefuse.bench.result import Configuration, Measured, Result, Table
+from edgefuse.bench.extent import THOROUGH, Extent, Peer, Progress, Wish
+from edgefuse.bench.load.feeds import Feed, evidence_from, prompts_from
+from edgefuse.bench.load.variants import Variant
+from edgefuse.bench.report import host
+from edgefuse.bench.report.result import Configuration, Measured, Result, Table
 from edgefuse.bench.ros.stacks import measure_ros
-from edgefuse.bench.runners import OurRunner, Runner
-from edgefuse.bench.turns import by_turns
-from edgefuse.bench.variants import Variant
-from edgefuse.bench.whole import WholeRunner
+from edgefuse.bench.runs.beside import table_from
+from edgefuse.bench.runs.graphs import feeds_from_variants, measure_graphs
+from edgefuse.bench.runs.live import measure_live
+from edgefuse.bench.runs.peers import TITLES, Engines, Peers
+from edgefuse.bench.runs.pipeline import measure_pipeline, measure_rounds, take_turn
+from edgefuse.bench.runs.power import NONE, open_meter
+from edgefuse.bench.runs.runners import OurRunner, Runner
+from edgefuse.bench.runs.turns import take_turns
+from edgefuse.bench.runs.whole import WholeRunner
 from edgefuse.runtime.bundle.bundle import sha256_of
 from edgefuse.runtime.bundle.manifest import MANIFEST_FILE
-from edgefuse.runtime.samples import Frame
 from edgefuse.runtime.streams.sources import Source
 
 
 def measure(variants: Sequence[Variant], wish: Wish, progress: Progress) -> Result:
     """Everything, the variants by turns; raises BenchError or what a bundle, a source or a checkpoint raises."""
-    load = host.load()
+    load = host.read_load()
     meter = open_meter()
     with TemporaryDirectory(prefix="edgefuse-bench-") as directory:
         try:
-            feeds = variant_feeds(variants)
+            feeds = feeds_from_variants(variants)
             peers = _open_peers(variants[0], wish, feeds[variants[0].name], Path(directory), progress)
             engines = measure_graphs(variants, feeds, peers, wish.extent.engines, progress)
             progress("paced rounds", 0, None)
@@ -46,29 +45,29 @@ def measure(variants: Sequence[Variant], wish: Wish, progress: Progress) -> Resu
             if meter is not None:
                 meter.close()
     return Result(
-        host=host.host(load),
-        versions=host.versions(),
-        configuration=_configuration(variants, wish.source, wish.rate_hz, wish.extent, wish.peers),
-        bundles=tuple(_measured(variant) for variant in variants),
+        host=host.describe_host(load),
+        versions=host.list_versions(),
+        configuration=_describe_configuration(variants, wish.source, wish.rate_hz, wish.extent, wish.peers),
+        bundles=tuple(_describe_bundle(variant) for variant in variants),
         engines=tuple(engines),
         pipelines=tuple(pipelines),
         ros=ros,
         variants=table_from("lead", turns, None) if len(variants) > 1 else None,
         peers=beside,
         power=meter.name if meter else NONE,
-        notes=tuple(_notes(variants)),
+        notes=tuple(_list_notes(variants)),
     )
 
 
 def measure_devices(variants: Sequence[Variant], devices: Source, extent: Extent, progress: Progress) -> Result:
     """Samples to percepts of the machine's own devices, the variants by turns; raises StreamError without a device."""
-    load = host.load()
+    load = host.read_load()
     live = measure_live(variants, devices, extent, progress)
     return Result(
-        host=host.host(load),
-        versions=host.versions(),
-        configuration=_configuration(variants, ", ".join(live[0].devices), None, extent),
-        bundles=tuple(_measured(variant) for variant in variants),
+        host=host.describe_host(load),
+        versions=host.list_versions(),
+        configuration=_describe_configuration(variants, ", ".join(live[0].devices), None, extent),
+        bundles=tuple(_describe_bundle(variant) for variant in variants),
         engines=(),
         pipelines=(),
         live=tuple(live),
@@ -97,21 +96,20 @@ def _measure_peers(variant: Variant, wish: Wish, peers: Mapping[Peer, Engines], 
     progress("paced rounds, peers by turns", 0, None)
     bundle, workload = variant.bundle, variant.workload
     prompts = prompts_from(bundle, variant.engines())
-    first = workload.contents[variant.lead.name][0]
-    frame = first if isinstance(first, Frame) else None
+    examples = evidence_from(bundle, workload)
     runners: dict[str, Runner] = {
         variant.name: OurRunner(bundle, variant.backend, "any"),
-        **{TITLES[peer]: WholeRunner(bundle, opened, prompts, frame) for peer, opened in peers.items()},
+        **{TITLES[peer]: WholeRunner(bundle, opened, prompts, examples) for peer, opened in peers.items()},
     }
-    news_of = next((modality.name for modality in bundle.manifest.modalities if modality.kind == "audio"), None)
+    news_of = next((sense.name for sense in bundle.manifest.modalities if sense.kind == "audio"), None)
     turns = {
         name: partial(take_turn, runner, workload, wish.rate_hz, wish.extent.round_s)
         for name, runner in runners.items()
     }
-    return table_from("any", by_turns(turns, wish.extent.rounds), news_of)
+    return table_from("any", take_turns(turns, wish.extent.rounds), news_of)
 
 
-def _measured(variant: Variant) -> Measured:
+def _describe_bundle(variant: Variant) -> Measured:
     bundle = variant.bundle
     return Measured(
         variant=variant.name,
@@ -123,7 +121,7 @@ def _measured(variant: Variant) -> Measured:
     )
 
 
-def _configuration(
+def _describe_configuration(
     variants: Sequence[Variant], source: str, rate_hz: float | None, extent: Extent, peers: Sequence[Peer] = ()
 ) -> Configuration:
     return Configuration(
@@ -137,7 +135,7 @@ def _configuration(
     )
 
 
-def _notes(variants: Sequence[Variant]) -> list[str]:
+def _list_notes(variants: Sequence[Variant]) -> list[str]:
     notes = []
     for variant in variants:
         if variant.workload.generated:

@@ -16,7 +16,7 @@ from edgefuse.terminal import open_console, still_bar
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from edgefuse.bench.result import Result
+    from edgefuse.bench.report.result import Result
     from edgefuse.export.spec import FusionSpec
 
 _USUAL_RATE_HZ = 30.0
@@ -50,12 +50,12 @@ def bench(
     """
     from edgefuse.bench import measurement
     from edgefuse.bench.extent import QUICK, THOROUGH, Wish
-    from edgefuse.bench.live import devices_from
-    from edgefuse.bench.peers import peers_from
-    from edgefuse.bench.result import read_result
+    from edgefuse.bench.load.variants import backends_from, open_variants
+    from edgefuse.bench.load.workload import check_rate, read_frame_rate_hz
+    from edgefuse.bench.report.result import read_result
     from edgefuse.bench.ros.nodes import check_ros
-    from edgefuse.bench.variants import backends_from, open_variants
-    from edgefuse.bench.workload import check_rate, frame_rate_hz
+    from edgefuse.bench.runs.live import devices_from
+    from edgefuse.bench.runs.peers import peers_from
 
     peers = peers_from(vs or "")
     if peers and checkpoint is None:
@@ -82,7 +82,7 @@ def bench(
             result = measurement.measure_devices(variants, devices, extent, progress)
         else:
             variants = open_variants(bundles, backends, Path(source))
-            rate_hz = rate or frame_rate_hz(Path(source), variants[0].bundle.manifest) or _USUAL_RATE_HZ
+            rate_hz = rate or read_frame_rate_hz(Path(source), variants[0].bundle.manifest) or _USUAL_RATE_HZ
             wish = Wish(source, round(rate_hz, 3), extent, peers, checkpoint, _network(checkpoint), ros)
             result = measurement.measure(variants, wish, progress)
     _give(console, result, json, html)
@@ -101,15 +101,15 @@ def _network(checkpoint: str | None) -> Callable[[], FusionSpec] | None:
 
 def _give(console: Console, result: Result, json: Path | None, html: Path | None) -> None:
     """On the terminal, and in the files that were asked for."""
-    from edgefuse.bench.report import tables
-    from edgefuse.bench.result import write_text
+    from edgefuse.bench.report.result import write_text
+    from edgefuse.bench.report.tables import draw_result
 
-    for table in tables(result):
+    for table in draw_result(result):
         console.print(table)
     if json is not None:
         write_text(json, result.model_dump_json(indent=1) + "\n")
     if html is not None:
-        from edgefuse.bench.page import page_from_result
+        from edgefuse.bench.report.page import page_from_result
 
         write_text(html, page_from_result(result))
 
@@ -126,23 +126,24 @@ def _check_source(source: str, rate: float | None, devices: bool, more: bool) ->
 
 def _tune(console: Console, bundles: list[Path], source: Path) -> None:
     """Measure the ways to run every graph, plan the best, and say where."""
-    from edgefuse.bench.tune import plan_from, trials_from, tune_table
-    from edgefuse.bench.variants import open_variants
+    from edgefuse.bench.load.variants import open_variants
+    from edgefuse.bench.runs.tune import draw_trials, plan_from, trials_from
     from edgefuse.runtime.engines.plan import write_plan
 
     with still_bar(console) as progress:
         trials = [trial for v in open_variants(bundles, ("cpu",), source) for trial in trials_from(v, progress)]
-    console.print(tune_table(trials))
-    console.print(f"planned for this machine in {write_plan(plan_from(trials))}; delete the file to undo it")
+    console.print(draw_trials(trials))
+    plan = write_plan(plan_from(trials))
+    console.print(f"planned for this machine in {plan}; delete the file to undo it", markup=False)
 
 
 def _compared(console: Console, new: Result, old: Result) -> int:
     """Say what changed; 1 if something is slower."""
-    from edgefuse.bench.comparison import compare, differences
-    from edgefuse.bench.report import change_table
+    from edgefuse.bench.report.comparison import compare, find_differences
+    from edgefuse.bench.report.tables import draw_changes
 
     changes = compare(new, old)
-    console.print(change_table(changes))
-    for line in differences(new, old):
-        console.print(f"careful: {line}")
+    console.print(draw_changes(changes))
+    for line in find_differences(new, old):
+        console.print(f"careful: {line}", markup=False)
     return 1 if any(change.verdict == "slower" for change in changes) else 0

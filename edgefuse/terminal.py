@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, TimeElapsedColumn
 
 from edgefuse.verbosity import is_quiet
@@ -30,7 +31,7 @@ def progress_bar(console: Console) -> Iterator[Callable[[str, float, float | Non
     columns = (*Progress.get_default_columns(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=is_quiet()) as progress:
         task = progress.add_task("", total=None)
-        yield lambda stage, done, total: progress.update(task, description=stage, completed=done, total=total)
+        yield lambda stage, done, total: progress.update(task, description=escape(stage), completed=done, total=total)
 
 
 @contextmanager
@@ -40,6 +41,6 @@ def still_bar(console: Console) -> Iterator[Callable[[str, float, float | None],
         task = progress.add_task("", total=None)
 
         def show(stage: str, done: float, total: float | None) -> None:
-            progress.update(task, description=stage, completed=done, total=total, refresh=True)
+            progress.update(task, description=escape(stage), completed=done, total=total, refresh=True)
 
         yield show

@@ -19,6 +19,9 @@ MAY_IMPORT = {
     "bench": {"fusion", "runtime", "export"},
 }
 
+MOST_FLOORS = {"runtime": 7, "bench": 5}
+MOST_LOOSE = {"runtime": 12, "bench": 3}
+
 GENERAL = ("fusion", "runtime", "calibration", "export", "bench")
 SEEN = {*COLORS, *SHAPES, "tabletop"}
 """Words of the built-in task."""
@@ -27,8 +30,8 @@ MEANT_OTHERWISE = {
     "fusion/encoder_choice.py": CHANNELS,
     "export/report/tables.py": MARKUP,
     "export/tensorrt/table.py": MARKUP,
-    "bench/report.py": MARKUP,
-    "bench/tune.py": MARKUP,
+    "bench/report/tables.py": MARKUP,
+    "bench/runs/tune.py": MARKUP,
     "runtime/sinks/console.py": MARKUP,
     "calibration/board_viewer.py": MARKUP,
     "calibration/camera_picture.py": MARKUP,
@@ -49,30 +52,38 @@ def test_a_room_imports_only_what_it_may(room):
         assert not strangers, f"{path.relative_to(HOUSE)} imports {strangers}"
 
 
-def test_the_runtime_has_few_floors_and_no_arrow_runs_up():
-    """Its rooms, and the files that lie loose beside them, each imported only from floors above it."""
-    imported = {part: set() for part in parts_of_the_runtime()}
-    for path in (HOUSE / "runtime").rglob("*.py"):
-        part = path.relative_to(HOUSE / "runtime").parts[0].removesuffix(".py")
+@pytest.mark.parametrize("room", MOST_FLOORS)
+def test_a_room_has_few_floors_and_no_arrow_runs_up(room):
+    """Its own rooms, and the files that lie loose beside them, each imported only from floors above it."""
+    floors = floors_of(room)
+    assert len(floors) <= MOST_FLOORS[room], floors
+
+
+@pytest.mark.parametrize("room", MOST_LOOSE)
+def test_little_lies_loose_in_a_room(room):
+    loose = [part for part in parts_of(room) if (HOUSE / room / f"{part}.py").exists()]
+    assert len(loose) <= MOST_LOOSE[room], "what a reader needs to follow one frame or measurement; the rest has a room"
+
+
+def floors_of(room: str) -> list[set[str]]:
+    """The parts of a room from the ground floor up; a part stands on all that it imports."""
+    imported: dict[str, set[str]] = {part: set() for part in parts_of(room)}
+    for path in (HOUSE / room).rglob("*.py"):
+        part = path.relative_to(HOUSE / room).parts[0].removesuffix(".py")
         if part in imported:  # the room's own face, __init__.py, lies over all
-            modules = {module.split(".")[2] for module in imports(path) if module.startswith("edgefuse.runtime.")}
+            modules = {module.split(".")[2] for module in imports(path) if module.startswith(f"edgefuse.{room}.")}
             imported[part] |= modules & set(imported) - {part}
     floors: list[set[str]] = []
     while left := set(imported).difference(*floors):
         floors.append({part for part in left if not imported[part] & left})
         assert floors[-1], f"{sorted(left)} import each other in a circle"
-    assert len(floors) <= 7, floors
+    return floors
 
 
-def test_little_lies_loose_in_the_runtime():
-    loose = [part for part in parts_of_the_runtime() if (HOUSE / "runtime" / f"{part}.py").exists()]
-    assert len(loose) <= 12, "what a reader needs to follow one frame; the rest has a room"
-
-
-def parts_of_the_runtime() -> set[str]:
-    """Rooms and loose files."""
-    rooms = {path.parent.name for path in (HOUSE / "runtime").glob("*/__init__.py")}
-    return rooms | {path.stem for path in (HOUSE / "runtime").glob("*.py")} - {"__init__"}
+def parts_of(room: str) -> set[str]:
+    """Rooms within it and loose files."""
+    rooms = {path.parent.name for path in (HOUSE / room).glob("*/__init__.py")}
+    return rooms | {path.stem for path in (HOUSE / room).glob("*.py")} - {"__init__"}
 
 
 def test_the_runtime_never_imports_torch():

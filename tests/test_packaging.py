@@ -93,7 +93,7 @@ def test_the_wheel_holds_the_rooms_and_the_default_and_nothing_else(wheel):
     modules = {f"edgefuse/{path.relative_to(HOUSE)}" for room in ROOMS for path in (HOUSE / room).rglob("*.py")}
     modules |= {f"edgefuse/{path.name}" for path in (HOUSE / "edgefuse").glob("*.py")}
     default = {f"edgefuse/{path.relative_to(HOUSE)}" for path in (HOUSE / "runtime" / "default").rglob("*.*")}
-    pages = {"edgefuse/bench/pages/bench.html.j2", "edgefuse/export/report/pages/export.html.j2"}
+    pages = {"edgefuse/bench/report/pages/bench.html.j2", "edgefuse/export/report/pages/export.html.j2"}
     messages = {
         f"edgefuse/runtime/messages/msg/{name}.msg" for name in ("AudioChunk", "Percept", "Sense", "Signal", "Trace")
     }

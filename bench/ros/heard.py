@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgefuse.bench.result import NodeCost
+from edgefuse.bench.report.result import NodeCost
 from edgefuse.runtime.bundle.verification import Strict
 
 

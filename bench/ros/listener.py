@@ -12,9 +12,11 @@ from rclpy.executors import SingleThreadedExecutor
 
 from edgefuse.bench.errors import BenchError
 from edgefuse.bench.ros.heard import HeardPercept
+from edgefuse.runtime.percept import Trace
+from edgefuse.runtime.samples import NS_PER_S
 from edgefuse_msgs.msg import Percept
 
-_STAGES = ("receive", "wait", "encode", "fuse", "publish")
+_STAGES = tuple(Trace(0, 0, 0, 0, 0, 0).stages_ms)
 _DROPPED = "dropped: "
 
 
@@ -35,7 +37,7 @@ class Listener:
         """ROS' clock."""
         return int(self.node.get_clock().now().nanoseconds)
 
-    def names(self) -> set[str]:
+    def list_names(self) -> set[str]:
         """Of the nodes that are up."""
         return {name for name, _ in self.node.get_node_names_and_namespaces()}
 
@@ -45,7 +47,7 @@ class Listener:
         while (left := end - time.monotonic()) > 0:
             self._executor.spin_once(timeout_sec=min(left, 0.05))
 
-    def until(self, condition: Callable[[], object], what: str, seconds: float) -> None:
+    def spin_until(self, condition: Callable[[], object], what: str, seconds: float) -> None:
         """Spin until it holds; raises BenchError if it does not in time."""
         end = time.monotonic() + seconds
         while not condition():
@@ -74,7 +76,7 @@ def heard_from_message(heard_ns: int, message: Percept) -> HeardPercept:
     """As bench keeps it."""
     stamp = message.header.stamp
     return HeardPercept(
-        stamp_ns=stamp.sec * 10**9 + stamp.nanosec,
+        stamp_ns=stamp.sec * NS_PER_S + stamp.nanosec,
         heard_ns=heard_ns,
         ages_ms={sense.name: sense.age_ms for sense in message.senses if sense.valid and not math.isnan(sense.age_ms)},
         stages_ms={stage: getattr(message.trace, f"{stage}_ms") for stage in _STAGES},

@@ -63,7 +63,8 @@ class NaiveNode(Node):
                 torch.tensor([[True, True, False]]),
                 self.prompt_ids,
             )
-        return fused.scores[0].numpy()
+        scores: np.ndarray = fused.scores[0].numpy()
+        return scores
 
 
 if __name__ == "__main__":

@@ -63,15 +63,15 @@ class Node:
             self._process.wait()
 
 
-def installed(node: str) -> list[str]:
+def find_program(node: str) -> list[str]:
     """The program of a node of edgefuse_ros; raises BenchError where it is not installed."""
-    for prefix in _prefixes():
+    for prefix in _list_prefixes():
         for path in (prefix / "lib" / "edgefuse_ros" / node, prefix / "bin" / node):
             if path.exists():
                 return [str(path)]
     raise BenchError(f"--ros: {node} is not installed: `make ros`, or source the workspace that it is in")
 
 
-def _prefixes() -> list[Path]:
+def _list_prefixes() -> list[Path]:
     sourced = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
     return [Path(folder) for folder in sourced if folder] + [Path(sys.prefix)]

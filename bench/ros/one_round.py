@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from edgefuse.bench.result import NodeCost
+from edgefuse.bench.report.result import NodeCost
 from edgefuse.bench.ros.heard import HeardRound
 from edgefuse.bench.ros.listener import Listener, heard_from_message
-from edgefuse.bench.ros.nodes import Node, installed
+from edgefuse.bench.ros.nodes import Node, find_program
 from edgefuse.bench.ros.task import PLAYED_AFTER_S, WARM_UP_S, Task
 from edgefuse.runtime.errors import EdgefuseError
 
@@ -28,12 +28,12 @@ def listen(task: Task, logs: Path) -> HeardRound:
         listener = Listener()
         stack.callback(listener.close)
         nodes = _start(task, listener, stack, logs)
-        listener.until(lambda: all(map(Node.runs, nodes)) and listener.heard, "percepts", _STARTED_WITHIN_S)
+        listener.spin_until(lambda: all(map(Node.runs, nodes)) and listener.heard, "percepts", _STARTED_WITHIN_S)
         listener.spin(WARM_UP_S)
-        return _listened(task.seconds, listener, nodes)
+        return _listen_to_nodes(task.seconds, listener, nodes)
 
 
-def _listened(seconds: float, listener: Listener, nodes: Sequence[Node]) -> HeardRound:
+def _listen_to_nodes(seconds: float, listener: Listener, nodes: Sequence[Node]) -> HeardRound:
     listener.heard.clear()
     dropped, cpu_s, start_ns = dict(listener.dropped), [node.cpu_s() for node in nodes], listener.now_ns()
     listener.spin(seconds)
@@ -61,17 +61,17 @@ def _start(task: Task, listener: Listener, stack: ExitStack, logs: Path) -> list
     perceives: dict[str, object] = {"bundle": task.bundle, "backend": task.backend, "autostart": True}
     if task.stack == "onboard":
         clips = {"camera.clip": task.video, "microphone.clip": task.sound}
-        return [start("onboard", installed("onboard_node"), perceives | clips)]
+        return [start("onboard", find_program("onboard_node"), perceives | clips)]
     if task.stack == "naive":
         program = [sys.executable, "-m", "edgefuse.bench.ros.naive_node"]
         first = start("naive", program, {"checkpoint": task.checkpoint})
     else:
-        first = start("perception", installed("perception_node"), perceives)
-    listener.until(lambda: first.runs() and first.name in listener.names(), first.name, _STARTED_WITHIN_S)
+        first = start("perception", find_program("perception_node"), perceives)
+    listener.spin_until(lambda: first.runs() and first.name in listener.list_names(), first.name, _STARTED_WITHIN_S)
     begin = {"clip_start_s": f"{listener.now_ns() / 1e9 + PLAYED_AFTER_S:.6f}"}
     to_perception = ["--ros-args", "-r", "image_raw:=image"]
-    camera = start("camera", [*installed("camera_node"), *to_perception], {"clip": task.video, **begin})
-    return [first, camera, start("microphone", installed("microphone_node"), {"clip": task.sound, **begin})]
+    camera = start("camera", [*find_program("camera_node"), *to_perception], {"clip": task.video, **begin})
+    return [first, camera, start("microphone", find_program("microphone_node"), {"clip": task.sound, **begin})]
 
 
 def main() -> None:

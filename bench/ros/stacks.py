@@ -13,15 +13,15 @@ import numpy as np
 
 from edgefuse.bench.errors import BenchError
 from edgefuse.bench.extent import Progress, Wish
-from edgefuse.bench.figures import figure_from
-from edgefuse.bench.result import NodeCost, RosResult
+from edgefuse.bench.load.variants import Variant
+from edgefuse.bench.report.figures import figure_from
+from edgefuse.bench.report.result import NodeCost, RosResult
 from edgefuse.bench.ros.heard import HeardPercept, HeardRound
 from edgefuse.bench.ros.nodes import check_ros
 from edgefuse.bench.ros.played import write_clip
 from edgefuse.bench.ros.task import PLAYED_AFTER_S, STACKS, WARM_UP_S, Stack, Task
-from edgefuse.bench.runs import Moment, Run, flow_from, totals
-from edgefuse.bench.turns import by_turns
-from edgefuse.bench.variants import Variant
+from edgefuse.bench.runs.run import Moment, Run, add_up, flow_from
+from edgefuse.bench.runs.turns import take_turns
 
 _MARGIN_S = 3.0
 _TITLES: dict[Stack, str] = {
@@ -38,7 +38,7 @@ def measure_ros(variant: Variant, wish: Wish, directory: Path, progress: Progres
     length_s = PLAYED_AFTER_S + WARM_UP_S + wish.extent.ros_s + _MARGIN_S
     video, sound = write_clip(variant.workload, wish.rate_hz, length_s, directory)
     turns = {}
-    for stack in _stacks(wish):
+    for stack in _choose_stacks(wish):
         task = Task(
             stack=stack,
             bundle=str(variant.bundle.directory.absolute()),
@@ -49,12 +49,12 @@ def measure_ros(variant: Variant, wish: Wish, directory: Path, progress: Progres
             checkpoint=wish.checkpoint,
         )
         turns[_TITLES[stack]] = partial(run_round, task, directory, progress)
-    rounds = by_turns(turns, wish.extent.ros_rounds)
-    senses = [modality.name for modality in variant.bundle.manifest.modalities]
-    return tuple(ros_result(title, rounds[title], senses, wish.rate_hz) for title in rounds)
+    rounds = take_turns(turns, wish.extent.ros_rounds)
+    senses = [sense.name for sense in variant.bundle.manifest.modalities]
+    return tuple(result_from_rounds(title, rounds[title], senses, wish.rate_hz) for title in rounds)
 
 
-def _stacks(wish: Wish) -> list[Stack]:
+def _choose_stacks(wish: Wish) -> list[Stack]:
     if "torch" not in wish.peers:
         return [stack for stack in STACKS if stack != "naive"]
     if not str(wish.checkpoint).endswith(".safetensors"):
@@ -79,17 +79,17 @@ def run_round(task: Task, directory: Path, progress: Progress) -> HeardRound:
     return heard
 
 
-def ros_result(title: str, rounds: Sequence[HeardRound], senses: Sequence[str], rate_hz: float) -> RosResult:
-    frames = [_frames(one.percepts, rate_hz) for one in rounds]
+def result_from_rounds(title: str, rounds: Sequence[HeardRound], senses: Sequence[str], rate_hz: float) -> RosResult:
+    frames = [_count_frames(one.percepts, rate_hz) for one in rounds]
     return RosResult(
         stack=title,
-        flow=flow_from([_run(one, senses) for one in rounds], senses),
+        flow=flow_from([_run_from_round(one, senses) for one in rounds], senses),
         heard_ms=figure_from([[(p.heard_ns - p.stamp_ns) / 1e6 for p in one.percepts] for one in rounds]),
         jitter_ms=figure_from([jitter_ms([p.heard_ns for p in one.percepts]) for one in rounds]),
-        nodes={name: _cost([one.nodes[name] for one in rounds]) for name in rounds[0].nodes},
+        nodes={name: _add_up_costs([one.nodes[name] for one in rounds]) for name in rounds[0].nodes},
         frames=sum(played for played, _ in frames),
         unanswered=sum(played - answered for played, answered in frames),
-        dropped=totals([one.dropped for one in rounds]),
+        dropped=add_up([one.dropped for one in rounds]),
     )
 
 
@@ -98,9 +98,9 @@ def jitter_ms(heard_ns: Sequence[int]) -> np.ndarray:
     return np.abs(np.diff(heard_ns, n=2)) / 1e6
 
 
-def _run(heard: HeardRound, senses: Sequence[str]) -> Run:
+def _run_from_round(heard: HeardRound, senses: Sequence[str]) -> Run:
     return Run(
-        moments=[_moment(percept) for percept in heard.percepts],
+        moments=[_moment_from_percept(percept) for percept in heard.percepts],
         calls=(),
         start_ns=0,
         seconds=heard.seconds,
@@ -109,20 +109,20 @@ def _run(heard: HeardRound, senses: Sequence[str]) -> Run:
     )
 
 
-def _moment(percept: HeardPercept) -> Moment:
+def _moment_from_percept(percept: HeardPercept) -> Moment:
     stamp_ns = percept.stamp_ns
     evidence_ns = {sense: stamp_ns - round(age * 1e6) for sense, age in percept.ages_ms.items()}
     return Moment(stamp_ns, stamp_ns + round(1e6 * sum(percept.stages_ms.values())), evidence_ns, percept.stages_ms)
 
 
-def _frames(percepts: Sequence[HeardPercept], rate_hz: float) -> tuple[int, int]:
+def _count_frames(percepts: Sequence[HeardPercept], rate_hz: float) -> tuple[int, int]:
     """How many were played between the first and the last percept, and how many of them came to one."""
     stamps_ns = {percept.stamp_ns for percept in percepts}
     played = round((max(stamps_ns) - min(stamps_ns)) * rate_hz / 1e9) + 1
     return played, min(played, len(stamps_ns))
 
 
-def _cost(rounds: Sequence[NodeCost]) -> NodeCost:
+def _add_up_costs(rounds: Sequence[NodeCost]) -> NodeCost:
     return NodeCost(
         cpu_share=float(np.median([one.cpu_share for one in rounds])),
         memory_mb=float(np.max([one.memory_mb for one in rounds])),

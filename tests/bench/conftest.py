@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 from made_once import MadeOnce
 
-from edgefuse.bench.engines import Effort
-from edgefuse.bench.extent import Extent, Wish
+sys.path.insert(0, str(Path(__file__).parent))  # made_results, made_runs
+
+from edgefuse.bench.extent import Effort, Extent, Wish
+from edgefuse.bench.load.variants import open_variants
 from edgefuse.bench.measurement import measure
-from edgefuse.bench.result import Result, read_result
-from edgefuse.bench.variants import open_variants
+from edgefuse.bench.report.result import Result, read_result
 from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP
 
 SHORT = Extent(
     engines=Effort(calls=200, seconds=1.0),
     rounds=4,
     round_s=0.5,
-    overhead_s=0.7,
+    overhead_s=1.6,
     search_s=0.3,
     search_steps=1,
     overload_rounds=1,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from edgefuse.bench.page import page_from_result
-from edgefuse.bench.result import Figure, Ratio, Result, read_result, write_text
+from edgefuse.bench.report.page import page_from_result
+from edgefuse.bench.report.result import Figure, Ratio, Result, read_result, write_text
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle
 from edgefuse.runtime.bundle.bundle import sha256_of
 

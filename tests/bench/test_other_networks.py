@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from edgefuse.bench.engines import Effort
-from edgefuse.bench.extent import Extent, Wish
+from edgefuse.bench.extent import Effort, Extent, Wish
+from edgefuse.bench.load.variants import open_variants
 from edgefuse.bench.measurement import measure
-from edgefuse.bench.result import Result
-from edgefuse.bench.variants import open_variants
+from edgefuse.bench.report.result import Result
 from edgefuse.runtime import DEFAULT_CLIP
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "runtime"))

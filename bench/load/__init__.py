@@ -1,0 +1,1 @@
+"""What comes in while bench measures: samples that are due, and bundles with what they are fed with."""
