@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
@@ -21,11 +19,11 @@ from edgefuse.calibration.ranges import Ranges, empty_histograms, measure_ranges
 from edgefuse.runtime.engines.cache_folder import cache_folder
 from edgefuse.runtime.engines.graph_cache import mark_used
 from edgefuse.runtime.engines.processor import this_cpu
+from edgefuse.runtime.whole_file import UNFINISHED, write_beside
 
 MAX_ENTRIES: Final = 64
 
 _LAYOUT = 1
-_UNFINISHED = ".new-"
 _ABANDONED_S = 3600.0
 _log = logging.getLogger(__name__)
 
@@ -114,27 +112,21 @@ def _check(counts: np.ndarray, edges: np.ndarray, extremes: np.ndarray) -> None:
 
 
 def _write(path: Path, key: str, measured: Ranges) -> None:
-    """Beside and renamed; an OSError leaves nothing behind."""
+    """Whole; an OSError leaves nothing behind."""
     kept = measured.histograms.get_histogram_dict()
     parts = {"key": np.array(key), "samples": np.array(measured.samples), "tensors": np.array(list(kept))}
     for place, (counts, edges, *extremes) in enumerate(kept.values()):
         parts |= {f"counts{place}": counts, f"edges{place}": edges, f"extremes{place}": np.array(extremes)}
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=_UNFINISHED, dir=path.parent)
-    beside = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **parts)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with write_beside(path) as beside:
+        np.savez_compressed(beside, allow_pickle=False, **parts)
 
 
 def _prune(newest: Path) -> None:
     """Remove the files used longest ago but `newest`, and what processes that died have left behind."""
     now_s, directory = _used_s(newest), newest.parent
     entries = sorted(directory.glob("*.npz"), key=lambda path: (path != newest, -_used_s(path)))
-    abandoned = [path for path in directory.glob(f"{_UNFINISHED}*") if now_s - _used_s(path) > _ABANDONED_S]
+    abandoned = [path for path in directory.glob(f"{UNFINISHED}*") if now_s - _used_s(path) > _ABANDONED_S]
     for path in (*entries[MAX_ENTRIES:], *abandoned):
         path.unlink(missing_ok=True)
 

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 
 from edgefuse.runtime.engines.cache_folder import cache_folder
 from edgefuse.runtime.engines.engine import first_line
+from edgefuse.runtime.whole_file import UNFINISHED
 
 MAX_ENTRIES: Final = 64
 MAX_BYTES: Final = 2 << 30
@@ -20,7 +21,6 @@ MAX_BYTES: Final = 2 << 30
 Loaded = TypeVar("Loaded")
 
 _SEAL = "sizes.json"
-_UNFINISHED = ".new-"
 _ABANDONED_S = 3600.0
 _GROWTH = 3  # an entry takes up to twice the graph's size, for weights are kept both plain and packed
 _log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ class GraphCache:
         if shutil.disk_usage(self.directory).free < _GROWTH * path.stat().st_size:
             _complain(self.directory, "the disk is nearly full")
             return None
-        unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=self.directory))
+        unfinished = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=self.directory))
         try:
             save(unfinished)
             _seal(unfinished)
@@ -143,7 +143,7 @@ def mark_used(entry: Path) -> None:
 def prune(directory: Path, newest: Path) -> None:
     """Remove the entries used longest ago but `newest`, and what processes that died have left behind."""
     now_s = newest.stat().st_mtime
-    for abandoned in directory.glob(f"{_UNFINISHED}*"):
+    for abandoned in directory.glob(f"{UNFINISHED}*"):
         if now_s - _used_s(abandoned) > _ABANDONED_S:
             shutil.rmtree(abandoned, ignore_errors=True)
     kept_bytes = 0
