@@ -213,4 +213,4 @@ def calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:
 
 def bins_of(confidence: np.ndarray) -> np.ndarray:
     """Which of BINS equal bins each confidence is in."""
-    return np.minimum((confidence * BINS).astype(int), BINS - 1)
+    return np.asarray(np.minimum((confidence * BINS).astype(int), BINS - 1))

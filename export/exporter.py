@@ -14,7 +14,8 @@ from edgefuse.export.description import TOKENIZER_FILE, checksums, described, pr
 from edgefuse.export.errors import ExportError
 from edgefuse.export.golden import write_golden
 from edgefuse.export.precision.candidates import Candidate
-from edgefuse.export.precision.choose import Choice, Scheme, Wanted, choose, wider
+from edgefuse.export.precision.choose import Choice, Wanted, choose, wider
+from edgefuse.export.precision.quantize import Scheme
 from edgefuse.export.reference import Reference, all_sensed, feeds, reference
 from edgefuse.export.report.files import REPORT_FILE, export_report, write_report
 from edgefuse.export.spec import FusionSpec

@@ -3,7 +3,7 @@
 A built-in task makes its samples itself; `FolderTask` of folder_task.py is a folder of one's own.
 """
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from rich.console import RenderableType
 from tokenizers import Tokenizer
@@ -65,7 +65,7 @@ class Report(Protocol):
         """The main ones by name: what a checkpoint carries."""
         ...
 
-    def as_json(self) -> dict:
+    def as_json(self) -> dict[str, Any]:
         """All of them, in plain lists, dicts and numbers."""
         ...
 

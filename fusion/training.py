@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -161,7 +161,9 @@ def losses_text(losses: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:.2f}" for name, value in losses.items() if name in ("total", "fused"))
 
 
-def parameter_groups(learned: nn.Module, backbones: nn.Module, rate: float, settings: TrainingSettings) -> list[dict]:
+def parameter_groups(
+    learned: nn.Module, backbones: nn.Module, rate: float, settings: TrainingSettings
+) -> list[dict[str, Any]]:
     """What learns: weight decay for matrices only; pretrained backbones at their share of the rate."""
     inside = set(backbones.parameters())
     own = [one for one in learned.parameters() if one not in inside]

@@ -101,7 +101,7 @@ def tidy(figures: dict[str, float]) -> dict[str, float]:
 def late_scores(sense_scores: np.ndarray, subset: tuple[str, ...]) -> np.ndarray:
     """The product of the present senses' posteriors, not normalised, as logarithms: (n, classes)."""
     present = [MODALITIES.index(sense) for sense in subset]
-    return np.log(np.clip(sense_scores[:, present], 1e-12, None)).sum(axis=1)
+    return np.asarray(np.log(np.clip(sense_scores[:, present], 1e-12, None)).sum(axis=1))
 
 
 def calibration_error(scores: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:

@@ -1,13 +1,15 @@
 """What training draws from: pictures, utterances and background noise made once and kept."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from edgefuse.fusion.encoders import PLACES
 from edgefuse.fusion.progress import Progress, unseen
+from edgefuse.tabletop.espeak import SAMPLE_RATE_HZ
 from edgefuse.tabletop.scenes import random_color_of, random_scene, render, unnamed_color
-from edgefuse.tabletop.speech import SAMPLE_RATE_HZ, VOICES, Utterance, babble, hiss, hum, utter
+from edgefuse.tabletop.speech import VOICES, Utterance, babble, hiss, hum, utter
 from edgefuse.tabletop.storage import stored
 from edgefuse.tabletop.vocabulary import COLORS, HELD_OUT, LABELS, PAIRS, SEEN_LABELS, SHAPES
 
@@ -63,7 +65,7 @@ def scene_pool(split: str, per_pair: int, seed: int, progress: Progress = unseen
 def draw(split: str, per_pair: int, seed: int, progress: Progress) -> dict[str, np.ndarray]:
     rng = np.random.default_rng([seed, per_pair])
     wanted = [subject for subject in subjects() for _ in range(per_pair)]
-    pool: dict[str, list] = {"images": [], "places": [], "colors": [], "shapes": [], "labels": []}
+    pool: dict[str, list[Any]] = {"images": [], "places": [], "colors": [], "shapes": [], "labels": []}
     for done, (color, shape, label) in enumerate(wanted):
         avoid = next((held for held, held_shape in HELD_OUT if held_shape == shape), "")
         rgb = unnamed_color(rng, avoid) if color is None and shape else random_color_of(color, rng)
@@ -90,7 +92,7 @@ def cell_shares(mask: np.ndarray) -> np.ndarray:
     """float (rows, columns) 0..1 -> float32 PLACES: the share of the object in each cell; all 0 where nothing shows."""
     rows, columns = PLACES
     cells = mask.reshape(rows, mask.shape[0] // rows, columns, -1).sum(axis=(1, 3))
-    return (cells / max(cells.sum(), 1e-6)).astype(np.float32)
+    return np.asarray((cells / max(cells.sum(), 1e-6)).astype(np.float32))
 
 
 @dataclass(frozen=True, slots=True)
