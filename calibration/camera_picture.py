@@ -10,6 +10,7 @@ import numpy as np
 
 from edgefuse.calibration.camera import CameraCalibration
 from edgefuse.calibration.views import GRID, coverage
+from edgefuse.runtime.whole_file import write_beside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +37,8 @@ def draw_camera(path: Path, calibration: CameraCalibration) -> None:
         axis.set_xlim(0, info.image_width)
         axis.set_ylim(info.image_height, 0)
         axis.set_aspect("equal")
-    figure.savefig(path, dpi=90)
+    with write_beside(path) as beside:
+        figure.savefig(beside, dpi=90)
     pyplot.close(figure)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 import numpy as np
+from scipy.optimize import isotonic_regression, minimize_scalar
 
 from edgefuse.runtime.bundle.manifest import Manifest
 from edgefuse.runtime.corrections.confidence import Confidence, SubsetConfidence, network_sha256
@@ -25,8 +26,7 @@ _STRETCHES = 4
 
 _FEWEST_PER_KNOT = 25
 _TEMPERATURES = (0.05, 20.0)
-_GOLDEN = (np.sqrt(5) - 1) / 2
-_SEARCH_STEPS = 40
+_NEARLY = 1e-7  # of the logarithm of a temperature that is kept with four digits
 _DOUBTFUL = 0.5  # what is more likely wrong than right is never certain
 _SURE_Z = 1.2816  # of a one-sided bound that holds in 90 % of cases
 
@@ -147,18 +147,15 @@ def fit_confidence(scores: np.ndarray, labels: np.ndarray, precision: float) -> 
 
 
 def fit_temperature(scores: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature of least negative log-likelihood, by golden-section search over its logarithm."""
+    """The temperature of least negative log-likelihood, searched over its logarithm."""
     exact = scores.astype(np.float64)
 
     def loss(log_temperature: float) -> float:
         likelihood = temper(exact, np.exp(log_temperature))[np.arange(len(labels)), labels]
         return float(-np.log(np.maximum(likelihood, 1e-12)).mean())
 
-    low, high = np.log(_TEMPERATURES)
-    for _ in range(_SEARCH_STEPS):
-        left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
-        low, high = (low, right) if loss(left) < loss(right) else (left, high)
-    return round(float(np.exp((low + high) / 2)), 4)
+    found = minimize_scalar(loss, bounds=np.log(_TEMPERATURES), method="bounded", options={"xatol": _NEARLY})
+    return round(float(np.exp(found.x)), 4)
 
 
 def temper(scores: np.ndarray, temperature: float) -> np.ndarray:
@@ -176,27 +173,15 @@ def follow(curve: Curve, best_scores: np.ndarray) -> np.ndarray:
 def fit_curve(best: np.ndarray, right: np.ndarray) -> Curve:
     """From best score to accuracy: equally full bins, neighbours that fall pooled (isotonic regression).
 
-    The pool-adjacent-violators algorithm (Barlow et al. 1972); bins, so that the file stays readable. It begins at
-    (0, 0), so that the lowest scores are told apart as well.
+    Bins, so that the file stays readable. It begins at (0, 0), so that the lowest scores are told apart as well.
     """
     order = np.argsort(best, kind="stable")
     bins = np.array_split(order, max(1, min(BINS, len(best) // _FEWEST_PER_KNOT)))
-    shares = pooled([float(right[rows].mean()) for rows in bins], [len(rows) for rows in bins])
+    shares = isotonic_regression([right[rows].mean() for rows in bins], weights=[len(rows) for rows in bins]).x
     knots = {0.0: 0.0}
     for rows, share in zip(bins, shares, strict=True):
-        knots[round(float(best[rows].mean()), 4)] = round(share, 4)
+        knots[round(float(best[rows].mean()), 4)] = round(float(share), 4)
     return tuple(knots.items())
-
-
-def pooled(values: list[float], weights: list[int]) -> list[float]:
-    """The rising values nearest to these in the mean of squares: neighbours that fall share their mean."""
-    blocks: list[tuple[float, int, int]] = []  # mean, weight, how many values
-    for value, weight in zip(values, weights, strict=True):
-        blocks.append((value, weight, 1))
-        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
-            (low, below, few), (high, above, more) = blocks[-2:]
-            blocks[-2:] = [((low * below + high * above) / (below + above), below + above, few + more)]
-    return [mean for mean, _, count in blocks for _ in range(count)]
 
 
 def fit_threshold(confidence: np.ndarray, right: np.ndarray, precision: float) -> float | None:
@@ -228,4 +213,4 @@ def calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:
 
 def bins_of(confidence: np.ndarray) -> np.ndarray:
     """Which of BINS equal bins each confidence is in."""
-    return np.minimum((confidence * BINS).astype(int), BINS - 1)
+    return np.asarray(np.minimum((confidence * BINS).astype(int), BINS - 1))

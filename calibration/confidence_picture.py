@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgefuse.calibration.confidence import BINS, ConfidenceCalibration, Judgement, bins_of
+from edgefuse.runtime.whole_file import write_beside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,7 +38,8 @@ def draw_confidence(path: Path, calibration: ConfidenceCalibration) -> None:
     axes[0, 0].set_ylabel("share that is right")
     title = f"{calibration.confidence.bundle}: how often percepts are right, by how sure they are; dots are larger with"
     figure.suptitle(f"{title} more percepts; grey: not certain", x=0.01, ha="left", fontsize=11)
-    figure.savefig(path, dpi=90)
+    with write_beside(path) as beside:
+        figure.savefig(beside, dpi=90)
     pyplot.close(figure)
 
 

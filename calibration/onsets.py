@@ -35,7 +35,7 @@ class SeenOnsets:
     @property
     def middle_s(self) -> np.ndarray:
         """(onsets,)"""
-        return (self.after_s + self.until_s) / 2
+        return np.asarray((self.after_s + self.until_s) / 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def _firsts(loud: np.ndarray, times_s: np.ndarray) -> np.ndarray:
     indices = np.flatnonzero(loud)
     if not len(indices):
         return indices
-    return indices[np.append(True, np.diff(times_s[indices]) > _APART_S)]
+    return np.asarray(indices[np.append(True, np.diff(times_s[indices]) > _APART_S)])
 
 
 def _peak(curve: np.ndarray, index: int) -> int:

@@ -5,12 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import onnx
@@ -18,15 +15,11 @@ import onnxruntime
 
 from edgefuse.calibration import ranges
 from edgefuse.calibration.ranges import Ranges, empty_histograms, measure_ranges
-from edgefuse.runtime.engines.cache_folder import cache_folder
-from edgefuse.runtime.engines.graph_cache import mark_used
+from edgefuse.runtime.engines.cache_folder import cache_folder, mark_used, prune
 from edgefuse.runtime.engines.processor import this_cpu
-
-MAX_ENTRIES: Final = 64
+from edgefuse.runtime.whole_file import write_beside
 
 _LAYOUT = 1
-_UNFINISHED = ".new-"
-_ABANDONED_S = 3600.0
 _log = logging.getLogger(__name__)
 
 
@@ -38,7 +31,7 @@ def ranges_once(
 ) -> Ranges:
     """What `measure_ranges` says, measured once: from `edgefuse/ranges` in the user's cache directory if it is there.
 
-    The MAX_ENTRIES files used last are kept. A file that is damaged or another's is replaced; where files cannot be
+    The files are pruned like every cache. A file that is damaged or another's is replaced; where files cannot be
     written, that is logged once and the ranges are measured every time.
     """
     folder = cache_folder()
@@ -54,7 +47,7 @@ def ranges_once(
     measured = measure_ranges(model, tensors, arrays, constant)
     try:
         _write(path, key, measured)
-        _prune(path)
+        prune(path)
     except OSError as error:
         _complain(path.parent, error.strerror or type(error).__name__)
     return measured
@@ -114,36 +107,14 @@ def _check(counts: np.ndarray, edges: np.ndarray, extremes: np.ndarray) -> None:
 
 
 def _write(path: Path, key: str, measured: Ranges) -> None:
-    """Beside and renamed; an OSError leaves nothing behind."""
+    """Whole; an OSError leaves nothing behind."""
     kept = measured.histograms.get_histogram_dict()
     parts = {"key": np.array(key), "samples": np.array(measured.samples), "tensors": np.array(list(kept))}
     for place, (counts, edges, *extremes) in enumerate(kept.values()):
         parts |= {f"counts{place}": counts, f"edges{place}": edges, f"extremes{place}": np.array(extremes)}
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=_UNFINISHED, dir=path.parent)
-    beside = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **parts)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def _prune(newest: Path) -> None:
-    """Remove the files used longest ago but `newest`, and what processes that died have left behind."""
-    now_s, directory = _used_s(newest), newest.parent
-    entries = sorted(directory.glob("*.npz"), key=lambda path: (path != newest, -_used_s(path)))
-    abandoned = [path for path in directory.glob(f"{_UNFINISHED}*") if now_s - _used_s(path) > _ABANDONED_S]
-    for path in (*entries[MAX_ENTRIES:], *abandoned):
-        path.unlink(missing_ok=True)
-
-
-def _used_s(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except OSError:  # removed by another process
-        return 0.0
+    with write_beside(path) as beside:
+        np.savez_compressed(beside, allow_pickle=False, **parts)
 
 
 @cache

@@ -11,6 +11,7 @@ from edgefuse.calibration.onsets import HeardOnsets, SeenOnsets
 from edgefuse.calibration.sync import SyncCalibration
 from edgefuse.calibration.sync_correlation import Correlogram
 from edgefuse.calibration.sync_events import Lag, Pairs
+from edgefuse.runtime.whole_file import write_beside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +39,8 @@ def draw_sync(path: Path, calibration: SyncCalibration) -> None:
     if calibration.correlogram is not None:
         _draw_correlogram(axes[2], calibration.correlogram, calibration.lag)
     figure.suptitle(str(calibration), x=0.01, ha="left", fontsize=11)
-    figure.savefig(path, dpi=90)
+    with write_beside(path) as beside:
+        figure.savefig(beside, dpi=90)
     pyplot.close(figure)
 
 

@@ -42,7 +42,7 @@ class Heard:
         """When samples were sensed; between anchors in proportion, so that a clock that drifts is followed."""
         index, stamp_s = self.anchors.T
         inside = np.interp(indices, index, stamp_s)
-        return inside + np.maximum(0, np.asarray(indices) - index[-1]) / self.rate_hz
+        return np.asarray(inside + np.maximum(0, np.asarray(indices) - index[-1]) / self.rate_hz)
 
     @property
     def seconds(self) -> float:

@@ -287,7 +287,6 @@ def verify(
     from edgefuse.export.report.tables import samples_text, verification_table
     from edgefuse.export.tensorrt import check_engines, check_numbers, engine_table
     from edgefuse.export.verify import verify_bundle
-    from edgefuse.fusion.progress import evaluation_bar
     from edgefuse.runtime import Bundle
     from edgefuse.runtime.senses.tokenizer import open_tokenizer
     from edgefuse.sources import spec_from_source, spec_of_checkpoint_and_set
@@ -308,8 +307,9 @@ def verify(
     console.print(verification_table(verification))
     console.print(samples_text({MEASURED: samples_in_words(spec.holdout)}, spec.remarks))
     if task is not None:
-        with evaluation_bar(console) as bar:
-            console.print(task.evaluate(BundlePredictor(opened), open_tokenizer(opened), bar).table())
+        with progress_bar(console) as progress:
+            evaluated = task.evaluate(BundlePredictor(opened), open_tokenizer(opened), progress)
+        console.print(evaluated.table())
     engines, numbers = check_engines(opened), check_numbers(opened)
     if engines:
         console.print(engine_table(engines, numbers))

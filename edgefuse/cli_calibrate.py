@@ -56,12 +56,13 @@ def board(
     import numpy as np
 
     from edgefuse.calibration.pictures import check_writable
+    from edgefuse.runtime.whole_file import write_whole
 
     drawn = _board(kind, size, square, marker, dictionary)
     check_writable(output)
     picture = np.pad(drawn.picture(round(_DOTS_PER_MM * square)), round(_DOTS_PER_MM * square / 4), constant_values=255)
     encoded = cv2.imencode(".png", picture)[1]
-    output.write_bytes(encoded.tobytes())
+    write_whole(output, encoded.tobytes())
     print(f"{output}: {drawn}; print it at 300 dots an inch, glue it on something flat, and measure a square")
 
 

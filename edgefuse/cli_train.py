@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from edgefuse.terminal import open_console, progress_console
+from edgefuse.terminal import open_console, progress_bar
 
 _SHORT_SPIN = "20000"  # of torch's threads between two operators: longer starves others, none costs a third
 
@@ -33,7 +33,6 @@ def train(
     os.environ.setdefault("GOMP_SPINCOUNT", _SHORT_SPIN)
     from edgefuse.fusion.folder_task import FolderTask
     from edgefuse.fusion.measurement import measure_checkpoint
-    from edgefuse.fusion.progress import evaluation_bar, training_bars
     from edgefuse.fusion.settings import TrainingSettings
     from edgefuse.fusion.training import train as train_network
     from edgefuse.fusion.transfer import EncoderDirectories
@@ -44,13 +43,13 @@ def train(
     if epochs is not None:
         settings = settings.model_copy(update={"epochs": epochs})
     console = open_console()
-    with training_bars(progress_console()) as bars:
+    with progress_bar(console) as progress:
         task = DEFAULT if data is None else FolderTask(data)
-        trained = train_network(task, settings, output, bars, encoders)
+        trained = train_network(task, settings, output, progress, encoders)
     console.print(f"{trained.checkpoint}, trained in {trained.seconds / 60:.1f} minutes")
     for senses, share in trained.accuracy.items():
         console.print(f"validation accuracy, {senses}: {share:.1%}")
     if data is None:
-        with evaluation_bar(progress_console()) as bar:
-            report = measure_checkpoint(trained.checkpoint, DEFAULT, bar)
+        with progress_bar(console) as progress:
+            report = measure_checkpoint(trained.checkpoint, DEFAULT, progress)
         console.print(report.table())

@@ -8,21 +8,20 @@ if TYPE_CHECKING:
     from edgefuse.export.checkpoint import spec_from_checkpoint
     from edgefuse.export.errors import ExportError
     from edgefuse.export.exporter import export_bundle
-    from edgefuse.export.progress import Progress
     from edgefuse.export.source import spec_from_function
     from edgefuse.export.spec import FusionSpec, ModalitySpec
     from edgefuse.export.tensorrt.build import EngineRequest
     from edgefuse.export.tensorrt.check import EngineCheck, check_engines
     from edgefuse.export.verify import verify_bundle
     from edgefuse.fusion.examples import Examples
+    from edgefuse.fusion.progress import Progress
 else:
     __getattr__, __dir__ = imported_when_asked_for(
         __name__,
         {
             "checkpoint": "spec_from_checkpoint",
             "errors": "ExportError",
-            "exporter": "export_bundle",
-            "progress": "Progress",
+            "exporter": "Progress export_bundle",
             "source": "spec_from_function",
             "spec": "Examples FusionSpec ModalitySpec",
             "tensorrt.build": "EngineRequest",

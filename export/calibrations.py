@@ -11,12 +11,12 @@ from edgefuse.calibration.confidence import FEWEST_EXAMPLES, ConfidenceCalibrati
 from edgefuse.calibration.familiar import familiar_from
 from edgefuse.export.bundle_predictor import BundlePredictor
 from edgefuse.export.errors import ExportError
-from edgefuse.export.progress import Progress, unseen
 from edgefuse.export.spec import FusionSpec, subsets
 from edgefuse.export.spec_predictor import Arrays
 from edgefuse.export.verify import check_comparable
 from edgefuse.fusion.errors import FusionError
 from edgefuse.fusion.examples import Examples
+from edgefuse.fusion.progress import Progress, unseen
 from edgefuse.runtime.bundle.bundle import Bundle
 from edgefuse.runtime.bundle.manifest import Manifest
 from edgefuse.runtime.corrections.confidence import CONFIDENCE_FILE, write_confidence

@@ -14,8 +14,8 @@ from edgefuse.export.description import TOKENIZER_FILE, checksums, described, pr
 from edgefuse.export.errors import ExportError
 from edgefuse.export.golden import write_golden
 from edgefuse.export.precision.candidates import Candidate
-from edgefuse.export.precision.choose import Choice, Scheme, Wanted, choose, wider
-from edgefuse.export.progress import Progress, unseen
+from edgefuse.export.precision.choose import Choice, Wanted, choose, wider
+from edgefuse.export.precision.quantize import Scheme
 from edgefuse.export.reference import Reference, all_sensed, feeds, reference
 from edgefuse.export.report.files import REPORT_FILE, export_report, write_report
 from edgefuse.export.spec import FusionSpec
@@ -26,6 +26,7 @@ from edgefuse.export.tracing.graphs import GraphSource, graph_sources, with_fixe
 from edgefuse.export.tracing.inspection import inspect
 from edgefuse.export.tracing.onnx_export import onnx_from_source, save_checked, tensor_specs
 from edgefuse.export.verify import verification
+from edgefuse.fusion.progress import Progress, unseen
 from edgefuse.runtime.bundle.bundle import Bundle
 from edgefuse.runtime.bundle.manifest import GraphSpec, Manifest, Provenance, TextModality, read_manifest
 from edgefuse.runtime.bundle.verification import Verification

@@ -114,4 +114,4 @@ def rank_agreement(reference: np.ndarray, found: np.ndarray) -> np.ndarray:
 
 def _cosines(embeddings: np.ndarray, prompts: np.ndarray) -> np.ndarray:
     units = [array / np.maximum(np.linalg.norm(array, axis=1, keepdims=True), 1e-12) for array in (embeddings, prompts)]
-    return units[0] @ units[1].T
+    return np.asarray(units[0] @ units[1].T)

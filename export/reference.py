@@ -10,11 +10,11 @@ import onnx
 
 from edgefuse.export.errors import ExportError
 from edgefuse.export.feeds import Feed
-from edgefuse.export.progress import Progress
 from edgefuse.export.spec import FusionSpec, subsets
 from edgefuse.export.spec_predictor import Arrays, SpecPredictor
 from edgefuse.export.tracing.graphs import GraphSource
 from edgefuse.fusion.examples import Examples
+from edgefuse.fusion.progress import Progress
 
 Subset = tuple[str, ...]
 

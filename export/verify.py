@@ -11,12 +11,12 @@ import numpy as np
 from edgefuse.export.bundle_predictor import BundlePredictor
 from edgefuse.export.errors import ExportError
 from edgefuse.export.parity import END_TO_END, FUSED, accuracy_check, alignment_check, graph_checks
-from edgefuse.export.progress import Progress, unseen
 from edgefuse.export.reference import Reference, Subset, reference
 from edgefuse.export.spec import FusionSpec
 from edgefuse.export.spec_predictor import Arrays
 from edgefuse.export.tracing.graphs import graph_sources
 from edgefuse.export.tracing.inspection import inspect
+from edgefuse.fusion.progress import Progress, unseen
 from edgefuse.runtime.bundle.bundle import Bundle
 from edgefuse.runtime.bundle.manifest import Manifest
 from edgefuse.runtime.bundle.verification import (

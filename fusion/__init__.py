@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from edgefuse.fusion.features import AudioFeatures, ImageFeatures
     from edgefuse.fusion.folder_task import FolderTask
     from edgefuse.fusion.network import FusionNetwork
+    from edgefuse.fusion.progress import Progress
     from edgefuse.fusion.settings import TrainingSettings
     from edgefuse.fusion.task import BuiltInTask, Task
     from edgefuse.fusion.training import Trained, train
@@ -31,6 +32,7 @@ else:
             "features": "AudioFeatures ImageFeatures",
             "folder_task": "FolderTask",
             "network": "FusionNetwork",
+            "progress": "Progress",
             "settings": "TrainingSettings",
             "task": "BuiltInTask Task",
             "training": "Trained train",
@@ -57,6 +59,7 @@ __all__ = [
     "ImageFeatures",
     "NetworkConfig",
     "PretrainedError",
+    "Progress",
     "Task",
     "TaskSamples",
     "TextEncoder",

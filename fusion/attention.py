@@ -130,12 +130,14 @@ class AttentionFusion(nn.Module):
         bias = functional.pad(absent, (1, 0)).index_select(1, members.argmax(dim=0)).unsqueeze(1)
         for block in self.blocks:
             sequence = block(sequence, bias)
-        return members @ self.final_norm(sequence) / members.sum(dim=1, keepdim=True)
+        mean: Tensor = members @ self.final_norm(sequence) / members.sum(dim=1, keepdim=True)
+        return mean
 
     def weigh(self, states: Tensor, absent: Tensor) -> Tensor:
         """Softmax over the present senses: (batch, modalities)."""
         beside_fused = states.index_select(1, self.beside_fused).reshape(-1, 2 * states.shape[2])
-        return (self.trust(beside_fused).reshape(absent.shape) + absent).softmax(dim=1)
+        weights: Tensor = (self.trust(beside_fused).reshape(absent.shape) + absent).softmax(dim=1)
+        return weights
 
     def comparison(self, stacked: Tensor, evidence: Tensor, here: Tensor) -> Tensor:
         """What two senses have in common, (batch, features), all 0 for a pair of which one is absent.
@@ -154,7 +156,8 @@ class AttentionFusion(nn.Module):
 
 def membership(sizes: list[int], like: Tensor) -> Tensor:
     """(parts, tokens): 1 where a token is of a part, the parts being `sizes` tokens long and following each other."""
-    return torch.block_diag(*(like.new_ones(1, size) for size in sizes))
+    members: Tensor = torch.block_diag(*(like.new_ones(1, size) for size in sizes))
+    return members
 
 
 def zero_linear(size_in: int, size_out: int) -> nn.Linear:

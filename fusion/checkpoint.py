@@ -34,7 +34,7 @@ class Checkpoint:
     network: FusionNetwork
     tokenizer: Tokenizer
     labels: tuple[str, ...]
-    figures: dict
+    figures: dict[str, float]
     config: NetworkConfig
     task: TaskRecord | None = None
 

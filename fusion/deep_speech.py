@@ -53,7 +53,8 @@ class DeepSpeechEncoder(nn.Module):
         states = rectified(self.in_context(self.norm(cepstrum[:, : self.cepstra]))).transpose(1, 2)
         states = rectified(self.third(rectified(self.second(states))))
         forwards, backwards = self.recurrent(states)[0].chunk(2, dim=2)
-        return self.alignment(rectified(self.fifth(forwards + backwards)))
+        encoded: Encoded = self.alignment(rectified(self.fifth(forwards + backwards)))
+        return encoded
 
 
 def rectified(x: Tensor) -> Tensor:

@@ -176,4 +176,5 @@ class TextEncoder(nn.Module):
 
 def rows_of(table: Tensor, ids: Tensor) -> Tensor:
     """(rows, dim), int64 (batch, n) -> (batch, n, dim). As index_select, whose gradient is cheap on a CPU."""
-    return table.index_select(0, ids.flatten()).unflatten(0, ids.shape)
+    embedded: Tensor = table.index_select(0, ids.flatten()).unflatten(0, ids.shape)
+    return embedded

@@ -26,7 +26,7 @@ class Examples:
     def having(self, senses: Sequence[str]) -> np.ndarray:
         """Which examples have all of these senses, bool (examples,)."""
         rows = [self.present[sense] for sense in senses if sense in self.present]
-        return np.logical_and.reduce([np.ones(len(self), bool), *rows])
+        return np.asarray(np.logical_and.reduce([np.ones(len(self), bool), *rows]))
 
     def take(self, rows: np.ndarray) -> "Examples":
         """Some of them, by index or mask."""

@@ -146,7 +146,7 @@ def read_sound(path: Path, rate_hz: int) -> np.ndarray:
     except soundfile.LibsndfileError as error:
         raise DataError(f"{path}: not a sound file that can be read ({error})") from error
     mono = pcm.mean(axis=1)
-    return mono if rate == rate_hz else soxr.resample(mono, rate, rate_hz).astype(np.float32)
+    return np.asarray(mono if rate == rate_hz else soxr.resample(mono, rate, rate_hz).astype(np.float32))
 
 
 def validate(predictor: Predictor, recordings: Sequence[Recording], config: NetworkConfig) -> dict[str, float]:

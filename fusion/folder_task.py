@@ -8,8 +8,8 @@ from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.folder import class_folders, read_folder, validate
 from edgefuse.fusion.folder_batches import FolderBatches
 from edgefuse.fusion.prediction import Predictor
+from edgefuse.fusion.progress import Progress
 from edgefuse.fusion.settings import TrainingSettings
-from edgefuse.fusion.task import TrainingProgress
 from edgefuse.fusion.task_record import FolderRecord
 from edgefuse.fusion.tokenizer import build_tokenizer, words_of
 
@@ -26,7 +26,7 @@ class FolderTask:
         return build_tokenizer(words_of(self.labels), length)
 
     def prepare(
-        self, config: NetworkConfig, tokenizer: Tokenizer, settings: TrainingSettings, progress: TrainingProgress
+        self, config: NetworkConfig, tokenizer: Tokenizer, settings: TrainingSettings, progress: Progress
     ) -> "FolderTraining":
         """See Task.prepare. Raises `DataError` for a file that cannot be read."""
         return FolderTraining(self.folder, config, tokenizer, settings)

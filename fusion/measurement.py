@@ -7,10 +7,11 @@ from pathlib import Path
 from edgefuse.fusion.checkpoint import load_checkpoint, save_checkpoint
 from edgefuse.fusion.errors import CheckpointError
 from edgefuse.fusion.prediction import NetworkPredictor
-from edgefuse.fusion.task import BuiltInTask, EvaluationProgress, Report
+from edgefuse.fusion.progress import Progress, unseen
+from edgefuse.fusion.task import BuiltInTask, Report
 
 
-def measure_checkpoint(path: str | Path, task: BuiltInTask, progress: EvaluationProgress | None = None) -> Report:
+def measure_checkpoint(path: str | Path, task: BuiltInTask, progress: Progress = unseen) -> Report:
     """Evaluates a checkpoint of the task in PyTorch; writes the report beside it (report.json) and the main figures
     into it. Raises `CheckpointError`, also for a network of other labels, and what the task raises."""
     path = Path(path)

@@ -62,7 +62,8 @@ class FusionNetwork(nn.Module):
         inputs = dict(zip(self.config.modalities, (image, audio, text), strict=True))
         encoded = [self.encoders[modality](inputs[modality]) for modality in self.config.modalities]
         prompts = self.encoders["text"](prompt_ids)[1]
-        return self.fusion([one[0] for one in encoded], [one[1] for one in encoded], present, prompts)
+        fused: FusionOutput = self.fusion([one[0] for one in encoded], [one[1] for one in encoded], present, prompts)
+        return fused
 
 
 def image_encoder(config: NetworkConfig) -> AnyImageEncoder:

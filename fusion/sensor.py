@@ -36,7 +36,7 @@ def expose(image: np.ndarray, gain: np.ndarray, blur: float, grain: float, rng: 
     start = int(rng.integers(len(normal_noise()) - lit.size))
     noise = normal_noise()[start : start + lit.size].reshape(lit.shape) * np.float32(255 * grain)
     noise *= 0.5 + 0.5 * np.sqrt(lit * np.float32(1 / 255))
-    return np.clip(lit + noise, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(lit + noise, 0, 255).astype(np.uint8))
 
 
 @cache

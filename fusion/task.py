@@ -3,8 +3,7 @@
 A built-in task makes its samples itself; `FolderTask` of folder_task.py is a folder of one's own.
 """
 
-from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from rich.console import RenderableType
 from tokenizers import Tokenizer
@@ -13,14 +12,9 @@ from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.examples import TaskSamples
 from edgefuse.fusion.prediction import Predictor
 from edgefuse.fusion.prefetch import Batches
+from edgefuse.fusion.progress import Progress
 from edgefuse.fusion.settings import TrainingSettings
 from edgefuse.fusion.task_record import TaskRecord
-
-TrainingProgress = Callable[[str, int, int, dict[str, float]], None]
-"""Called with (stage, done, total, losses so far)."""
-
-EvaluationProgress = Callable[[str, int, int], None]
-"""Called with (what, done, total)."""
 
 
 class TrainingData(Protocol):
@@ -58,7 +52,7 @@ class Task(Protocol):
         ...
 
     def prepare(
-        self, config: NetworkConfig, tokenizer: Tokenizer, settings: TrainingSettings, progress: TrainingProgress
+        self, config: NetworkConfig, tokenizer: Tokenizer, settings: TrainingSettings, progress: Progress
     ) -> TrainingData:
         """Examples for a network of this shape that reads texts with this tokenizer. Raises `FusionError`."""
         ...
@@ -71,7 +65,7 @@ class Report(Protocol):
         """The main ones by name: what a checkpoint carries."""
         ...
 
-    def as_json(self) -> dict:
+    def as_json(self) -> dict[str, Any]:
         """All of them, in plain lists, dicts and numbers."""
         ...
 
@@ -96,9 +90,7 @@ class BuiltInTask(Task, Protocol):
         """The same for a network a hundred times the size, of which only speed and errors are of interest."""
         ...
 
-    def evaluate(
-        self, predictor: Predictor, tokenizer: Tokenizer | None, progress: EvaluationProgress | None
-    ) -> Report:
+    def evaluate(self, predictor: Predictor, tokenizer: Tokenizer | None, progress: Progress) -> Report:
         """How well something perceives the task, whatever it runs on; texts are read with `tokenizer`, by default the
         task's. Raises `FusionError`."""
         ...

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -29,8 +29,9 @@ from edgefuse.fusion.losses import (
 from edgefuse.fusion.network import FusionNetwork
 from edgefuse.fusion.prediction import NetworkPredictor
 from edgefuse.fusion.prefetch import Batches, ahead
+from edgefuse.fusion.progress import Progress, unseen
 from edgefuse.fusion.settings import TrainingSettings
-from edgefuse.fusion.task import Task, TrainingProgress
+from edgefuse.fusion.task import Task
 from edgefuse.fusion.tokenizer import continuation_from
 from edgefuse.fusion.transfer import COMPACT, EncoderDirectories, started_network
 
@@ -60,19 +61,15 @@ def keep_freed_memory() -> None:
         pass
 
 
-def silent(stage: str, done: int, total: int, losses: dict[str, float]) -> None:
-    """The progress callback that shows nothing."""
-
-
 def train(
-    task: Task, settings: TrainingSettings, out: str | Path, progress: TrainingProgress = silent,
+    task: Task, settings: TrainingSettings, out: str | Path, progress: Progress = unseen,
     encoders: EncoderDirectories = COMPACT,
 ) -> Trained:  # fmt: skip
     """Trains on a task, and writes OUT/checkpoint.safetensors and OUT/tensorboard/.
 
     Where `encoders` names a directory, that sense starts from its pretrained encoder: only the projections around it
     learn, or, with `settings.fine_tune`, it too. The weights written are the exponential moving average. `progress` has
-    the task's own stages, then "steps" and "fusion". Raises what the task raises (a `FusionError`), `PretrainedError`
+    the task's own stages, then those of `courses`. Raises what the task raises (a `FusionError`), `PretrainedError`
     for an encoder that will not do.
     """
     started = time.monotonic()
@@ -101,10 +98,11 @@ def train(
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """One run of the optimiser: its name in progress and curves, its steps, its peak learning rate, the decay of its
-    moving average."""
+    """One run of the optimiser: its name in curves, the same in words for progress, its steps, its peak learning rate,
+    the decay of its moving average."""
 
     name: str
+    words: str
     steps: int
     rate: float
     average: float
@@ -112,13 +110,17 @@ class Course:
 
 def courses(settings: TrainingSettings) -> tuple[Course, Course]:
     """First the whole network; then the fusion alone, on senses that no longer change."""
-    whole = Course("steps", settings.epochs * settings.steps_per_epoch, settings.learning_rate, settings.average)
-    return whole, Course("fusion", settings.fusion_steps, settings.fusion_rate, settings.fusion_average)
+    whole = Course(
+        "steps", "training", settings.epochs * settings.steps_per_epoch, settings.learning_rate, settings.average
+    )
+    return whole, Course(
+        "fusion", "training, fusion alone", settings.fusion_steps, settings.fusion_rate, settings.fusion_average
+    )
 
 
 def optimise(
     network: FusionNetwork, learned: nn.Module, batches: Batches, course: Course, settings: TrainingSettings, log: Path,
-    progress: TrainingProgress,
+    progress: Progress,
 ) -> tuple[FusionNetwork, dict[str, float]]:  # fmt: skip
     """AdamW, one-cycle learning rate, bfloat16 autocast, moving average, on `learned`, a part of the network or all of
     it; the rest stays as it is. Returns the average and the last losses."""
@@ -146,7 +148,7 @@ def optimise(
             schedule.step()
             averaged.update_parameters(network)
             recent = smoothed(recent, {name: value.item() for name, value in {"total": total, **losses}.items()})
-            progress(course.name, step + 1, course.steps, recent)
+            progress(f"{course.words}: {losses_text(recent)}", step + 1, course.steps)
             if step % 20 == 0:
                 for name, value in recent.items():
                     writer.add_scalar(f"loss/{name}", value, step)
@@ -154,7 +156,14 @@ def optimise(
     return cast(FusionNetwork, averaged.module.eval()), {name: round(value, 4) for name, value in recent.items()}
 
 
-def parameter_groups(learned: nn.Module, backbones: nn.Module, rate: float, settings: TrainingSettings) -> list[dict]:
+def losses_text(losses: dict[str, float]) -> str:
+    """The two that tell most."""
+    return ", ".join(f"{name} {value:.2f}" for name, value in losses.items() if name in ("total", "fused"))
+
+
+def parameter_groups(
+    learned: nn.Module, backbones: nn.Module, rate: float, settings: TrainingSettings
+) -> list[dict[str, Any]]:
     """What learns: weight decay for matrices only; pretrained backbones at their share of the rate."""
     inside = set(backbones.parameters())
     own = [one for one in learned.parameters() if one not in inside]

@@ -11,7 +11,8 @@ MASKED = -1e4
 
 def unit(x: Tensor, smallest: float = 1e-12) -> Tensor:
     """`x` divided by its length along the last axis; a vector shorter than `smallest` is divided by that."""
-    return x / x.norm(dim=-1, keepdim=True).clamp(min=smallest)
+    scaled: Tensor = x / x.norm(dim=-1, keepdim=True).clamp(min=smallest)
+    return scaled
 
 
 class TransformerBlock(nn.Module):
@@ -45,7 +46,8 @@ class TransformerBlock(nn.Module):
         scores = query @ key.transpose(-1, -2) * self.scale
         if bias is not None:
             scores = scores + bias.unsqueeze(1)
-        return self.output((scores.softmax(dim=-1) @ value).permute(2, 0, 1, 3).flatten(2))
+        out: Tensor = self.output((scores.softmax(dim=-1) @ value).permute(2, 0, 1, 3).flatten(2))
+        return out
 
 
 class AttentionPooling(nn.Module):

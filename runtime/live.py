@@ -7,36 +7,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from types import TracebackType
 from typing import Protocol, TypeVar
 
 from edgefuse.runtime.percept import Percept
 from edgefuse.runtime.samples import Sample
 from edgefuse.runtime.streams import Stream
+from edgefuse.runtime.streams.bell import Bell
 
 _JOIN_TIMEOUT_S = 5.0
 _T = TypeVar("_T")
-
-
-class Bell:
-    """Wakes the one thread that waits; rung while nobody does, once or often, it wakes the next wait at once.
-
-    Lighter than an Event, which takes three locks for it, just where a percept waits.
-    """
-
-    def __init__(self) -> None:
-        self._silence = threading.Lock()
-        self._silence.acquire()
-
-    def ring(self) -> None:
-        """Thread-safe."""
-        with suppress(RuntimeError):  # it was rung before
-            self._silence.release()
-
-    def wait(self) -> None:
-        """Until it is rung; then it is silent again."""
-        self._silence.acquire()
 
 
 class Stages(Protocol):

@@ -27,7 +27,7 @@ from edgefuse.runtime.fusion import Fusion
 from edgefuse.runtime.heads.classes import Classes
 from edgefuse.runtime.heads.prompts import name_classes
 from edgefuse.runtime.intake import Intake
-from edgefuse.runtime.live import Bell, LiveThreads
+from edgefuse.runtime.live import LiveThreads
 from edgefuse.runtime.percept import Percept, Trace
 from edgefuse.runtime.run import Run, Runs
 from edgefuse.runtime.samples import Sample
@@ -39,6 +39,7 @@ from edgefuse.runtime.senses.inlets import open_inlet
 from edgefuse.runtime.senses.tokenizer import open_tokenizer
 from edgefuse.runtime.senses.tokens import TokenStore
 from edgefuse.runtime.streams import Stream, Watcher
+from edgefuse.runtime.streams.bell import Bell
 from edgefuse.runtime.streams.corrected import Corrected
 
 FUTURE_TOLERANCE_MS = 50.0

@@ -20,9 +20,10 @@ import soundfile
 from edgefuse.fusion.errors import DataError, FusionError
 from edgefuse.fusion.labels import NOTHING
 from edgefuse.fusion.sensor import expose
+from edgefuse.tabletop.espeak import SAMPLE_RATE_HZ
 from edgefuse.tabletop.pools import Backdrops
 from edgefuse.tabletop.scenes import Scene, named_color, render
-from edgefuse.tabletop.speech import SAMPLE_RATE_HZ, Utterance, utter
+from edgefuse.tabletop.speech import Utterance, utter
 
 FPS, ROWS, COLUMNS = 30, 240, 320
 FADE_S = 0.3
@@ -103,7 +104,8 @@ def sound(rng: np.random.Generator) -> tuple[np.ndarray, tuple[Segment, ...]]:
 def level_gain(spoken: Utterance) -> np.float32:
     """The factor that brings the key words to the clip's speech level."""
     key = spoken.pcm[spoken.start : spoken.end].astype(np.float32)
-    return np.float32(SPEECH_LEVEL / (np.sqrt(np.mean(key**2)) + 1e-6))
+    gain: np.float32 = np.float32(SPEECH_LEVEL / (np.sqrt(np.mean(key**2)) + 1e-6))
+    return gain
 
 
 def film(path: Path, segments: tuple[Segment, ...], rng: np.random.Generator) -> None:

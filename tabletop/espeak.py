@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import soxr
@@ -104,7 +105,7 @@ class Speaker:
         self.callback = CALLBACK(self.receive)
         self.espeak.espeak_SetSynthCallback(self.callback)
 
-    def receive(self, samples: ctypes.Array, count: int, events: ctypes.Array) -> int:
+    def receive(self, samples: "ctypes.Array[Any]", count: int, events: "ctypes.Array[Any]") -> int:
         """The library's callback: a block of sound, and what begins in it."""
         if samples and count > 0:
             self.blocks.append(np.ctypeslib.as_array(samples, shape=(count,)).copy())

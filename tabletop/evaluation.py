@@ -10,7 +10,7 @@ from sklearn.metrics import classification_report, roc_auc_score
 from tokenizers import Tokenizer
 
 from edgefuse.fusion.prediction import EncodedRows, Encoding, Predictor
-from edgefuse.fusion.task import EvaluationProgress
+from edgefuse.fusion.progress import Progress, unseen
 from edgefuse.fusion.tokenizer import token_ids
 from edgefuse.tabletop.report import Contradiction, Report, Row
 from edgefuse.tabletop.samples import NOTHING_LABEL, SNR_DB, Examples, Situation, examples, test_set
@@ -24,7 +24,7 @@ SITUATIONS: dict[Situation, str] = {"shown": "shown, nothing said", "named": "la
 def evaluate(
     predictor: Predictor,
     per_class: int = 60,
-    progress: EvaluationProgress | None = None,
+    progress: Progress = unseen,
     tokenizer: Tokenizer | None = None,
 ) -> Report:
     """The whole table on the test split, `per_class` examples of each of the 37 classes per noise level; texts are read
@@ -36,25 +36,20 @@ def evaluate(
     rows: list[Row] = []
     total = len(SNR_DB) + len(SITUATIONS) + 1
     for level in SNR_DB:
-        show(progress, f"{level} noise", len(rows) // len(SUBSETS), total)
+        progress(f"evaluating, {level} noise", len(rows) // len(SUBSETS), total)
         some = test_set(level, per_class)
         encoded = encode(predictor, some, tokenizer)
         rows += [row(predictor, some, encoded, prompts, level, subset, level == "middle") for subset in SUBSETS]
         if level == "middle":
             contradiction = contradictions(predictor, some, encoded, prompts)
     for done, (situation, name) in enumerate(SITUATIONS.items()):
-        show(progress, name, len(SNR_DB) + done, total)
+        progress(f"evaluating, {name}", len(SNR_DB) + done, total)
         count = max(1, per_class // 2) * NOTHING_LABEL
         some = examples("test", count, 12, "middle", SNR_DB["middle"], situation, range(NOTHING_LABEL))
         encoded = encode(predictor, some, tokenizer)
         rows.append(row(predictor, some, encoded, prompts, name, ("image", "audio"), False))
-    show(progress, "done", total, total)
+    progress("evaluating", total, total)
     return Report(tuple(rows), contradiction)
-
-
-def show(progress: EvaluationProgress | None, what: str, done: int, total: int) -> None:
-    if progress:
-        progress(what, done, total)
 
 
 def encode(predictor: Predictor, some: Examples, tokenizer: Tokenizer | None) -> dict[str, Encoding]:
@@ -106,7 +101,7 @@ def tidy(figures: dict[str, float]) -> dict[str, float]:
 def late_scores(sense_scores: np.ndarray, subset: tuple[str, ...]) -> np.ndarray:
     """The product of the present senses' posteriors, not normalised, as logarithms: (n, classes)."""
     present = [MODALITIES.index(sense) for sense in subset]
-    return np.log(np.clip(sense_scores[:, present], 1e-12, None)).sum(axis=1)
+    return np.asarray(np.log(np.clip(sense_scores[:, present], 1e-12, None)).sum(axis=1))
 
 
 def calibration_error(scores: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:

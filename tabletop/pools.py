@@ -1,20 +1,19 @@
 """What training draws from: pictures, utterances and background noise made once and kept."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from edgefuse.fusion.encoders import PLACES
+from edgefuse.fusion.progress import Progress, unseen
+from edgefuse.tabletop.espeak import SAMPLE_RATE_HZ
 from edgefuse.tabletop.scenes import random_color_of, random_scene, render, unnamed_color
-from edgefuse.tabletop.speech import SAMPLE_RATE_HZ, VOICES, Utterance, babble, hiss, hum, utter
+from edgefuse.tabletop.speech import VOICES, Utterance, babble, hiss, hum, utter
 from edgefuse.tabletop.storage import stored
 from edgefuse.tabletop.vocabulary import COLORS, HELD_OUT, LABELS, PAIRS, SEEN_LABELS, SHAPES
 
 NONE = -1
-
-Progress = Callable[[int, int], None]
-"""Called with (done, total)."""
 
 
 class Backdrops:
@@ -57,16 +56,16 @@ class ScenePool:
     labels: np.ndarray
 
 
-def scene_pool(split: str, per_pair: int, seed: int, progress: Progress | None = None) -> ScenePool:
+def scene_pool(split: str, per_pair: int, seed: int, progress: Progress = unseen) -> ScenePool:
     """The seen pairs and empty tables, `per_pair` each, and half as many again to tell colour from shape: shapes in
     colours without a name, lumps of a named colour. No held-out pair, nor a colour that resembles one on its shape."""
     return ScenePool(**stored(f"scenes {split} {per_pair} {seed}", lambda: draw(split, per_pair, seed, progress)))
 
 
-def draw(split: str, per_pair: int, seed: int, progress: Progress | None) -> dict[str, np.ndarray]:
+def draw(split: str, per_pair: int, seed: int, progress: Progress) -> dict[str, np.ndarray]:
     rng = np.random.default_rng([seed, per_pair])
     wanted = [subject for subject in subjects() for _ in range(per_pair)]
-    pool: dict[str, list] = {"images": [], "places": [], "colors": [], "shapes": [], "labels": []}
+    pool: dict[str, list[Any]] = {"images": [], "places": [], "colors": [], "shapes": [], "labels": []}
     for done, (color, shape, label) in enumerate(wanted):
         avoid = next((held for held, held_shape in HELD_OUT if held_shape == shape), "")
         rgb = unnamed_color(rng, avoid) if color is None and shape else random_color_of(color, rng)
@@ -76,8 +75,8 @@ def draw(split: str, per_pair: int, seed: int, progress: Progress | None) -> dic
         pool["colors"].append(COLORS.index(color) if color else NONE)
         pool["shapes"].append(SHAPES.index(shape) if shape in SHAPES else NONE)
         pool["labels"].append(label)
-        if progress and done % 50 == 0:
-            progress(done, len(wanted))
+        if done % 50 == 0:
+            progress("drawing pictures", done, len(wanted))
     return {name: np.stack(values) for name, values in pool.items()}
 
 
@@ -93,7 +92,7 @@ def cell_shares(mask: np.ndarray) -> np.ndarray:
     """float (rows, columns) 0..1 -> float32 PLACES: the share of the object in each cell; all 0 where nothing shows."""
     rows, columns = PLACES
     cells = mask.reshape(rows, mask.shape[0] // rows, columns, -1).sum(axis=(1, 3))
-    return (cells / max(cells.sum(), 1e-6)).astype(np.float32)
+    return np.asarray((cells / max(cells.sum(), 1e-6)).astype(np.float32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,7 @@ class UtterancePool:
     by_label: dict[int, list[Utterance]]
 
 
-def utterance_pool(split: str, per_pair: int, seed: int, progress: Progress | None = None) -> UtterancePool:
+def utterance_pool(split: str, per_pair: int, seed: int, progress: Progress = unseen) -> UtterancePool:
     """`per_pair` utterances of each seen pair, in the voices of the split."""
     arrays = stored(f"utterances {split} {per_pair} {seed}", lambda: say(split, per_pair, seed, progress))
     pieces = np.split(arrays["pcm"], np.cumsum(arrays["lengths"])[:-1])
@@ -115,11 +114,10 @@ def utterance_pool(split: str, per_pair: int, seed: int, progress: Progress | No
     return UtterancePool(by_label)
 
 
-def say(split: str, per_pair: int, seed: int, progress: Progress | None) -> dict[str, np.ndarray]:
+def say(split: str, per_pair: int, seed: int, progress: Progress) -> dict[str, np.ndarray]:
     rng = np.random.default_rng([seed, per_pair, 1])
     labels = [label for label in SEEN_LABELS if label < len(PAIRS) for _ in range(per_pair)]
-    if progress:
-        progress(0, len(labels))
+    progress("speaking phrases", 0, len(labels))
     spoken = utter(split, [LABELS[label] for label in labels], rng)
     return {
         "pcm": np.concatenate([one.pcm for one in spoken]),

@@ -1,6 +1,7 @@
 """The figures of an evaluation, as JSON and as a table on the terminal."""
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from rich.console import Group
 from rich.table import Table
@@ -66,7 +67,7 @@ class Report:
         accuracies = {f"{one.condition}: {' + '.join(one.senses)}": round(one.seen, 4) for one in self.rows}
         return {**{name: round(got, 4) for name, (got, _) in self.goals().items()}, **accuracies}
 
-    def as_json(self) -> dict:
+    def as_json(self) -> dict[str, Any]:
         """Plain lists, dicts and numbers, rounded to four digits."""
         rows = [{name: rounded(value) for name, value in asdict(one).items()} for one in self.rows]
         contradiction = {name: rounded(value) for name, value in asdict(self.contradiction).items()}

@@ -57,7 +57,7 @@ def rotation(yaw: float, tilt: float, roll: float = 0.0) -> np.ndarray:
     about_z = np.array([(cos_y, -sin_y, 0), (sin_y, cos_y, 0), (0, 0, 1)])
     about_y = np.array([(cos_t, 0, sin_t), (0, 1, 0), (-sin_t, 0, cos_t)])
     about_x = np.array([(1, 0, 0), (0, cos_r, -sin_r), (0, sin_r, cos_r)])
-    return about_z @ about_y @ about_x
+    return np.asarray(about_z @ about_y @ about_x)
 
 
 class View:

@@ -88,7 +88,7 @@ def microphone(pcm: np.ndarray, slope: float) -> np.ndarray:
     """int16 (samples,) as a microphone of another colour takes it: y(t) = x(t) - slope x(t - 1), as loud as before."""
     colored = pcm.astype(np.float32)
     colored[1:] -= np.float32(slope) * pcm[:-1]
-    return (colored * (np.abs(pcm).max() / (np.abs(colored).max() + 1e-6))).astype(np.int16)
+    return np.asarray((colored * (np.abs(pcm).max() / (np.abs(colored).max() + 1e-6))).astype(np.int16))
 
 
 def edges(pcm: np.ndarray, floor: int = 150) -> tuple[int, int]:
@@ -104,7 +104,7 @@ def babble(split: str, seconds: float, rng: np.random.Generator) -> np.ndarray:
     for _ in range(3):
         talk = monologue(split, length, rng)
         total += talk / (talk.std() + 1e-6)
-    return total / total.std()
+    return np.asarray(total / total.std())
 
 
 def monologue(split: str, samples: int, rng: np.random.Generator) -> np.ndarray:
@@ -128,7 +128,7 @@ def hum(samples: int, rng: np.random.Generator) -> np.ndarray:
         phase = rng.uniform(0, 2 * np.pi)
         wave = np.sin(2 * np.pi * base * harmonic * time + phase, dtype=np.float32)
         total += rng.uniform(0.2, 1) / harmonic**0.7 * wave
-    return total / total.std()
+    return np.asarray(total / total.std())
 
 
 def hiss(samples: int, rng: np.random.Generator) -> np.ndarray:
@@ -136,7 +136,7 @@ def hiss(samples: int, rng: np.random.Generator) -> np.ndarray:
     spectrum = np.fft.rfft(rng.standard_normal(samples, dtype=np.float32))
     frequency = np.arange(len(spectrum), dtype=np.float32) + 8
     noise = np.fft.irfft(spectrum * frequency ** -rng.uniform(0, 1.0), samples).astype(np.float32)
-    return noise / noise.std()
+    return np.asarray(noise / noise.std())
 
 
 def mix(
@@ -154,4 +154,4 @@ def mix(
         first, last = max(0, place), min(len(window), place + len(speech))
         if last > first:
             window[first:last] += speech[first - place : last - place] * np.float32(speech_level / level)
-    return np.clip(window, -1, 1)
+    return np.asarray(np.clip(window, -1, 1))

@@ -1,7 +1,6 @@
 """Generated data on disk, keyed by what made it: the parameters and the source of the generating modules."""
 
 import hashlib
-import os
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from edgefuse.runtime.engines.cache_folder import cache_folder
+from edgefuse.runtime.whole_file import write_beside
 
 GENERATORS = {
     "tabletop": ("shapes", "surfaces", "scenes", "espeak", "speech", "remarks", "vocabulary", "samples", "pools"),
@@ -27,7 +27,7 @@ def generator_digest() -> str:
 
 
 def stored(key: str, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """The arrays of `key`: read from the user's cache, or made and written there (beside, then renamed)."""
+    """The arrays of `key`: read from the user's cache, or made and written there, whole."""
     folder = cache_folder()
     if folder is None:
         return make()
@@ -38,7 +38,6 @@ def stored(key: str, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.
             return dict(arrays)
     arrays = make()
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{os.getpid()}-{path.name}")
-    np.savez(beside, **arrays)  # type: ignore[arg-type]  # NumPy's stub checks them as `allow_pickle` too
-    beside.replace(path)
+    with write_beside(path) as beside:
+        np.savez(beside, **arrays)  # type: ignore[arg-type]  # NumPy's stub checks them as `allow_pickle` too
     return arrays

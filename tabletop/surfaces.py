@@ -28,20 +28,20 @@ def surface(split: str, index: int, rows: int = 192, columns: int = 256) -> np.n
 def muted_color(rng: np.random.Generator) -> np.ndarray:
     """RGB 0..255 of little saturation, so that no table is the colour of an object."""
     hsv = np.array([[[rng.uniform(0, 360), rng.uniform(0.02, 0.2), rng.uniform(0.3, 0.9)]]], dtype=np.float32)
-    return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0, 0] * 255
+    return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0, 0] * 255)
 
 
 def cloud(rng: np.random.Generator, rows: int, columns: int, size: float) -> np.ndarray:
     """Smooth noise with features of `size` pixels, mean 0, deviation 1."""
     coarse = rng.standard_normal((max(2, int(rows / size) + 2), max(2, int(columns / size) + 2))).astype(np.float32)
     smooth = cv2.resize(coarse, (columns, rows), interpolation=cv2.INTER_CUBIC)
-    return (smooth - smooth.mean()) / (smooth.std() + 1e-6)
+    return np.asarray((smooth - smooth.mean()) / (smooth.std() + 1e-6))
 
 
 def wood(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
     y = np.linspace(0, rng.uniform(6, 20), rows, dtype=np.float32)[:, None]
     grain = np.sin(2 * np.pi * (y + 0.35 * cloud(rng, rows, columns, 70)))
-    return grain + 0.4 * rng.standard_normal((rows, 1)).astype(np.float32)
+    return np.asarray(grain + 0.4 * rng.standard_normal((rows, 1)).astype(np.float32))
 
 
 def plain(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
@@ -55,13 +55,15 @@ def speckle(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
 def stripes(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
     angle, period = rng.uniform(0, np.pi), rng.uniform(10, 40)
     y, x = np.mgrid[:rows, :columns].astype(np.float32)
-    return np.sign(np.sin(2 * np.pi * (x * np.cos(angle) + y * np.sin(angle)) / period)).astype(np.float32)
+    return np.asarray(np.sign(np.sin(2 * np.pi * (x * np.cos(angle) + y * np.sin(angle)) / period)).astype(np.float32))
 
 
 def check(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
     period = rng.uniform(16, 48)
     y, x = np.mgrid[:rows, :columns].astype(np.float32)
-    return 0.7 * (np.sign(np.sin(2 * np.pi * x / period)) + np.sign(np.sin(2 * np.pi * y / period))).astype(np.float32)
+    return np.asarray(
+        0.7 * (np.sign(np.sin(2 * np.pi * x / period)) + np.sign(np.sin(2 * np.pi * y / period))).astype(np.float32)
+    )
 
 
 PATTERNS = {"wood": wood, "plain": plain, "speckle": speckle, "stripes": stripes, "check": check}

@@ -9,8 +9,8 @@ from tokenizers import Tokenizer
 from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.examples import TaskSamples
 from edgefuse.fusion.prediction import Predictor
+from edgefuse.fusion.progress import Progress, unseen
 from edgefuse.fusion.settings import TrainingSettings
-from edgefuse.fusion.task import EvaluationProgress, TrainingProgress
 from edgefuse.fusion.task_record import BuiltInRecord
 from edgefuse.tabletop.batches import SETTLED_SHARES, TabletopBatches
 from edgefuse.tabletop.evaluation import evaluate
@@ -44,7 +44,7 @@ class Tabletop:
         return build_tokenizer(length)
 
     def prepare(
-        self, config: NetworkConfig, tokenizer: Tokenizer, settings: TrainingSettings, progress: TrainingProgress
+        self, config: NetworkConfig, tokenizer: Tokenizer, settings: TrainingSettings, progress: Progress
     ) -> "TabletopTraining":
         """See Task.prepare. Raises `SynthesisError` without espeak-ng once batches are asked for."""
         return TabletopTraining(self, tokenizer, settings, progress)
@@ -57,9 +57,7 @@ class Tabletop:
         """See BuiltInTask.few_samples."""
         return few_task_samples(tokenizer)
 
-    def evaluate(
-        self, predictor: Predictor, tokenizer: Tokenizer | None = None, progress: EvaluationProgress | None = None
-    ) -> Report:
+    def evaluate(self, predictor: Predictor, tokenizer: Tokenizer | None = None, progress: Progress = unseen) -> Report:
         """See BuiltInTask.evaluate."""
         return evaluate(predictor, progress=progress, tokenizer=tokenizer)
 
@@ -75,7 +73,7 @@ class TabletopTraining:
     task: Tabletop
     tokenizer: Tokenizer
     settings: TrainingSettings
-    progress: TrainingProgress
+    progress: Progress
 
     @property
     def record(self) -> BuiltInRecord:
@@ -104,7 +102,7 @@ class TabletopTraining:
     def pools(self, pictures: int, utterances: int, seed: int) -> tuple[ScenePool, UtterancePool, Backdrops]:
         """`pictures` and `utterances` per pair, and background noise, of the training split."""
         return (
-            scene_pool("train", pictures, seed, lambda i, n: self.progress("drawing pictures", i, n, {})),
-            utterance_pool("train", utterances, seed, lambda i, n: self.progress("speaking phrases", i, n, {})),
+            scene_pool("train", pictures, seed, self.progress),
+            utterance_pool("train", utterances, seed, self.progress),
             Backdrops("train", seed, 120.0),
         )

@@ -37,6 +37,8 @@ MEANT_OTHERWISE = {
     "calibration/camera_picture.py": MARKUP,
     "runtime/sinks/timeline.py": set(COLORS),  # a label that names a colour is drawn in it, whatever the task
     "runtime/live.py": BELL,
+    "runtime/streams/bell.py": BELL,
+    "runtime/streams/pacer.py": BELL,
     "runtime/perceiver.py": BELL,
     "runtime/senses/window.py": BELL,  # a ring buffer
     "runtime/__init__.py": {"tabletop"},  # the name of the default clip's file

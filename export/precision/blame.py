@@ -72,7 +72,8 @@ def _activations(model: onnx.ModelProto, operators: list[str], feed: Feed) -> Ac
         plain, shown = str(Path(directory) / "plain.onnx"), str(Path(directory) / "shown.onnx")
         onnx.save(model, plain)
         modify_model_output_intermediate_tensors(plain, shown, operators)
-        return collect_activations(shown, iter(few.get_next, None))
+        activations: Mapping[str, list[np.ndarray]] = collect_activations(shown, iter(few.get_next, None))
+        return activations
 
 
 def _relative_noise(reference: list[np.ndarray], found: list[np.ndarray]) -> float:

@@ -17,8 +17,8 @@ from edgefuse.export.precision.half import half_from_float, has_control_flow, pe
 from edgefuse.export.precision.measurement import Built, Holdout
 from edgefuse.export.precision.quantize import Scheme, int8_from_float, quantized_nodes, ranges_of
 from edgefuse.export.precision.verdict import judged, may_be_faster
-from edgefuse.export.progress import Progress, unseen
 from edgefuse.export.tracing.onnx_export import module_of
+from edgefuse.fusion.progress import Progress, unseen
 from edgefuse.runtime.bundle.verification import Precision, Verification
 
 Wanted = Literal["fp32", "fp16", "int8", "auto"]

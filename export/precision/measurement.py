@@ -12,10 +12,11 @@ import numpy as np
 import onnx
 import onnxruntime
 
+from edgefuse.calibration.ranges import Method
 from edgefuse.export.errors import ExportError
 from edgefuse.export.feeds import Feed
 from edgefuse.export.parity import graph_checks
-from edgefuse.export.precision.candidates import Candidate, Method
+from edgefuse.export.precision.candidates import Candidate
 from edgefuse.runtime.bundle.verification import Precision
 from edgefuse.runtime.engines.engine_onnxruntime import OnnxRuntimeEngine, session_options
 

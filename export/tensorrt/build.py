@@ -9,13 +9,13 @@ from itertools import product
 from pathlib import Path
 
 from edgefuse.export.errors import ExportError
-from edgefuse.export.progress import Progress, unseen
 from edgefuse.export.tensorrt.agreement import disagreement
 from edgefuse.export.tensorrt.network import parsed
 from edgefuse.export.tensorrt.package import Package, load_package
 from edgefuse.export.tensorrt.plan import FLAGS, plan_of
 from edgefuse.export.tensorrt.profile import Sizes, profile_of
 from edgefuse.export.tensorrt.storage import engine_file, former_engine, write_engine
+from edgefuse.fusion.progress import Progress, unseen
 from edgefuse.runtime.bundle.bundle import sha256_of
 from edgefuse.runtime.bundle.manifest import EngineSpec, GraphSpec, Manifest
 from edgefuse.runtime.engines.tensorrt_package import EngineTarget

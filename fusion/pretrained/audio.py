@@ -42,7 +42,8 @@ class Wav2Vec2Encoder(nn.Module):
 
     def encode(self, pcm: Tensor) -> Encoded:
         """float (batch, samples) -> the encoding."""
-        return self.alignment(self.backbone(pcm).last_hidden_state)
+        encoded: Encoded = self.alignment(self.backbone(pcm).last_hidden_state)
+        return encoded
 
 
 class ASTEncoder(nn.Module):
@@ -67,7 +68,8 @@ class ASTEncoder(nn.Module):
     def encode(self, log_mel: Tensor) -> Encoded:
         """float (batch, frames, bands) -> the encoding."""
         patches = self.backbone(log_mel).last_hidden_state[:, SPECIAL:].unflatten(1, (self.rows, -1))
-        return self.alignment(patches[:, :, : self.columns].mean(dim=1))
+        encoded: Encoded = self.alignment(patches[:, :, : self.columns].mean(dim=1))
+        return encoded
 
 
 class WhisperEncoder(nn.Module):
@@ -89,7 +91,8 @@ class WhisperEncoder(nn.Module):
 
     def encode(self, log_mel: Tensor) -> Encoded:
         """float (batch, bands, frames) -> the encoding."""
-        return self.alignment(self.backbone(log_mel).last_hidden_state[:, : self.states])
+        encoded: Encoded = self.alignment(self.backbone(log_mel).last_hidden_state[:, : self.states])
+        return encoded
 
 
 PretrainedAudioEncoder = Wav2Vec2Encoder | ASTEncoder | WhisperEncoder

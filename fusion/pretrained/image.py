@@ -33,7 +33,8 @@ class PretrainedImageEncoder(nn.Module):
 
     def training_features(self, frame: Tensor) -> Tensor:
         """`features`, of frames of any size."""
-        return self.features(frame)
+        states: Tensor = self.features(frame)
+        return states
 
     def encode(self, image: Tensor) -> tuple[Encoded, None]:
         """float (batch, 3, rows, columns) -> the encoding."""

@@ -40,4 +40,5 @@ class BertEncoder(nn.Module):
         read = self.backbone(
             ids, attention_mask=hidden[:, None, None], position_ids=places, token_type_ids=torch.zeros_like(places)
         )
-        return read.last_hidden_state
+        states: Tensor = read.last_hidden_state
+        return states

@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgefuse.runtime.bundle.verification import Precision
-from edgefuse.runtime.engines.cache_folder import cache_folder
+from edgefuse.runtime.engines.cache_folder import cache_folder, mark_used, prune
 from edgefuse.runtime.engines.engine import first_line
 from edgefuse.runtime.engines.engine_onnxruntime import OnnxRuntimeEngine, session_options
 from edgefuse.runtime.engines.extras import how_to_install
 from edgefuse.runtime.engines.gpu import Gpu, find_gpu
-from edgefuse.runtime.engines.graph_cache import mark_used, prune
 from edgefuse.runtime.engines.onnxruntime_package import check_one_package, load_onnxruntime
 from edgefuse.runtime.errors import EngineError
 
@@ -161,7 +160,7 @@ def _engine_cache(sha256: str, precision: Precision, gpu: Gpu) -> dict[str, Any]
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         mark_used(place)
-        prune(place.parent, place)
+        prune(place)
     except OSError as error:
         raise EngineError(f"{place}: TensorRT's engines cannot be kept here: {error.strerror}") from error
     return {

@@ -9,19 +9,15 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
-from edgefuse.runtime.engines.cache_folder import cache_folder
+from edgefuse.runtime.engines.cache_folder import bytes_of, cache_folder, entries_of, mark_used, prune
 from edgefuse.runtime.engines.engine import first_line
-
-MAX_ENTRIES: Final = 64
-MAX_BYTES: Final = 2 << 30
+from edgefuse.runtime.whole_file import UNFINISHED
 
 Loaded = TypeVar("Loaded")
 
 _SEAL = "sizes.json"
-_UNFINISHED = ".new-"
-_ABANDONED_S = 3600.0
 _GROWTH = 3  # an entry takes up to twice the graph's size, for weights are kept both plain and packed
 _log = logging.getLogger(__name__)
 _complained: set[Path] = set()
@@ -31,9 +27,9 @@ class GraphCache:
     """A directory with one entry per graph, engine, CPU and options; safe with several processes.
 
     An entry is a directory of files. It appears whole, by a rename, and is used if its files have the sizes that they
-    were sealed with. The 64 entries used last are kept, and of these no more than 2 GB: some networks of BERT's size,
-    or every bundle that a robot tries in months. Making an entry takes, once, up to four times as long as loading the
-    plain graph. Whatever is wrong with the cache is logged once, and the plain graph is loaded.
+    were sealed with. Those used last are kept (see `prune`): some networks of BERT's size, or every bundle that a robot
+    tries in months. Making an entry takes, once, up to four times as long as loading the plain graph. Whatever is wrong
+    with the cache is logged once, and the plain graph is loaded.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -62,8 +58,8 @@ class GraphCache:
 
     def size(self) -> tuple[int, int]:
         """Entries and bytes."""
-        entries = _entries(self.directory)
-        return len(entries), sum(_bytes(entry) for entry in entries)
+        entries = entries_of(self.directory)
+        return len(entries), sum(bytes_of(entry) for entry in entries)
 
     def _made(
         self, entry: Path, path: Path, save: Callable[[Path], None], load: Callable[[Path], Loaded]
@@ -73,14 +69,14 @@ class GraphCache:
         if shutil.disk_usage(self.directory).free < _GROWTH * path.stat().st_size:
             _complain(self.directory, "the disk is nearly full")
             return None
-        unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=self.directory))
+        unfinished = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=self.directory))
         try:
             save(unfinished)
             _seal(unfinished)
             _rename(unfinished, entry)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
-        prune(self.directory, entry)
+        prune(entry)
         _log.info("%s, optimised for this machine, is kept in %s", path, entry)
         return _opened(entry, load)
 
@@ -130,45 +126,6 @@ def _whole(entry: Path) -> bool:
         return bool(sizes) and all((entry / name).stat().st_size == size for name, size in sizes.items())
     except (OSError, ValueError, TypeError, AttributeError):
         return False
-
-
-def mark_used(entry: Path) -> None:
-    """Let it count as used now, for `prune`."""
-    try:
-        os.utime(entry)
-    except OSError:
-        _log.debug("%s cannot be marked as used; it may be removed earlier", entry)
-
-
-def prune(directory: Path, newest: Path) -> None:
-    """Remove the entries used longest ago but `newest`, and what processes that died have left behind."""
-    now_s = newest.stat().st_mtime
-    for abandoned in directory.glob(f"{_UNFINISHED}*"):
-        if now_s - _used_s(abandoned) > _ABANDONED_S:
-            shutil.rmtree(abandoned, ignore_errors=True)
-    kept_bytes = 0
-    for place, entry in enumerate(sorted(_entries(directory), key=lambda entry: (entry != newest, -_used_s(entry)))):
-        kept_bytes += _bytes(entry)
-        if entry != newest and (place >= MAX_ENTRIES or kept_bytes > MAX_BYTES):
-            shutil.rmtree(entry, ignore_errors=True)
-
-
-def _entries(directory: Path) -> list[Path]:
-    return [entry for entry in directory.glob("[!.]*") if entry.is_dir()]
-
-
-def _used_s(entry: Path) -> float:
-    try:
-        return entry.stat().st_mtime
-    except OSError:  # removed by another process
-        return 0.0
-
-
-def _bytes(entry: Path) -> int:
-    try:
-        return sum(file.stat().st_size for file in entry.iterdir())
-    except OSError:  # removed by another process
-        return 0
 
 
 def _complain(directory: Path, reason: str) -> None:

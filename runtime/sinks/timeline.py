@@ -17,6 +17,7 @@ from edgefuse.runtime.percept import Percept
 from edgefuse.runtime.samples import AudioChunk, Frame, Sample
 from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.streams.tap import Tap
+from edgefuse.runtime.whole_file import write_beside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -115,7 +116,8 @@ def draw_timeline(
     for panel in axes[3:]:
         panel.legend(loc="upper left", bbox_to_anchor=(1.0, 1.05), fontsize=9, frameon=False, reverse=True)
     figure.suptitle("edgefuse: what was seen and said, and what the percepts made of it", x=0.01, ha="left")
-    figure.savefig(path, dpi=90)
+    with write_beside(path) as beside:
+        figure.savefig(beside, dpi=90)
     pyplot.close(figure)
 
 

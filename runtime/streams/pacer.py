@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from edgefuse.runtime.samples import NS_PER_S
+from edgefuse.runtime.streams.bell import Bell
 
 _TIMER_SLACK_NS = 1
 _LAST_PART_NS = 5_000_000
@@ -18,8 +19,7 @@ class Pacer:
 
     def __init__(self) -> None:
         self.stopped = False
-        self._stop = threading.Lock()  # released to stop: lighter to wait for than an Event
-        self._stop.acquire()
+        self._end = Bell()
 
     def wait_until(self, due_ns: int) -> None:
         """Sleep until that time of the monotonic clock, if it is not over; no longer than until the pacer is stopped.
@@ -30,13 +30,12 @@ class Pacer:
         for moment_ns in (due_ns - _LAST_PART_NS, due_ns):
             early_ns = moment_ns - time.monotonic_ns()
             if early_ns > 0 and not self.stopped:
-                self._stop.acquire(timeout=early_ns / NS_PER_S)
+                self._end.wait(early_ns / NS_PER_S)
 
     def stop(self) -> None:
         """From now on nothing is waited for."""
         self.stopped = True
-        with suppress(RuntimeError):  # it was stopped before
-            self._stop.release()
+        self._end.ring()
 
 
 def wake_on_time() -> None:

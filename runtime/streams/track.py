@@ -8,10 +8,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
-
 from edgefuse.runtime.errors import SampleError, StreamError
 from edgefuse.runtime.messages.ros_images import frame_from_compressed_image, frame_from_image
+from edgefuse.runtime.messages.ros_signals import signal_from_message
 from edgefuse.runtime.messages.ros_sounds import (
     AUDIO_CHUNK,
     AUDIO_DATA,
@@ -25,7 +24,8 @@ from edgefuse.runtime.messages.ros_sounds import (
     format_from_audio_info,
     sound_from_message,
 )
-from edgefuse.runtime.samples import NS_PER_S, AudioChunk, Sample, Signal, Text
+from edgefuse.runtime.messages.ros_stamps import stamp_ns_from_header
+from edgefuse.runtime.samples import NS_PER_S, AudioChunk, Sample, Text
 from edgefuse.runtime.streams.bags import RawMessage, Topic
 from edgefuse.runtime.streams.bags.bag import Bag
 from edgefuse.runtime.streams.bags.decoding import Decode, decoder_of
@@ -96,14 +96,11 @@ class Track:
 
     def _own_ns(self, content: Any, log_ns: int) -> int | None:
         """The stamp of its header, if it has one; raises SampleError if that is damaged, since others' fit the log."""
-        header = getattr(content, "header", None)
-        if header is None:
-            return None
-        stamp_ns: int = header.stamp.sec * NS_PER_S + header.stamp.nanosec
-        apart_ns = abs(stamp_ns - log_ns)
-        if stamp_ns and apart_ns > CLOCKS_APART_NS:
-            raise SampleError(f"is stamped {apart_ns / NS_PER_S:.0f} s off the time at which it was logged")
-        return stamp_ns or None
+        stamp_ns = stamp_ns_from_header(content)
+        if stamp_ns is not None and abs(stamp_ns - log_ns) > CLOCKS_APART_NS:
+            apart_s = abs(stamp_ns - log_ns) / NS_PER_S
+            raise SampleError(f"is stamped {apart_s:.0f} s off the time at which it was logged")
+        return stamp_ns
 
     def _sample(self, content: Any, own_ns: int | None, log_ns: int, soundtrack: Soundtrack) -> Sample | None:
         if self.kind == "audio":
@@ -112,11 +109,7 @@ class Track:
         if self.kind == "text":
             return Text(stamp_ns, content.data, self.modality)
         if self.kind == "signal":
-            channels, rate_hz = content.channels, content.sample_rate
-            if rate_hz <= 0 or channels < 1 or len(content.data) % channels:
-                raise SampleError(f"holds {len(content.data)} numbers, of {channels} channels at {rate_hz} Hz")
-            values = np.asarray(content.data, np.float32).reshape(-1, channels)
-            return Signal(stamp_ns, values, rate_hz, content.index, self.modality)
+            return signal_from_message(content, stamp_ns, self.modality)
         if self.topic.type.endswith("CompressedImage"):
             return frame_from_compressed_image(content, stamp_ns, self.modality)
         return frame_from_image(content, stamp_ns, self.modality)

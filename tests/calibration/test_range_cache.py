@@ -12,8 +12,9 @@ import pytest
 from onnx import TensorProto, helper
 
 from edgefuse.calibration import range_cache
-from edgefuse.calibration.range_cache import MAX_ENTRIES, range_key, ranges_once
+from edgefuse.calibration.range_cache import range_key, ranges_once
 from edgefuse.calibration.ranges import METHODS, Ranges, measure_ranges
+from edgefuse.runtime.engines.cache_folder import MAX_ENTRIES
 
 TENSORS = ["x", "sum"]
 

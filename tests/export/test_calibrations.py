@@ -15,9 +15,9 @@ from edgefuse.export.calibrations import collect_examples, confidence_of, write_
 from edgefuse.export.checkpoint import spec_from_checkpoint
 from edgefuse.export.collected import with_collection
 from edgefuse.export.errors import ExportError
-from edgefuse.export.progress import unseen
 from edgefuse.export.spec import FusionSpec
 from edgefuse.fusion.examples import Examples
+from edgefuse.fusion.progress import unseen
 from edgefuse.runtime import Bundle, Perceiver
 from edgefuse.runtime.corrections.confidence import read_confidence
 from edgefuse.runtime.errors import CalibrationError

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 import soundfile
+from shown_losses import total_loss
 
 from edgefuse.fusion.checkpoint import load_checkpoint
 from edgefuse.fusion.errors import DataError
@@ -34,7 +35,7 @@ def folder(tmp_path):
 def test_training_on_a_folder(folder, tmp_path):
     seen = []
     settings = TrainingSettings(steps_per_epoch=12, **SMALL)
-    trained = train(FolderTask(folder), settings, tmp_path / "out", lambda *step: seen.append(step[3]["total"]))
+    trained = train(FolderTask(folder), settings, tmp_path / "out", lambda said, *_: seen.append(total_loss(said)))
     loaded = load_checkpoint(trained.checkpoint)
     assert loaded.labels == ("cold cup", "warm cup")
     assert isinstance(loaded.task, FolderRecord)

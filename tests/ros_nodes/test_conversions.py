@@ -143,14 +143,14 @@ def test_numbers_of_any_message_make_a_signal():
     from geometry_msgs.msg import WrenchStamped
     from sensor_msgs.msg import JointState
 
-    from edgefuse_ros.conversions import signal_from_message
+    from edgefuse.runtime.messages.ros_signals import signal_from_fields
 
     wrench = WrenchStamped()
     wrench.wrench.force.z = 9.5
-    signal = signal_from_message(wrench, ["wrench.force.x", "wrench.force.z"], STAMP_NS, 100.0, 7, "touch")
+    signal = signal_from_fields(wrench, ["wrench.force.x", "wrench.force.z"], STAMP_NS, 100.0, 7, "touch")
     assert signal.values.tolist() == [[0.0, 9.5]]
     assert (signal.index, signal.rate_hz, signal.modality) == (7, 100.0, "touch")
     joints = JointState(position=[0.25, 0.5])
-    assert signal_from_message(joints, ["position.1"], STAMP_NS, 100.0, 0, "joints").values.tolist() == [[0.5]]
+    assert signal_from_fields(joints, ["position.1"], STAMP_NS, 100.0, 0, "joints").values.tolist() == [[0.5]]
     with pytest.raises(SampleError, match="lacks a number"):
-        signal_from_message(joints, ["position.2"], STAMP_NS, 100.0, 0, "joints")
+        signal_from_fields(joints, ["position.2"], STAMP_NS, 100.0, 0, "joints")

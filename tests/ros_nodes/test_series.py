@@ -53,14 +53,23 @@ def test_a_mapping_that_cannot_be_is_one_line(line, said):
 
 
 def test_numbers_that_are_no_whole_vectors_are_refused():
+    from edgefuse.runtime.messages.ros_signals import signal_from_message
     from edgefuse_msgs.msg import Signal
-    from edgefuse_ros.conversions import signal_from_signal
 
     message = Signal(sample_rate=100.0, channels=2, index=7, data=[1.0, 2.0, 3.0, 4.0])
-    assert signal_from_signal(message, 0, "touch").values.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    assert signal_from_message(message, 0, "touch").values.tolist() == [[1.0, 2.0], [3.0, 4.0]]
     message.channels = 3
     with pytest.raises(SampleError, match="no whole number"):
-        signal_from_signal(message, 0, "touch")
+        signal_from_message(message, 0, "touch")
+
+
+@pytest.mark.parametrize("rate_hz", [0.0, -100.0, float("nan"), float("inf")])
+def test_a_signal_of_a_rate_that_cannot_be_is_refused(rate_hz):
+    from edgefuse.runtime.messages.ros_signals import signal_from_message
+    from edgefuse_msgs.msg import Signal
+
+    with pytest.raises(SampleError, match="its rate is"):
+        signal_from_message(Signal(sample_rate=rate_hz, channels=1, data=[1.0]), 0, "touch")
 
 
 def test_sound_as_unsigned_bytes_is_heard_from_128_on_as_silence():

@@ -1,6 +1,7 @@
 """The task trains a network, and measures it."""
 
 import pytest
+from shown_losses import total_loss
 
 from edgefuse.fusion.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from edgefuse.fusion.errors import CheckpointError
@@ -17,11 +18,16 @@ def test_a_short_training_lowers_the_loss(tmp_path):
     seen = []
     task = Tabletop(pictures_per_pair=3, utterances_per_pair=2, extra_pictures=8)
     settings = TrainingSettings(epochs=1, steps_per_epoch=24, fusion_steps=2, batch=12, threads=1)
-    trained = train(task, settings, tmp_path, lambda *step: seen.append(step))
-    steps = [losses["total"] for stage, _, _, losses in seen if stage == "steps"]
+    trained = train(task, settings, tmp_path, lambda stage, *_: seen.append(stage))
+    steps = [total_loss(stage) for stage in seen if stage.startswith("training: ")]
     assert len(steps) == 24
     assert steps[-1] < 0.93 * steps[0]
-    assert {stage for stage, *_ in seen} == {"drawing pictures", "speaking phrases", "steps", "fusion"}
+    assert {stage.split(":")[0] for stage in seen} == {
+        "drawing pictures",
+        "speaking phrases",
+        "training",
+        "training, fusion alone",
+    }
     loaded = load_checkpoint(trained.checkpoint)
     assert loaded.labels == LABELS
     assert loaded.task == BuiltInRecord(name="tabletop")

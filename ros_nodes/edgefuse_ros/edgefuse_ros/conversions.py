@@ -1,8 +1,8 @@
 """Between ROS messages and samples: every converter `<target>_from_<source>`.
 
-Images and sound become samples in edgefuse.runtime (ros_images.py, ros_sounds.py), and sound and percepts become
-messages there (ros_messages.py), as in a recording. Stamps are ROS time [ns]; `ros_ns` is what to add to a monotonic
-stamp to get there.
+Images, sound and signals become samples in edgefuse.runtime (ros_images.py, ros_sounds.py, ros_signals.py), and sound
+and percepts become messages there (ros_messages.py), as in a recording. Stamps are ROS time [ns]; `ros_ns` is what to
+add to a monotonic stamp to get there.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from sensor_msgs.msg import CameraInfo as CameraInfoMessage
 from sensor_msgs.msg import Image
 
-from edgefuse.runtime import Frame, SampleError, Signal
+from edgefuse.runtime import Frame
 from edgefuse.runtime.corrections.camera_info import CameraInfo
 from edgefuse.runtime.corrections.measured import validated
+from edgefuse.runtime.messages.ros_stamps import stamp_ns_from_header
 from edgefuse.runtime.samples import NS_PER_S
 
 
@@ -30,10 +31,8 @@ def time_from_stamp(stamp_ns: int) -> Time:
 
 def stamp_ns_from_message(message: Any, now_ns: int) -> int:
     """When its evidence was sensed: its header's stamp, or now where it has none."""
-    header = getattr(message, "header", None)
-    if header is None:
-        return now_ns
-    return header.stamp.sec * NS_PER_S + header.stamp.nanosec or now_ns
+    stamp_ns = stamp_ns_from_header(message)
+    return now_ns if stamp_ns is None else stamp_ns
 
 
 def image_from_frame(frame: Frame, ros_ns: int) -> Image:
@@ -78,25 +77,6 @@ def camera_info_from_message(message: CameraInfoMessage, camera_name: str) -> Ca
     return validated(CameraInfo, values, "camera_info", "calibrate the camera again")
 
 
-def signal_from_message(
-    message: Any, fields: Sequence[str], stamp_ns: int, rate_hz: float, index: int, modality: str
-) -> Signal:
-    """One vector of a signal, its numbers picked by the paths of their fields ("wrench.force.x", "position.0")."""
-    try:
-        values = [float(_field(message, path)) for path in fields]
-    except (AttributeError, IndexError, TypeError, ValueError) as error:
-        raise SampleError(f"lacks a number that is mapped: {error}") from error
-    return Signal(stamp_ns, np.array([values], np.float32), rate_hz, index, modality)
-
-
-def signal_from_signal(message: Any, stamp_ns: int, modality: str) -> Signal:
-    """An edgefuse_msgs/Signal."""
-    if message.channels < 1 or len(message.data) % message.channels:
-        raise SampleError(f"holds {len(message.data)} numbers, no whole number of {message.channels} channels")
-    values = np.array(message.data, np.float32).reshape(-1, message.channels)
-    return Signal(stamp_ns, values, message.sample_rate, message.index, modality)
-
-
 def status_from_finding(name: str, hardware_id: str, level: bytes, message: str, values: dict[str, Any]) -> Any:
     """A diagnostic_msgs/DiagnosticStatus."""
     pairs = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
@@ -112,10 +92,3 @@ def _bytes(content: np.ndarray) -> array.array[int]:
 
 def _matrix(rows: int, values: Sequence[float]) -> dict[str, Any]:
     return {"rows": rows, "cols": len(values) // rows, "data": [float(value) for value in values]}
-
-
-def _field(message: Any, path: str) -> Any:
-    value = message
-    for part in path.split("."):
-        value = value[int(part)] if part.isdigit() else getattr(value, part)
-    return value

@@ -16,11 +16,12 @@ from std_msgs.msg import String
 from edgefuse.runtime import Sample, Text
 from edgefuse.runtime.bundle.manifest import AudioModality, Modality
 from edgefuse.runtime.messages.ros_images import frame_from_compressed_image, frame_from_image
+from edgefuse.runtime.messages.ros_signals import signal_from_message
 from edgefuse.runtime.messages.ros_sounds import AUDIO_INFO, AUDIO_STAMPED, FORMAT_ELSEWHERE
 from edgefuse_msgs.msg import Signal as SignalMessage
 from edgefuse_ros import profiles
 from edgefuse_ros.clock import RosClock
-from edgefuse_ros.conversions import signal_from_signal, stamp_ns_from_message
+from edgefuse_ros.conversions import stamp_ns_from_message
 from edgefuse_ros.diagnosis import Diagnosis
 from edgefuse_ros.faults import LOST, Faults
 from edgefuse_ros.losses import why_lost
@@ -109,7 +110,7 @@ class Inputs(Sources):
             return [Topic(name, name, String, profiles.TEXT, lambda message, now: Text(now, message.data, name))]
         if mapped is not None:
             return [Topic(name, name, mapped.type, profiles.SIGNAL, mapped.signal)]
-        return [Topic(name, name, SignalMessage, profiles.SIGNAL, partial(signal_from_signal, modality=name))]
+        return [Topic(name, name, SignalMessage, profiles.SIGNAL, partial(signal_from_message, modality=name))]
 
     def _subscribe(self, topic: Topic, push: Callable[[Sample], None]) -> None:
         take = partial(self._take, topic, push)

@@ -9,6 +9,7 @@ from typing import Any
 
 from edgefuse.runtime import AudioChunk, SampleError, Signal
 from edgefuse.runtime.bundle.manifest import Modality, SignalModality
+from edgefuse.runtime.messages.ros_signals import signal_from_fields
 from edgefuse.runtime.messages.ros_sounds import (
     AUDIO_CHUNK,
     FORMAT_ELSEWHERE,
@@ -19,7 +20,6 @@ from edgefuse.runtime.messages.ros_sounds import (
 )
 from edgefuse.runtime.samples import NS_PER_S
 from edgefuse.runtime.streams.soundtrack import Soundtrack
-from edgefuse_ros.conversions import signal_from_message
 from edgefuse_ros.parameters import ParameterError
 
 
@@ -70,7 +70,7 @@ class MappedSignal:
         if self._first_ns is None:
             self._first_ns = stamp_ns
         index = round((stamp_ns - self._first_ns) * self.sense.rate_hz / NS_PER_S)
-        return signal_from_message(message, self.fields, stamp_ns, self.sense.rate_hz, index, self.sense.name)
+        return signal_from_fields(message, self.fields, stamp_ns, self.sense.rate_hz, index, self.sense.name)
 
 
 def mapped_signals(mappings: Sequence[str], senses: Sequence[Modality]) -> dict[str, MappedSignal]:

@@ -13,7 +13,7 @@ import onnxruntime
 import pytest
 
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle, BundleError
-from edgefuse.runtime.engines import graph_cache
+from edgefuse.runtime.engines import cache_folder, graph_cache
 from edgefuse.runtime.engines.engine_onnxruntime import cached_session, open_on_cpu, session_options
 from edgefuse.runtime.engines.graph_cache import GraphCache, default_directory
 
@@ -155,7 +155,7 @@ def test_processes_that_begin_together_share_one_entry(cache, text):
 
 
 def test_the_entries_used_last_are_kept(cache, text, monkeypatch):
-    monkeypatch.setattr(graph_cache, "MAX_ENTRIES", 2)
+    monkeypatch.setattr(cache_folder, "MAX_ENTRIES", 2)
     now_s = text.stat().st_mtime
     for number, age_s in ((1, 200), (2, 100), (1, 50)):
         opened(cache, text, str(number) * 64)
@@ -170,7 +170,7 @@ def test_the_entries_used_last_are_kept(cache, text, monkeypatch):
 
 def test_the_cache_keeps_within_its_size(cache, text, monkeypatch):
     opened(cache, text)
-    monkeypatch.setattr(graph_cache, "MAX_BYTES", int(1.5 * cache.size()[1]))
+    monkeypatch.setattr(cache_folder, "MAX_BYTES", int(1.5 * cache.size()[1]))
     opened(cache, text, "1" * 64)
     assert cache.size()[0] == 1
     text.unlink()
