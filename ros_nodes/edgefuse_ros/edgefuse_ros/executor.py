@@ -7,11 +7,15 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from rclpy.event_handler import QoSSubscriptionEventType
 from rclpy.executors import Executor, ShutdownException, TimeoutException
 from rclpy.node import Node
 from rclpy.service import Service
 from rclpy.subscription import Subscription
+
+try:
+    from rclpy.event_handler import QoSSubscriptionEventType
+except ImportError:  # Humble
+    from rclpy.qos_event import QoSSubscriptionEventType
 
 _SERVICES_AT_ONCE = 2  # one that loads a bundle, and one that asks meanwhile how it is going
 
