@@ -103,7 +103,7 @@ def test_a_counter_is_added_up_each_time_it_is_asked(tmp_path):
     meter = RaplMeter(tmp_path)
     for microjoules, joules in ((1_000_000, 1.0), (1_000_000, 1.0), (4_000_000, 4.0), (1_000_000, 11.000001)):
         zone(tmp_path, "intel-rapl:0", microjoules)
-        assert meter.joules() == pytest.approx(joules)
+        assert meter.joules() == pytest.approx(joules, rel=0, abs=1e-9)
 
 
 def test_a_counter_that_may_not_be_read_is_no_meter(tmp_path, programs):
