@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from edgefuse.export.errors import ExportError
-from edgefuse.export.spec_predictor import Arrays, batched, fusion_inputs, here
+from edgefuse.export.spec_predictor import Arrays, fusion_inputs, here, run_in_batches
 from edgefuse.fusion.prediction import EncodedRows, Encoding
 from edgefuse.runtime.bundle.bundle import Bundle
 from edgefuse.runtime.engines.backends import open_engine
@@ -41,7 +41,7 @@ class BundlePredictor:
     def fused(self, sensed: Mapping[str, np.ndarray], present: tuple[str, ...], prompts: np.ndarray | None) -> Arrays:
         """See SpecPredictor.fused."""
         inputs = fusion_inputs(sensed, here(self._senses, present), prompts, self._taken)
-        return batched(lambda rows: self._engines["fusion"].run(inputs(rows)), len(next(iter(sensed.values()))))
+        return run_in_batches(lambda rows: self._engines["fusion"].run(inputs(rows)), len(next(iter(sensed.values()))))
 
     def encode(self, sense: str, samples: np.ndarray) -> EncodedRows:
         """See Predictor.encode."""
@@ -63,4 +63,4 @@ class BundlePredictor:
     def _encoded(self, sense: str, samples: np.ndarray) -> Arrays:
         engine = self._engines[sense]
         (name,) = (tensor.name for tensor in engine.inputs)
-        return batched(lambda rows: engine.run({name: samples[rows]}), len(samples))
+        return run_in_batches(lambda rows: engine.run({name: samples[rows]}), len(samples))
