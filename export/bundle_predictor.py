@@ -24,8 +24,8 @@ class BundlePredictor:
         self._senses = tuple(modality.name for modality in bundle.manifest.modalities)
         self._taken = tuple(tensor.name for tensor in bundle.manifest.fusion.inputs)
 
-    def sensed(self, sense: str, samples: np.ndarray) -> Arrays:
-        """See SpecPredictor.sensed."""
+    def encode_sense(self, sense: str, samples: np.ndarray) -> Arrays:
+        """See SpecPredictor.encode_sense."""
         if sense not in self._engines:
             return {sense: samples}
         return {f"{sense}_{name}": array for name, array in self._encoded(sense, samples).items()}
@@ -38,8 +38,10 @@ class BundlePredictor:
         engine = self._engines[manifest.naming.name]
         return encode_prompts(manifest.labels, tokenizer, engine, manifest.naming).embeddings
 
-    def fused(self, sensed: Mapping[str, np.ndarray], present: tuple[str, ...], prompts: np.ndarray | None) -> Arrays:
-        """See SpecPredictor.fused."""
+    def fuse_sensed(
+        self, sensed: Mapping[str, np.ndarray], present: tuple[str, ...], prompts: np.ndarray | None
+    ) -> Arrays:
+        """See SpecPredictor.fuse_sensed."""
         inputs = fusion_inputs(sensed, here(self._senses, present), prompts, self._taken)
         return run_in_batches(lambda rows: self._engines["fusion"].run(inputs(rows)), len(next(iter(sensed.values()))))
 
@@ -58,7 +60,7 @@ class BundlePredictor:
         """See Predictor.fuse: all outputs of the fusion graph."""
         sensed = {f"{sense}_tokens": one.tokens for sense, one in encoded.items()}
         sensed |= {f"{sense}_embedding": one.embedding for sense, one in encoded.items()}
-        return self.fused(sensed, present, prompts)
+        return self.fuse_sensed(sensed, present, prompts)
 
     def _encoded(self, sense: str, samples: np.ndarray) -> Arrays:
         engine = self._engines[sense]

@@ -23,7 +23,7 @@ class SpecPredictor:
         self._fusion = next(source for source in sources if source.name == "fusion")
         self._senses = tuple(modality.name for modality in spec.modalities)
 
-    def sensed(self, sense: str, samples: np.ndarray) -> Arrays:
+    def encode_sense(self, sense: str, samples: np.ndarray) -> Arrays:
         """What the fusion is given of one sense's samples: its tokens and embedding, or the samples themselves."""
         if sense not in self._encoders:
             return {sense: samples}
@@ -37,7 +37,9 @@ class SpecPredictor:
             return None
         return prompt_embeddings(self._spec, list(self._encoders.values()))
 
-    def fused(self, sensed: Mapping[str, np.ndarray], present: tuple[str, ...], prompts: np.ndarray | None) -> Arrays:
+    def fuse_sensed(
+        self, sensed: Mapping[str, np.ndarray], present: tuple[str, ...], prompts: np.ndarray | None
+    ) -> Arrays:
         """The fusion's outputs by name, each (samples, ...), of the senses in `present`."""
         inputs = fusion_inputs(sensed, here(self._senses, present), prompts, self._fusion.inputs)
         return run_in_batches(lambda rows: self._fusion.run(inputs(rows)), len(next(iter(sensed.values()))))

@@ -71,13 +71,13 @@ def run_bundle(bundle: Bundle, expected: Reference, progress: Progress) -> Found
     sensed: Arrays = {}
     for done, modality in enumerate(senses):
         progress("verify", done, steps)
-        sensed |= predictor.sensed(modality.name, expected.spec.holdout.samples[modality.name])
+        sensed |= predictor.encode_sense(modality.name, expected.spec.holdout.samples[modality.name])
     prompts = predictor.labels_prompts()
     graph, chain = {}, {}
     for done, subset in enumerate(expected.fused, start=len(senses)):
         progress("verify", done, steps)
-        graph[subset] = predictor.fused(expected.sensed, subset, expected.prompts)
-        chain[subset] = predictor.fused(sensed, subset, prompts) if expected.spec.is_split else graph[subset]
+        graph[subset] = predictor.fuse_sensed(expected.sensed, subset, expected.prompts)
+        chain[subset] = predictor.fuse_sensed(sensed, subset, prompts) if expected.spec.is_split else graph[subset]
     progress("verify", steps, steps)
     return Found(sensed, prompts, graph, chain)
 
