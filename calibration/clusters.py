@@ -14,7 +14,7 @@ _MOST_CLUSTERS = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Choice:
+class ClusterChoice:
     """rows: which samples, int64, rising; clusters: how many of each cluster; duplicates: how many were dropped."""
 
     rows: np.ndarray
@@ -22,7 +22,7 @@ class Choice:
     duplicates: int
 
 
-def choose_balanced(vectors: np.ndarray, count: int, seed: int = 0, alike: float = ALIKE) -> Choice:
+def choose_balanced(vectors: np.ndarray, count: int, seed: int = 0, alike: float = ALIKE) -> ClusterChoice:
     """`count` of vectors (samples, dim), fewer if there are no more that differ.
 
     Each cluster gives as many as every other, but a small one all it has. Needs scikit-learn.
@@ -34,7 +34,7 @@ def choose_balanced(vectors: np.ndarray, count: int, seed: int = 0, alike: float
     shares = fair_shares([len(rows) for rows in members], count)
     chosen = [rows[:share] for rows, share in zip(members, shares, strict=True)]
     rows = np.sort(np.concatenate(chosen)) if chosen else kept
-    return Choice(rows, tuple(share for share in shares if share), len(vectors) - len(kept))
+    return ClusterChoice(rows, tuple(share for share in shares if share), len(vectors) - len(kept))
 
 
 def distinct(vectors: np.ndarray, alike: float = ALIKE) -> np.ndarray:

@@ -17,7 +17,7 @@ from pydantic import Field
 from edgefuse.calibration.clusters import choose_balanced, unit
 from edgefuse.runtime import Bundle, Perceiver, Percept
 from edgefuse.runtime.bundle.manifest import TextModality
-from edgefuse.runtime.corrections.measured import BY, Measured, Measurement, validated
+from edgefuse.runtime.corrections.measured import BY, Measured, Measurement, validate
 from edgefuse.runtime.errors import CalibrationError
 from edgefuse.runtime.samples import NS_PER_S
 from edgefuse.runtime.senses.tokenizer import open_tokenizer, token_ids
@@ -173,7 +173,7 @@ def read_collection(path: Path) -> Collection:
         raise CalibrationError(f"{path} cannot be read: {error.strerror or error}") from error
     except (ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile) as error:
         raise CalibrationError(f"{path} is no set of samples, or is damaged; {_REMEDY}") from error
-    header = validated(CollectionHeader, values, path, _REMEDY)
+    header = validate(CollectionHeader, values, path, _REMEDY)
     if not arrays or {len(array) for array in arrays.values() if array.ndim} != {header.samples}:
         raise CalibrationError(f"{path} does not hold {header.samples} samples of each sense; {_REMEDY}")
     return Collection(header, arrays)

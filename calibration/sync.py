@@ -59,19 +59,19 @@ def measure_sync(
     """
     sights = seen_onsets(seen)
     if method == "correlation":
-        return _correlated(sights, heard, most_ms, distance_m, at)
+        return _correlate(sights, heard, most_ms, distance_m, at)
     try:
-        return _matched(sights, heard, most_ms, distance_m, at)
+        return _match(sights, heard, most_ms, distance_m, at)
     except CalibrationError as no_events:
         if method == "events":
             raise
         try:
-            return _correlated(sights, heard, most_ms, distance_m, at)
+            return _correlate(sights, heard, most_ms, distance_m, at)
         except CalibrationError as unclear:
             raise CalibrationError(f"{no_events}; nor without events: {unclear}") from unclear
 
 
-def _matched(sights: SeenOnsets, heard: Heard, most_ms: float, distance_m: float, at: str | None) -> SyncCalibration:
+def _match(sights: SeenOnsets, heard: Heard, most_ms: float, distance_m: float, at: str | None) -> SyncCalibration:
     sounds = heard_onsets(heard)
     pairs = match(sights, sounds, most_ms / 1e3)
     lag = fit(pairs)
@@ -81,7 +81,7 @@ def _matched(sights: SeenOnsets, heard: Heard, most_ms: float, distance_m: float
     return SyncCalibration(sync, sights, sounds, lag, pairs=pairs)
 
 
-def _correlated(sights: SeenOnsets, heard: Heard, most_ms: float, distance_m: float, at: str | None) -> SyncCalibration:
+def _correlate(sights: SeenOnsets, heard: Heard, most_ms: float, distance_m: float, at: str | None) -> SyncCalibration:
     sounds = heard_onsets(heard, _FAINTEST_SD)
     lag, correlogram = correlate(sights, sounds, most_ms / 1e3)
     how = f"{len(sounds.times_s)} onsets heard, correlated with what began to be seen"

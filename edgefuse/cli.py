@@ -247,8 +247,8 @@ def export(
     from edgefuse.export.report.files import PAGE_FILE, read_report
     from edgefuse.export.report.tables import precision_table, samples_text, verification_table
     from edgefuse.export.tensorrt import EngineRequest, sizes_from
+    from edgefuse.networks import spec_from_name
     from edgefuse.runtime import Bundle
-    from edgefuse.sources import spec_from_source
 
     engines = None
     if target != "onnx":
@@ -259,7 +259,7 @@ def export(
     with progress_bar(console) as progress:
         command = shlex.join(["edgefuse", *sys.argv[1:]])
         collection = None if calibration is None else read_collection(calibration)
-        spec = spec_from_source(source, data, collection)
+        spec = spec_from_name(source, data, collection)
         manifest = export_bundle(spec, output, precision, engines, command, progress)
     if manifest.report is not None:
         report = read_report(output / manifest.report)
@@ -287,9 +287,9 @@ def verify(
     from edgefuse.export.report.tables import samples_text, verification_table
     from edgefuse.export.tensorrt import check_engines, check_numbers, engine_table
     from edgefuse.export.verify import verify_bundle
+    from edgefuse.networks import spec_from_name, spec_of_checkpoint_and_set
     from edgefuse.runtime import Bundle
     from edgefuse.runtime.senses.tokenizer import open_tokenizer
-    from edgefuse.sources import spec_from_source, spec_of_checkpoint_and_set
     from edgefuse.tasks import BUILT_IN, built_in_with
 
     opened, console = Bundle.open(bundle), open_console()
@@ -300,7 +300,7 @@ def verify(
         raise EdgefuseError("give either --data or --calibration: what to compare on")
     with progress_bar(console) as progress:
         if calibration is None:
-            spec = spec_from_source(checkpoint, data)
+            spec = spec_from_name(checkpoint, data)
         else:
             spec = spec_of_checkpoint_and_set(checkpoint, read_collection(calibration))
         verification = verify_bundle(bundle, spec, progress)

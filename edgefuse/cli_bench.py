@@ -87,14 +87,14 @@ def bench(
             result = measurement.measure(variants, wish, progress)
     _give(console, result, json, html)
     if old is not None:
-        raise typer.Exit(_compared(console, result, old))
+        raise typer.Exit(_compare(console, result, old))
 
 
 def _network(checkpoint: str | None) -> Callable[[], FusionSpec] | None:
     """What opens the network that the bundles were made from, once it is needed."""
     if checkpoint is None:
         return None
-    from edgefuse.sources import spec_to_time
+    from edgefuse.networks import spec_to_time
 
     return partial(spec_to_time, checkpoint)
 
@@ -137,7 +137,7 @@ def _tune(console: Console, bundles: list[Path], source: Path) -> None:
     console.print(f"planned for this machine in {plan}; delete the file to undo it", markup=False)
 
 
-def _compared(console: Console, new: Result, old: Result) -> int:
+def _compare(console: Console, new: Result, old: Result) -> int:
     """Say what changed; 1 if something is slower."""
     from edgefuse.bench.report.comparison import compare, find_differences
     from edgefuse.bench.report.tables import draw_changes

@@ -96,7 +96,7 @@ def camera(
     held = _board(kind, size, square, marker, dictionary)
     console = open_console()
     source = Source(file, camera=device, topics=topic or ())
-    collector = _collected(_frames(source), held, views if device else None, viewer, console)
+    collector = _collect_views(_frames(source), held, views if device else None, viewer, console)
     calibration = calibrate_camera(collector.sharp(), held, name, model)
     write_camera_info(output, calibration.info)
     if picture is not None:
@@ -170,7 +170,7 @@ def confidence(
     check_drawable(picture)
     check_writable(output)
     console = open_console()
-    measured = _measured_confidence(Bundle.open(bundle), checkpoint, data, percepts, precision, console)
+    measured = _measure_confidence(Bundle.open(bundle), checkpoint, data, percepts, precision, console)
     write_confidence(output, measured.confidence)
     if picture is not None:
         from edgefuse.calibration.confidence_picture import draw_confidence
@@ -214,9 +214,9 @@ def quantization(
         if source.devices or source.file is not None:
             raise CalibrationError("give either --checkpoint, or a file or devices")
         from edgefuse.export.calibrations import collect_examples
-        from edgefuse.sources import spec_from_source
+        from edgefuse.networks import spec_from_name
 
-        collection = collect_examples(opened, spec_from_source(checkpoint, data), samples)
+        collection = collect_examples(opened, spec_from_name(checkpoint, data), samples)
     write_collection(output, collection)
     header = collection.header
     console.print(
@@ -240,7 +240,7 @@ def _sensed_samples(bundle: Bundle, source: Source, count: int, seconds: float, 
     return choose(*samples_of(moments, perceiver), count, bundle.manifest.name, how)
 
 
-def _measured_confidence(
+def _measure_confidence(
     bundle: Bundle,
     checkpoint: str | None,
     data: Path | None,
@@ -258,10 +258,10 @@ def _measured_confidence(
         scored = read_percepts(percepts, list(bundle.manifest.labels))
         return calibrate_confidence(scored, bundle.manifest, f"percepts of {percepts.name}", precision)
     from edgefuse.export.calibrations import confidence_of
-    from edgefuse.sources import spec_from_source
+    from edgefuse.networks import spec_from_name
 
     with progress_bar(console) as progress:
-        return confidence_of(bundle, spec_from_source(str(checkpoint), data), precision, progress)
+        return confidence_of(bundle, spec_from_name(str(checkpoint), data), precision, progress)
 
 
 def _confidence_table(confidence: Confidence) -> Table:
@@ -307,10 +307,10 @@ def _frames(source: Source) -> Iterable[Frame]:
     if source.file is not None and source.file.is_dir() and not list(source.file.glob("*.mcap")):
         return read_pictures(source.file)
     (stream,) = _streams(source, ("image",))
-    return _filmed(stream)
+    return _film(stream)
 
 
-def _filmed(stream: Stream) -> Iterator[Frame]:
+def _film(stream: Stream) -> Iterator[Frame]:
     """Its frames; the device is let go of when nobody takes more."""
     from edgefuse.runtime import Frame
 
@@ -322,7 +322,7 @@ def _filmed(stream: Stream) -> Iterator[Frame]:
         stream.close()
 
 
-def _collected(
+def _collect_views(
     frames: Iterable[Frame], held: Board, enough: int | None, viewer: bool, console: Console
 ) -> ViewCollector:
     """The views of the board, with progress and, if wanted, the live picture."""

@@ -9,7 +9,7 @@ from edgefuse.export.errors import DataNotHereError, ExportError
 from edgefuse.export.labelled_folder import folder_samples
 from edgefuse.fusion.checkpoint import Checkpoint
 from edgefuse.fusion.examples import TaskSamples
-from edgefuse.fusion.folder import shortened
+from edgefuse.fusion.folder import shorten
 from edgefuse.fusion.task import BuiltInTask
 from edgefuse.fusion.task_record import BuiltInRecord, FolderRecord, TaskRecord
 from edgefuse.tabletop.task import TABLETOP
@@ -51,7 +51,7 @@ def find_samples(path: Path, checkpoint: Checkpoint, data: Path | None = None) -
         case FolderRecord():
             raise DataNotHereError(f"{path} was trained on the folder {record.path}, which is not here")
         case None:
-            labels = shortened(checkpoint.labels)
+            labels = shorten(checkpoint.labels)
             raise DataNotHereError(f"{path} does not say what it was trained on, only its labels ({labels})")
 
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from edgefuse.export.checkpoint import spec_from_checkpoint
     from edgefuse.export.errors import ExportError
     from edgefuse.export.exporter import export_bundle
-    from edgefuse.export.source import spec_from_function
+    from edgefuse.export.network_function import spec_from_function
     from edgefuse.export.spec import FusionSpec, ModalitySpec
     from edgefuse.export.tensorrt.build import EngineRequest
     from edgefuse.export.tensorrt.check import EngineCheck, check_engines
@@ -22,7 +22,7 @@ else:
             "checkpoint": "spec_from_checkpoint",
             "errors": "ExportError",
             "exporter": "Progress export_bundle",
-            "source": "spec_from_function",
+            "network_function": "spec_from_function",
             "spec": "Examples FusionSpec ModalitySpec",
             "tensorrt.build": "EngineRequest",
             "tensorrt.check": "EngineCheck check_engines",

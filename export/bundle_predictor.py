@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from edgefuse.export.errors import ExportError
-from edgefuse.export.spec_predictor import Arrays, batched, fusion_inputs, here
+from edgefuse.export.spec_predictor import Arrays, fusion_inputs, here, run_in_batches
 from edgefuse.fusion.prediction import EncodedRows, Encoding
 from edgefuse.runtime.bundle.bundle import Bundle
 from edgefuse.runtime.engines.backends import open_engine
@@ -24,8 +24,8 @@ class BundlePredictor:
         self._senses = tuple(modality.name for modality in bundle.manifest.modalities)
         self._taken = tuple(tensor.name for tensor in bundle.manifest.fusion.inputs)
 
-    def sensed(self, sense: str, samples: np.ndarray) -> Arrays:
-        """See SpecPredictor.sensed."""
+    def encode_sense(self, sense: str, samples: np.ndarray) -> Arrays:
+        """See SpecPredictor.encode_sense."""
         if sense not in self._engines:
             return {sense: samples}
         return {f"{sense}_{name}": array for name, array in self._encoded(sense, samples).items()}
@@ -38,10 +38,12 @@ class BundlePredictor:
         engine = self._engines[manifest.naming.name]
         return encode_prompts(manifest.labels, tokenizer, engine, manifest.naming).embeddings
 
-    def fused(self, sensed: Mapping[str, np.ndarray], present: tuple[str, ...], prompts: np.ndarray | None) -> Arrays:
-        """See SpecPredictor.fused."""
+    def fuse_sensed(
+        self, sensed: Mapping[str, np.ndarray], present: tuple[str, ...], prompts: np.ndarray | None
+    ) -> Arrays:
+        """See SpecPredictor.fuse_sensed."""
         inputs = fusion_inputs(sensed, here(self._senses, present), prompts, self._taken)
-        return batched(lambda rows: self._engines["fusion"].run(inputs(rows)), len(next(iter(sensed.values()))))
+        return run_in_batches(lambda rows: self._engines["fusion"].run(inputs(rows)), len(next(iter(sensed.values()))))
 
     def encode(self, sense: str, samples: np.ndarray) -> EncodedRows:
         """See Predictor.encode."""
@@ -58,9 +60,9 @@ class BundlePredictor:
         """See Predictor.fuse: all outputs of the fusion graph."""
         sensed = {f"{sense}_tokens": one.tokens for sense, one in encoded.items()}
         sensed |= {f"{sense}_embedding": one.embedding for sense, one in encoded.items()}
-        return self.fused(sensed, present, prompts)
+        return self.fuse_sensed(sensed, present, prompts)
 
     def _encoded(self, sense: str, samples: np.ndarray) -> Arrays:
         engine = self._engines[sense]
         (name,) = (tensor.name for tensor in engine.inputs)
-        return batched(lambda rows: engine.run({name: samples[rows]}), len(samples))
+        return run_in_batches(lambda rows: engine.run({name: samples[rows]}), len(samples))

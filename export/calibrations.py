@@ -79,13 +79,13 @@ def subset_scores(
     steps, sensed = len(senses) + len(chosen), Arrays()
     for done, sense in enumerate(senses):
         progress("confidence", done, steps)
-        sensed |= predictor.sensed(sense, examples.samples[sense])
+        sensed |= predictor.encode_sense(sense, examples.samples[sense])
     prompts, scored = predictor.labels_prompts(), {}
     for done, subset in enumerate(chosen, start=len(senses)):
         progress("confidence", done, steps)
         rows = examples.having(subset)
         if rows.sum() >= FEWEST_EXAMPLES:
-            scores = predictor.fused(sensed, subset, prompts)["scores"]
+            scores = predictor.fuse_sensed(sensed, subset, prompts)["scores"]
             scored[subset] = Scored(scores[rows], examples.labels[rows])
     progress("confidence", steps, steps)
     return scored
@@ -133,7 +133,7 @@ def _write_familiar(bundle: Bundle, predictor: BundlePredictor, calibration: Exa
 def _encoded(predictor: BundlePredictor, manifest: Manifest, examples: Examples) -> dict[str, Arrays]:
     """The encoders' outputs by name, by sense that has one."""
     senses = [modality.name for modality in manifest.modalities if modality.graph is not None]
-    sensed = {sense: predictor.sensed(sense, examples.samples[sense]) for sense in senses}
+    sensed = {sense: predictor.encode_sense(sense, examples.samples[sense]) for sense in senses}
     return {
         sense: {name.removeprefix(f"{sense}_"): array for name, array in outputs.items()}
         for sense, outputs in sensed.items()

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from edgefuse.calibration.collection import Collection
-from edgefuse.export.collected import collected_examples, set_samples, with_collection
+from edgefuse.export.collected import examples_from_collection, set_samples, with_collection
 from edgefuse.export.errors import DataNotHereError, ExportError
 from edgefuse.export.spec import FusionSpec, ModalitySpec
 from edgefuse.fusion.checkpoint import Checkpoint, load_checkpoint
@@ -46,13 +46,13 @@ def spec_from_checkpoint(path: Path, samples_of: SamplesOf, collection: Collecti
     A collection takes the place of the samples that ranges are measured on; where there are no others, of all, without
     accuracy. Raises ExportError for another kind of file, and where there is nothing at all to measure on.
     """
-    checkpoint = _loaded(path)
+    checkpoint = _load(path)
     try:
         samples = samples_of(path, checkpoint)
     except DataNotHereError as error:
         if collection is None:
             raise
-        samples, collection = set_samples(collection, _described(checkpoint), error.reason), None
+        samples, collection = set_samples(collection, _modalities(checkpoint), error.reason), None
     except FusionError as error:
         raise ExportError(str(error)) from error
     spec = spec_from_network(path.stem, checkpoint, samples, sha256_of(path))
@@ -61,15 +61,15 @@ def spec_from_checkpoint(path: Path, samples_of: SamplesOf, collection: Collecti
 
 def spec_from_set(path: Path, collection: Collection) -> FusionSpec:
     """The network at `path` with the samples of a set and no others, to compare a bundle on; they have no labels."""
-    checkpoint = _loaded(path)
-    examples = collected_examples(collection, _described(checkpoint))
+    checkpoint = _load(path)
+    examples = examples_from_collection(collection, _modalities(checkpoint))
     samples = TaskSamples(examples, examples, remarks=("accuracy is not measured: collected samples have no labels",))
     return spec_from_network(path.stem, checkpoint, samples, sha256_of(path))
 
 
 def spec_with_noise(path: Path) -> FusionSpec:
     """The network at `path` with a few samples that show nothing: enough to trace and time it, whatever it learned."""
-    checkpoint, random = _loaded(path), np.random.default_rng(0)
+    checkpoint, random = _load(path), np.random.default_rng(0)
     texts = token_ids(checkpoint.tokenizer, [prompt_of(label) for label in checkpoint.labels])
     samples = {
         "image": random.integers(0, 256, (NOISE_EXAMPLES, *checkpoint.config.image_size, 3), dtype=np.uint8),
@@ -99,7 +99,9 @@ def spec_from_network(name: str, checkpoint: Checkpoint, samples: TaskSamples, s
     return FusionSpec(
         name=name,
         modalities=tuple(
-            ModalitySpec(described(sense, checkpoint.config), encoder, FEATURES if hasattr(encoder, FEATURES) else "")
+            ModalitySpec(
+                modality_from_config(sense, checkpoint.config), encoder, FEATURES if hasattr(encoder, FEATURES) else ""
+            )
             for sense, encoder in encoders.items()
         ),
         fusion=checkpoint.network.fusion,
@@ -114,18 +116,18 @@ def spec_from_network(name: str, checkpoint: Checkpoint, samples: TaskSamples, s
     )
 
 
-def _loaded(path: Path) -> Checkpoint:
+def _load(path: Path) -> Checkpoint:
     try:
         return load_checkpoint(path)
     except FusionError as error:
         raise ExportError(str(error)) from error
 
 
-def _described(checkpoint: Checkpoint) -> list[Modality]:
-    return [described(sense, checkpoint.config) for sense in checkpoint.config.modalities]
+def _modalities(checkpoint: Checkpoint) -> list[Modality]:
+    return [modality_from_config(sense, checkpoint.config) for sense in checkpoint.config.modalities]
 
 
-def described(sense: str, config: NetworkConfig) -> Modality:
+def modality_from_config(sense: str, config: NetworkConfig) -> Modality:
     """What the manifest says of one of our senses, but for its graph."""
     known: dict[str, Modality] = {
         "image": ImageModality(name="image", graph=None, max_age_ms=MAX_AGE_MS["image"]),

@@ -21,18 +21,18 @@ HELD_OUT_EVERY = 5
 def with_collection(spec: FusionSpec, collection: Collection) -> FusionSpec:
     """The spec with collected samples instead of its own to measure ranges on; raises ExportError for other senses."""
     described = [modality.described for modality in spec.modalities]
-    return replace(spec, calibration=collected_examples(collection, described))
+    return replace(spec, calibration=examples_from_collection(collection, described))
 
 
 def set_samples(collection: Collection, described: Sequence[Modality], reason: str) -> TaskSamples:
     """Samples for a network of which there are no others, because of `reason`; raises ExportError for other senses."""
-    examples = collected_examples(collection, described)
+    examples = examples_from_collection(collection, described)
     held_out = np.arange(len(examples)) % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
     remark = f"accuracy and confidence are not measured: {reason}"
     return TaskSamples(examples.take(~held_out), examples.take(held_out), remarks=(remark,))
 
 
-def collected_examples(collection: Collection, described: Sequence[Modality]) -> Examples:
+def examples_from_collection(collection: Collection, described: Sequence[Modality]) -> Examples:
     """What a set holds, for a network of these senses; raises ExportError where it is of others."""
     senses = [modality.name for modality in described]
     if sorted(collection.samples) != sorted(senses):

@@ -16,7 +16,9 @@ TOKENIZER_FILE = "tokenizer.json"
 MADE_WITH = ("torch", "onnx", "onnxscript", "onnxruntime")
 
 
-def described(spec: FusionSpec, graphs: Mapping[str, GraphSpec], directory: Path, made: Provenance) -> Manifest:
+def manifest_from_graphs(
+    spec: FusionSpec, graphs: Mapping[str, GraphSpec], directory: Path, made: Provenance
+) -> Manifest:
     """The manifest of graphs that lie in a directory, with the checksums of all that is there. Nothing is verified yet.
 
     Raises ExportError, in one line, where they do not fit together.

@@ -10,11 +10,11 @@ import onnx
 
 from edgefuse.export.bundle_writer import bundle_written_beside
 from edgefuse.export.calibrations import write_calibrations
-from edgefuse.export.description import TOKENIZER_FILE, checksums, described, provenance
+from edgefuse.export.description import TOKENIZER_FILE, checksums, manifest_from_graphs, provenance
 from edgefuse.export.errors import ExportError
 from edgefuse.export.golden import write_golden
 from edgefuse.export.precision.candidates import Candidate
-from edgefuse.export.precision.choose import Choice, Wanted, choose, wider
+from edgefuse.export.precision.choose import PrecisionChoice, Wanted, choose, wider
 from edgefuse.export.precision.quantize import Scheme
 from edgefuse.export.reference import Reference, all_sensed, feeds, reference
 from edgefuse.export.report.files import REPORT_FILE, export_report, write_report
@@ -67,26 +67,26 @@ def export_bundle(
     made = provenance(spec, command or f"edgefuse export {spec.name} -o {bundle} --precision {precision}")
     try:
         with bundle_written_beside(bundle) as directory:
-            models = traced(sources, progress)
+            models = trace_graphs(sources, progress)
             check_senses_read(spec, models["fusion"])
             export = Export(spec, sources, reference(spec, sources, progress), made)
             scheme: Scheme = "onnxruntime" if engines is None else "tensorrt"
-            choices = chosen(export, models, precision, scheme, progress)
-            measured, kept = settled(export, choices, precision, directory, progress)
+            choices = choose_precisions(export, models, precision, scheme, progress)
+            measured, kept = write_verified(export, choices, precision, directory, progress)
             if engines is not None:
                 build_engines(directory, read_manifest(directory), engines, bundle, progress).write(directory)
             write_report(export_report(spec, precision, scheme, kept, measured, made), directory)
-            return completed(export, measured, directory, progress)
+            return write_measurements(export, measured, directory, progress)
     except OSError as error:
         raise ExportError(f"cannot export to {bundle}: {error}") from error
 
 
-def traced(sources: Sequence[GraphSource], progress: Progress) -> dict[str, onnx.ModelProto]:
+def trace_graphs(sources: Sequence[GraphSource], progress: Progress) -> dict[str, onnx.ModelProto]:
     """Every graph in float32, by name, compared with PyTorch."""
     models = {}
     for done, source in enumerate(sources):
         progress("trace", done, len(sources))
-        models[source.name] = traced_graph(source)
+        models[source.name] = trace_graph(source)
     progress("trace", len(sources), len(sources))
     return models
 
@@ -100,7 +100,7 @@ def check_senses_read(spec: FusionSpec, fusion: onnx.ModelProto) -> None:
             raise ExportError(f"the network ({type(spec.fusion).__name__}) does not use its sense {modality.name}")
 
 
-def traced_graph(source: GraphSource) -> onnx.ModelProto:
+def trace_graph(source: GraphSource) -> onnx.ModelProto:
     """One graph; if it does not export for frames of any size, then for those of the examples' own."""
     try:
         model = onnx_from_source(source)
@@ -108,13 +108,13 @@ def traced_graph(source: GraphSource) -> onnx.ModelProto:
     except ExportError:
         if not source.takes_any_frame:
             raise
-        return traced_graph(with_fixed_frames(source))
+        return trace_graph(with_fixed_frames(source))
     return model
 
 
-def chosen(
+def choose_precisions(
     export: Export, models: Mapping[str, onnx.ModelProto], precision: Wanted, scheme: Scheme, progress: Progress
-) -> dict[str, Choice]:
+) -> dict[str, PrecisionChoice]:
     """Each graph in the type that is wanted, or that measurement says is best; ranges come from calibration samples.
 
     What reads a sense that no calibration sample has stays in float32.
@@ -152,18 +152,18 @@ def without_samples(spec: FusionSpec) -> list[str]:
     return [modality.name for modality in spec.modalities if not spec.calibration.having((modality.name,)).any()]
 
 
-def with_refused(choice: Choice, lacking: Sequence[str]) -> Choice:
+def with_refused(choice: PrecisionChoice, lacking: Sequence[str]) -> PrecisionChoice:
     """A graph in float32, which says why it has no narrower type."""
     refused = Candidate(graph=choice.graph, precision="int8", refused=f"no calibration samples of {', '.join(lacking)}")
     return replace(choice, candidates=(*choice.candidates, refused), models=(*choice.models, None))
 
 
-def settled(
-    export: Export, choices: Mapping[str, Choice], precision: Wanted, directory: Path, progress: Progress
-) -> tuple[Verification, Mapping[str, Choice]]:
-    """What verify measured of the graphs in `directory`, no bound broken, and the choices that they are."""
+def write_verified(
+    export: Export, choices: Mapping[str, PrecisionChoice], precision: Wanted, directory: Path, progress: Progress
+) -> tuple[Verification, Mapping[str, PrecisionChoice]]:
+    """Write the bundle so that verify breaks no bound; what it measured, and the choices that the graphs are."""
     while True:
-        bundle = written(export, choices, directory)
+        bundle = write_bundle(export, choices, directory)
         measured = verification(bundle, export.expected, progress)
         if not measured.failures:
             return measured, choices
@@ -173,16 +173,16 @@ def settled(
         choices = next_choices
 
 
-def written(export: Export, choices: Mapping[str, Choice], directory: Path) -> Bundle:
-    """The graphs and all that a bundle needs to run, in `directory`, over what was there."""
-    graphs = {name: saved(choice, directory, export.made) for name, choice in choices.items()}
+def write_bundle(export: Export, choices: Mapping[str, PrecisionChoice], directory: Path) -> Bundle:
+    """Write the graphs and all that a bundle needs to run into `directory`, over what was there."""
+    graphs = {name: write_graph(choice, directory, export.made) for name, choice in choices.items()}
     if export.spec.tokenizer is not None:
         export.spec.tokenizer.save(str(directory / TOKENIZER_FILE))
-    described(export.spec, graphs, directory, export.made).write(directory)
+    manifest_from_graphs(export.spec, graphs, directory, export.made).write(directory)
     return Bundle.open(directory)
 
 
-def saved(choice: Choice, directory: Path, made: Provenance) -> GraphSpec:
+def write_graph(choice: PrecisionChoice, directory: Path, made: Provenance) -> GraphSpec:
     """Write one graph; what the manifest says of it."""
     metadata = {"edgefuse": made.edgefuse, "graph": choice.graph, "precision": choice.precision}
     if made.checkpoint_sha256 is not None:
@@ -197,8 +197,8 @@ def saved(choice: Choice, directory: Path, made: Provenance) -> GraphSpec:
     )
 
 
-def completed(export: Export, measured: Verification, directory: Path, progress: Progress) -> Manifest:
-    """The bundle's manifest with all that was measured, the report that lies there, golden vectors and calibrations."""
+def write_measurements(export: Export, measured: Verification, directory: Path, progress: Progress) -> Manifest:
+    """Write golden vectors, calibrations and the manifest with all that was measured; the report lies there already."""
     bundle = Bundle.open(directory)
     golden = write_golden(bundle, export.sources, export.expected)
     calibrations = write_calibrations(bundle, export.spec, progress)

@@ -14,7 +14,7 @@ from edgefuse.export.spec import subsets
 from edgefuse.fusion.checkpoint import Checkpoint
 from edgefuse.fusion.errors import FusionError
 from edgefuse.fusion.examples import Examples, TaskSamples
-from edgefuse.fusion.folder import FolderData, Recording, digests_of, read_folder, shortened
+from edgefuse.fusion.folder import FolderData, Recording, digests_of, read_folder, shorten
 from edgefuse.fusion.folder_batches import remark
 from edgefuse.fusion.sensor import degrade
 from edgefuse.fusion.task_record import FolderRecord, TaskRecord
@@ -55,7 +55,7 @@ def folder_samples(checkpoint: Checkpoint, task: TaskRecord | None, folder: Path
         raise ExportError(str(error)) from error
     parts = parts_of(found, task)
     origin = f"examples of {found.folder}"
-    holdout = filed(checkpoint, spread(parts.holdout, MOST_HOLDOUT), origin)
+    holdout = examples_from_recordings(checkpoint, pick_evenly(parts.holdout, MOST_HOLDOUT), origin)
     samples = TaskSamples(
         calibration=usual(checkpoint, parts.ranges, origin),
         holdout=replace(holdout, labels=None),
@@ -67,7 +67,7 @@ def folder_samples(checkpoint: Checkpoint, task: TaskRecord | None, folder: Path
     return replace(
         samples,
         holdout=replace(holdout, origin=unseen),
-        validation=lambda: filed(checkpoint, spread(parts.unseen, MOST_VALIDATION), unseen),
+        validation=lambda: examples_from_recordings(checkpoint, pick_evenly(parts.unseen, MOST_VALIDATION), unseen),
     )
 
 
@@ -84,7 +84,7 @@ def parts_of(found: FolderData, task: TaskRecord | None) -> Parts:
     return Parts(ranges or everything, [unseen.get(row, everything[row]) for row in rows], list(unseen.values()))
 
 
-def filed(checkpoint: Checkpoint, recordings: Sequence[Recording], origin: str) -> Examples:
+def examples_from_recordings(checkpoint: Checkpoint, recordings: Sequence[Recording], origin: str) -> Examples:
     """As they lie in the folder, as training validates on them."""
     config = checkpoint.config
     random = np.random.default_rng(SEED)
@@ -105,17 +105,17 @@ def filed(checkpoint: Checkpoint, recordings: Sequence[Recording], origin: str) 
 def usual(checkpoint: Checkpoint, recordings: Sequence[Recording], origin: str) -> Examples:
     """What the robot will meet: half as they lie in the folder, half as a camera and a microphone would sense them."""
     half = MOST_CALIBRATION // 2
-    some = spread(recordings, half)
+    some = pick_evenly(recordings, half)
     again = [some[index % len(some)] for index in range(half)]
-    plain = filed(checkpoint, [*some, *again], origin)
+    plain = examples_from_recordings(checkpoint, [*some, *again], origin)
     image, audio = plain.samples["image"], plain.samples["audio"]
     random = np.random.default_rng(SEED)
     image[len(some) :] = degrade(image[len(some) :], random.uniform(0, LARGEST_NOISE, half), random)
-    audio[len(some) :] = [passing(one.pcm, audio.shape[1], random) for one in again]
+    audio[len(some) :] = [window_from_sound(one.pcm, audio.shape[1], random) for one in again]
     return replace(plain, labels=None, present={sense: plain.present[sense] for sense in HELD})
 
 
-def passing(pcm: np.ndarray | None, samples: int, random: np.random.Generator) -> np.ndarray:
+def window_from_sound(pcm: np.ndarray | None, samples: int, random: np.random.Generator) -> np.ndarray:
     """A window of faint noise that slides past the sound: whole, cut at either end, or not in it at all."""
     window = random.standard_normal(samples, dtype=np.float32)
     window *= np.float32(10 ** random.uniform(*NOISE_POWERS))
@@ -127,7 +127,7 @@ def passing(pcm: np.ndarray | None, samples: int, random: np.random.Generator) -
     return np.clip(window, -1, 1)
 
 
-def spread(recordings: Sequence[Recording], most: int) -> list[Recording]:
+def pick_evenly(recordings: Sequence[Recording], most: int) -> list[Recording]:
     """At most so many of them, evenly over their order."""
     rows = np.linspace(0, len(recordings) - 1, min(len(recordings), most)).round().astype(int)
     return [recordings[row] for row in rows]
@@ -143,7 +143,7 @@ def changes(found: FolderData, task: TaskRecord | None) -> Iterator[str]:
         )
     lacking = set(range(len(found.labels))) - {one.label for one in (*found.training, *found.validation)}
     if lacking:
-        yield f"{found.folder} has no examples of {shortened([found.labels[label] for label in sorted(lacking)])}"
+        yield f"{found.folder} has no examples of {shorten([found.labels[label] for label in sorted(lacking)])}"
 
 
 def unmeasured(found: FolderData, task: TaskRecord | None, unseen: Sequence[Recording]) -> Iterator[str]:
@@ -166,5 +166,5 @@ def unmeasured(found: FolderData, task: TaskRecord | None, unseen: Sequence[Reco
         yield f"confidence is not measured with {', '.join(few)}: {FEWEST_EXAMPLES} unseen examples at least"
     known = {one.label for one in (*found.training, *found.validation)} - {one.label for one in unseen}
     if known:
-        names = shortened([found.labels[label] for label in sorted(known)])
+        names = shorten([found.labels[label] for label in sorted(known)])
         yield f"accuracy says nothing of {names}: the network was trained on all that the folder holds of it"

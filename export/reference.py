@@ -46,11 +46,11 @@ def reference(spec: FusionSpec, sources: Sequence[GraphSource], progress: Progre
     sensed: Arrays = {}
     for done, modality in enumerate(spec.modalities):
         progress("reference", done, steps)
-        sensed |= network.sensed(modality.name, spec.holdout.samples[modality.name])
+        sensed |= network.encode_sense(modality.name, spec.holdout.samples[modality.name])
     prompts, fused = network.prompts(), {}
     for done, subset in enumerate(chosen, start=len(spec.modalities)):
         progress("reference", done, steps)
-        fused[subset] = network.fused(sensed, subset, prompts)
+        fused[subset] = network.fuse_sensed(sensed, subset, prompts)
         if not all(np.isfinite(array).all() for array in fused[subset].values()):
             senses = " and ".join(subset)
             raise ExportError(f"the fusion ({type(spec.fusion).__name__}) gives NaN or infinity with {senses} only")
@@ -62,7 +62,7 @@ def all_sensed(network: SpecPredictor, examples: Examples) -> Arrays:
     """What the fusion is given of these examples, by the name of its input."""
     sensed: Arrays = {}
     for sense, samples in examples.samples.items():
-        sensed |= network.sensed(sense, samples)
+        sensed |= network.encode_sense(sense, samples)
     return sensed
 
 

@@ -23,12 +23,12 @@ class SpecPredictor:
         self._fusion = next(source for source in sources if source.name == "fusion")
         self._senses = tuple(modality.name for modality in spec.modalities)
 
-    def sensed(self, sense: str, samples: np.ndarray) -> Arrays:
+    def encode_sense(self, sense: str, samples: np.ndarray) -> Arrays:
         """What the fusion is given of one sense's samples: its tokens and embedding, or the samples themselves."""
         if sense not in self._encoders:
             return {sense: samples}
         source = self._encoders[sense]
-        outputs = batched(lambda rows: source.run({source.inputs[0]: samples[rows]}), len(samples))
+        outputs = run_in_batches(lambda rows: source.run({source.inputs[0]: samples[rows]}), len(samples))
         return {f"{sense}_{name}": array for name, array in outputs.items()}
 
     def prompts(self) -> np.ndarray | None:
@@ -37,10 +37,12 @@ class SpecPredictor:
             return None
         return prompt_embeddings(self._spec, list(self._encoders.values()))
 
-    def fused(self, sensed: Mapping[str, np.ndarray], present: tuple[str, ...], prompts: np.ndarray | None) -> Arrays:
+    def fuse_sensed(
+        self, sensed: Mapping[str, np.ndarray], present: tuple[str, ...], prompts: np.ndarray | None
+    ) -> Arrays:
         """The fusion's outputs by name, each (samples, ...), of the senses in `present`."""
         inputs = fusion_inputs(sensed, here(self._senses, present), prompts, self._fusion.inputs)
-        return batched(lambda rows: self._fusion.run(inputs(rows)), len(next(iter(sensed.values()))))
+        return run_in_batches(lambda rows: self._fusion.run(inputs(rows)), len(next(iter(sensed.values()))))
 
 
 def here(senses: tuple[str, ...], present: tuple[str, ...]) -> np.ndarray:
@@ -63,7 +65,7 @@ def fusion_inputs(
     return inputs
 
 
-def batched(run: Callable[[slice], Arrays], count: int) -> Arrays:
+def run_in_batches(run: Callable[[slice], Arrays], count: int) -> Arrays:
     """`run` on all samples, a batch at a time."""
     parts = [run(slice(first, first + BATCH)) for first in range(0, count, BATCH)]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

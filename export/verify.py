@@ -56,7 +56,7 @@ def verify_bundle(bundle: Path, spec: FusionSpec, progress: Progress = unseen) -
 def verification(bundle: Bundle, expected: Reference, progress: Progress = unseen) -> Verification:
     """As verify_bundle, against results that are there already."""
     check_same_tensors(bundle.manifest, expected)
-    found = found_by(bundle, expected, progress)
+    found = run_bundle(bundle, expected, progress)
     return Verification(
         graphs=tuple(graph_rows(bundle.manifest, expected, found)),
         accuracy=tuple(accuracy_rows(expected, found)),
@@ -64,20 +64,20 @@ def verification(bundle: Bundle, expected: Reference, progress: Progress = unsee
     )
 
 
-def found_by(bundle: Bundle, expected: Reference, progress: Progress) -> Found:
+def run_bundle(bundle: Bundle, expected: Reference, progress: Progress) -> Found:
     """Run the bundle on the hold-out examples of `expected`."""
     predictor, senses = BundlePredictor(bundle), tuple(bundle.manifest.modalities)
     steps = len(senses) + len(expected.fused)
     sensed: Arrays = {}
     for done, modality in enumerate(senses):
         progress("verify", done, steps)
-        sensed |= predictor.sensed(modality.name, expected.spec.holdout.samples[modality.name])
+        sensed |= predictor.encode_sense(modality.name, expected.spec.holdout.samples[modality.name])
     prompts = predictor.labels_prompts()
     graph, chain = {}, {}
     for done, subset in enumerate(expected.fused, start=len(senses)):
         progress("verify", done, steps)
-        graph[subset] = predictor.fused(expected.sensed, subset, expected.prompts)
-        chain[subset] = predictor.fused(sensed, subset, prompts) if expected.spec.is_split else graph[subset]
+        graph[subset] = predictor.fuse_sensed(expected.sensed, subset, expected.prompts)
+        chain[subset] = predictor.fuse_sensed(sensed, subset, prompts) if expected.spec.is_split else graph[subset]
     progress("verify", steps, steps)
     return Found(sensed, prompts, graph, chain)
 
@@ -89,10 +89,10 @@ def graph_rows(manifest: Manifest, expected: Reference, found: Found) -> list[Gr
         if name != "fusion":
             outputs = {tensor.name: found.sensed[f"{name}_{tensor.name}"] for tensor in graph.outputs}
             rows += graph_checks(name, graph.precision, expected.encoded(name), outputs)
-    wanted = joined(expected.fused)
-    rows += graph_checks("fusion", manifest.fusion.precision, wanted, joined(found.graph))
+    wanted = join(expected.fused)
+    rows += graph_checks("fusion", manifest.fusion.precision, wanted, join(found.graph))
     if expected.spec.is_split:
-        rows += graph_checks(END_TO_END, coarsest(manifest), wanted, joined(found.chain))
+        rows += graph_checks(END_TO_END, coarsest(manifest), wanted, join(found.chain))
     return rows
 
 
@@ -119,7 +119,7 @@ def alignment_rows(expected: Reference, found: Found) -> list[AlignmentCheck]:
         for modality in expected.spec.modalities
         if (name := f"{modality.name}_embedding") in expected.sensed
     }
-    together = joined(expected.fused), joined(found.chain)
+    together = join(expected.fused), join(found.chain)
     if "embedding" in together[0]:
         pairs[FUSED] = together[0]["embedding"], together[1]["embedding"]
     return [
@@ -160,7 +160,7 @@ def coarsest(manifest: Manifest) -> Precision:
     return next(precision for precision in order if precision in found)
 
 
-def joined(parts: Mapping[Subset, Mapping[str, np.ndarray]]) -> Arrays:
+def join(parts: Mapping[Subset, Mapping[str, np.ndarray]]) -> Arrays:
     """The outputs of all subsets, one after another."""
     names = next(iter(parts.values()))
     return {name: np.concatenate([part[name] for part in parts.values()]) for name in names}

@@ -48,7 +48,7 @@ class Batch:
 def fused_labels(told: np.ndarray, present: np.ndarray, nothing: int) -> np.ndarray:
     """What the present senses say together: the object that any of them speaks of; `nothing` if all say so; -1 if they
     contradict or if the only one that spoke was cut short. told int64 (n, 3), -1 where cut."""
-    object_told, contradicting = united(told, present, nothing)
+    object_told, contradicting = unite(told, present, nothing)
     silent = (~present | (told == nothing)).all(axis=1)
     return np.where(contradicting, NO_LABEL, np.where(silent, nothing, object_told))
 
@@ -56,7 +56,7 @@ def fused_labels(told: np.ndarray, present: np.ndarray, nothing: int) -> np.ndar
 def agreement_labels(told: np.ndarray, present: np.ndarray, nothing: int) -> np.ndarray:
     """1 where no two present senses speak of different objects (one that says nothing contradicts nobody), 0 where they
     do, -1 where fewer than two senses are present or a phrase was cut. float32 (n,)."""
-    _, contradicting = united(told, present, nothing)
+    _, contradicting = unite(told, present, nothing)
     unknown = (present.sum(axis=1) < 2) | (present & (told == NO_LABEL)).any(axis=1)
     return np.where(unknown, -1.0, np.where(contradicting, 0.0, 1.0)).astype(np.float32)
 
@@ -67,7 +67,7 @@ def shifted_agreement_labels(told: np.ndarray, nothing: int) -> np.ndarray:
     return agreement_labels(pair, np.ones_like(pair, dtype=bool), nothing)
 
 
-def united(told: np.ndarray, present: np.ndarray, nothing: int) -> tuple[np.ndarray, np.ndarray]:
+def unite(told: np.ndarray, present: np.ndarray, nothing: int) -> tuple[np.ndarray, np.ndarray]:
     """The object that the present senses speak of (-1: none), and whether they speak of several."""
     objects = np.where(present & (told != nothing), told, NO_LABEL)
     most = objects.max(axis=1)

@@ -55,14 +55,14 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
         metadata["task"] = checkpoint.task.model_dump_json()
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        save_file(stored(checkpoint.network), beside, metadata)
+        save_file(tensors_from_network(checkpoint.network), beside, metadata)
         beside.chmod(0o644)
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
 
 
-def stored(network: FusionNetwork) -> dict[str, torch.Tensor]:
+def tensors_from_network(network: FusionNetwork) -> dict[str, torch.Tensor]:
     """The state as it is written: matrices float16, vectors float32, pretrained backbones to the bit."""
 
     def half(name: str, value: torch.Tensor) -> bool:

@@ -50,12 +50,12 @@ class DeepSpeechEncoder(nn.Module):
 
     def encode(self, cepstrum: Tensor) -> Encoded:
         """float (batch, coefficients, frames) -> the encoding."""
-        states = rectified(self.in_context(self.norm(cepstrum[:, : self.cepstra]))).transpose(1, 2)
-        states = rectified(self.third(rectified(self.second(states))))
+        states = rectify(self.in_context(self.norm(cepstrum[:, : self.cepstra]))).transpose(1, 2)
+        states = rectify(self.third(rectify(self.second(states))))
         forwards, backwards = self.recurrent(states)[0].chunk(2, dim=2)
-        encoded: Encoded = self.alignment(rectified(self.fifth(forwards + backwards)))
+        encoded: Encoded = self.alignment(rectify(self.fifth(forwards + backwards)))
         return encoded
 
 
-def rectified(x: Tensor) -> Tensor:
+def rectify(x: Tensor) -> Tensor:
     return torch.clamp(x, 0.0, CLIP)

@@ -7,19 +7,19 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 Means = tuple[float, float, float]
 
 
-class Choice(BaseModel):
+class EncoderChoice(BaseModel):
     """What every choice has in common: strict, and never changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Compact(Choice):
+class Compact(EncoderChoice):
     """The small encoder of encoders.py, trained from the start."""
 
     kind: Literal["compact"] = "compact"
 
 
-class DeepSpeech(Choice):
+class DeepSpeech(EncoderChoice):
     """The encoder of deep_speech.py: MFCC, dense layers, a recurrent layer."""
 
     kind: Literal["deep_speech"] = "deep_speech"
@@ -28,7 +28,7 @@ class DeepSpeech(Choice):
     width: int = Field(1024, ge=8, description="units of every layer")
 
 
-class PretrainedImage(Choice):
+class PretrainedImage(EncoderChoice):
     """A Hugging Face image model; `model` is its config.json, from which `transformers` builds it."""
 
     kind: Literal["pretrained"] = "pretrained"
@@ -39,7 +39,7 @@ class PretrainedImage(Choice):
     deviation: Means
 
 
-class PretrainedAudio(Choice):
+class PretrainedAudio(EncoderChoice):
     """A Hugging Face audio model. `normalized`: its PCM (wav2vec2) or log-mel (AST) is brought to mean 0: by the
     window's own mean and deviation, or by `mean` and twice `deviation`, which AST alone uses."""
 
@@ -51,7 +51,7 @@ class PretrainedAudio(Choice):
     deviation: float = 4.5689974
 
 
-class PretrainedText(Choice):
+class PretrainedText(EncoderChoice):
     """A Hugging Face text model; its token ids are those of the checkpoint's tokenizer."""
 
     kind: Literal["pretrained"] = "pretrained"

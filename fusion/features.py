@@ -24,7 +24,7 @@ class ImageFeatures(nn.Module):
         self.size = size
 
     def forward(self, frame: Tensor) -> Tensor:
-        return resized(frame, self.size) * (1 / 63.75) - 2.0
+        return resize(frame, self.size) * (1 / 63.75) - 2.0
 
     @staticmethod
     def same_size(frame: Tensor) -> Tensor:
@@ -36,7 +36,7 @@ class ImageFeatures(nn.Module):
         return image * (1 / 63.75) - 2.0
 
 
-def resized(frame: Tensor, size: tuple[int, int]) -> Tensor:
+def resize(frame: Tensor, size: tuple[int, int]) -> Tensor:
     """uint8 (batch, H, W, 3) -> float32 (batch, 3, *size), 0..255.
 
     Bilinear to twice the size, then a 2 x 2 mean: a cheap low-pass that every backend parses. Halving bilinearly is

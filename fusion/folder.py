@@ -87,7 +87,7 @@ def read_folder(folder: str | Path, config: NetworkConfig, labels: Sequence[str]
     known = [path.name for path in classes] if labels is None else list(labels)
     for path in classes:
         if path.name not in known:
-            raise DataError(f"{path}: {path.name!r} is none of the network's {len(known)} labels: {shortened(known)}")
+            raise DataError(f"{path}: {path.name!r} is none of the network's {len(known)} labels: {shorten(known)}")
     training: list[Recording] = []
     validation: list[Recording] = []
     for path in classes:
@@ -114,7 +114,7 @@ def class_folders(folder: Path) -> list[Path]:
     return classes
 
 
-def shortened(names: Sequence[str], most: int = 12) -> str:
+def shorten(names: Sequence[str], most: int = 12) -> str:
     """The names with commas between, the first few of many."""
     return ", ".join([*names[:most], *(["..."] if len(names) > most else [])])
 

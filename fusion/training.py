@@ -33,7 +33,7 @@ from edgefuse.fusion.progress import Progress, unseen
 from edgefuse.fusion.settings import TrainingSettings
 from edgefuse.fusion.task import Task
 from edgefuse.fusion.tokenizer import continuation_from
-from edgefuse.fusion.transfer import COMPACT, EncoderDirectories, started_network
+from edgefuse.fusion.transfer import COMPACT, EncoderDirectories, start_network
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Parameters of glibc's mallopt."""
@@ -82,7 +82,7 @@ def train(
     own = NetworkConfig(audio_features=settings.audio_features)
     tokenizer = task.build_tokenizer(own.text_length)
     read_by = {"vocabulary_size": tokenizer.get_vocab_size(), "continuation_from": continuation_from(tokenizer)}
-    network, tokenizer = started_network(own.model_copy(update=read_by), encoders, tokenizer)
+    network, tokenizer = start_network(own.model_copy(update=read_by), encoders, tokenizer)
     data = task.prepare(network.config, tokenizer, settings, progress)
     whole, fusion = courses(settings)
     averaged, losses = optimise(network, network, data.batches(), whole, settings, out / "tensorboard", progress)
@@ -147,7 +147,7 @@ def optimise(
             optimiser.step()
             schedule.step()
             averaged.update_parameters(network)
-            recent = smoothed(recent, {name: value.item() for name, value in {"total": total, **losses}.items()})
+            recent = smooth(recent, {name: value.item() for name, value in {"total": total, **losses}.items()})
             progress(f"{course.words}: {losses_text(recent)}", step + 1, course.steps)
             if step % 20 == 0:
                 for name, value in recent.items():
@@ -176,7 +176,7 @@ def parameter_groups(
     return [group for group in groups if group["params"]]
 
 
-def smoothed(recent: dict[str, float], losses: dict[str, float], share: float = 0.02) -> dict[str, float]:
+def smooth(recent: dict[str, float], losses: dict[str, float], share: float = 0.02) -> dict[str, float]:
     """A running mean of each loss."""
     return {name: (1 - share) * recent.get(name, value) + share * value for name, value in losses.items()}
 
@@ -196,17 +196,17 @@ def batch_losses(network: FusionNetwork, batch: Batch) -> dict[str, Tensor]:
     pairs = list(combinations(range(alone.shape[1]), 2))
     return {
         "fused": cross_entropy(fused.logits[:, :classes], batch.labels, batch.allowed),
-        "sense": summed(own),
+        "sense": add_up(own),
         "attribute": attribute_losses(torch.cat([alone, fused.logits.unsqueeze(1)], dim=1), extra, batch),
-        "info_nce": summed(aligned(info_nce, embeddings, batch, i, j) for i, j in pairs),
-        "triplet": summed(aligned(triplet, embeddings, batch, i, j) for i, j in pairs),
+        "info_nce": add_up(pair_loss(info_nce, embeddings, batch, i, j) for i, j in pairs),
+        "triplet": add_up(pair_loss(triplet, embeddings, batch, i, j) for i, j in pairs),
         **({} if looked_at is None else {"place": place_loss(looked_at, batch.places)}),
         "agreement": agreement_loss(fused.agreement_logit, batch.agree)
         + shuffled_agreement(network, tokens, embeddings, prompts, batch),
     }
 
 
-def summed(losses: Iterable[Tensor]) -> Tensor:
+def add_up(losses: Iterable[Tensor]) -> Tensor:
     """In their order; of one at least."""
     first, *others = losses
     return sum(others, first)
@@ -235,7 +235,7 @@ def shuffled_agreement(
     return agreement_loss(logit, batch.agree_shifted)
 
 
-def aligned(loss: Callable[..., Tensor], embeddings: list[Tensor], batch: Batch, i: int, j: int) -> Tensor:
+def pair_loss(loss: Callable[..., Tensor], embeddings: list[Tensor], batch: Batch, i: int, j: int) -> Tensor:
     return loss(embeddings[i], embeddings[j], batch.sense_labels[:, i], batch.sense_labels[:, j])
 
 

@@ -25,7 +25,7 @@ COMPACT = EncoderDirectories()
 """Every encoder the compact one, from the start."""
 
 
-def started_network(
+def start_network(
     config: NetworkConfig, directories: EncoderDirectories, tokenizer: Tokenizer
 ) -> tuple[FusionNetwork, Tokenizer]:
     """The network of `config` with these encoders in place of its own, and the tokenizer that its texts are read with:
@@ -45,10 +45,10 @@ def started_network(
     theirs = parts["text"].tokenizer if "text" in parts else None
     if theirs is None:
         return network, tokenizer
-    return network, fitted(theirs, parts["text"].backbone.config.max_position_embeddings, config.text_length)
+    return network, fit_tokenizer(theirs, parts["text"].backbone.config.max_position_embeddings, config.text_length)
 
 
-def fitted(tokenizer: Tokenizer, places: int, length: int) -> Tokenizer:
+def fit_tokenizer(tokenizer: Tokenizer, places: int, length: int) -> Tokenizer:
     """The tokenizer of a text encoder with so many places, set so that every text becomes exactly `length` ids."""
     if places < length:
         raise PretrainedError(f"the text encoder has places for {places} token ids; texts here have {length}")

@@ -48,14 +48,14 @@ class Intake:
                 return False
             return True
 
-    def ready(self, modality: str) -> bool:
+    def ready(self, sense: str) -> bool:
         """Whether there is something new of this sense."""
-        return self._inlets[modality].ready()
+        return self._inlets[sense].ready()
 
-    def take(self, modality: str) -> Evidence | None:
+    def take(self, sense: str) -> Evidence | None:
         """The newest of this sense, once; None if there is nothing new."""
         with self._lock:
-            inlet = self._inlets[modality]
+            inlet = self._inlets[sense]
             return inlet.take() if inlet.ready() else None
 
     def _put(self, sample: Sample, received_ns: int) -> None:
@@ -77,6 +77,6 @@ class Intake:
         if ahead_ns > tolerance_ns:
             raise SampleError(f"is stamped {ahead_ns / 1e6:.1f} ms in the future of the perceiver's clock", "future")
 
-    def _refuse(self, modality: str, error: SampleError) -> None:
-        if self._drops.refuse(modality, error):
-            log.warning("a sample of %s was skipped (more such are only counted): it %s", modality, error)
+    def _refuse(self, sense: str, error: SampleError) -> None:
+        if self._drops.refuse(sense, error):
+            log.warning("a sample of %s was skipped (more such are only counted): it %s", sense, error)

@@ -78,7 +78,7 @@ class Perceiver:
         corrections: Corrections | None = None,
         future_tolerance_ms: float = FUTURE_TOLERANCE_MS,
     ) -> None:
-        self._modalities = _chosen(bundle.manifest, senses)
+        self._modalities = _choose(bundle.manifest, senses)
         self.bundle = bundle
         self.senses = tuple(modality.name for modality in self._modalities)
         self._needed = bundle.manifest.needed
@@ -102,7 +102,7 @@ class Perceiver:
         self._max_age_ns: dict[str, int] = {}
         self.set_max_age_ms({})
         self.now_ns = now_ns
-        self._runs = Runs(self._begun)
+        self._runs = Runs(self._begin)
 
     @staticmethod
     def open(
@@ -311,7 +311,7 @@ class Perceiver:
             self.new[sample.modality].ring()
         return taken
 
-    def _begun(self, clocked: bool, drops: Drops | None) -> Run:
+    def _begin(self, clocked: bool, drops: Drops | None) -> Run:
         """See Runs."""
         drops = drops or Drops(self.senses)
         inlets = {m.name: open_inlet(m, self._tokenizer, drops) for m in self._modalities}
@@ -321,7 +321,7 @@ class Perceiver:
             tokens=TokenStore(self._max_age_ns, self._offsets_ns, drops),
             schedule=self._schedule(),
             drift=None if self._familiar is None else Drift(self._familiar),
-            corrections=None if self._corrections is None else self._corrections.begun_anew(),
+            corrections=None if self._corrections is None else self._corrections.begin_anew(),
             drops=drops,
         )
 
@@ -342,7 +342,7 @@ class Perceiver:
         )
 
 
-def _chosen(manifest: Manifest, senses: Collection[str]) -> list[Modality]:
+def _choose(manifest: Manifest, senses: Collection[str]) -> list[Modality]:
     for name in senses:
         manifest.modality(name)
     missing = [name for name in manifest.needed if senses and name not in senses]

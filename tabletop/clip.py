@@ -117,7 +117,7 @@ def film(path: Path, segments: tuple[Segment, ...], rng: np.random.Generator) ->
         for segment in segments:
             cast = actor(segment, rng)
             for index in range(round(segment.start_s * FPS), round(segment.end_s * FPS)):
-                frame = exposed(segment, cast, index / FPS, rng)
+                frame = render_frame(segment, cast, index / FPS, rng)
                 writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
     finally:
         writer.release()
@@ -140,7 +140,7 @@ def actor(segment: Segment, rng: np.random.Generator) -> Scene:
     )
 
 
-def exposed(segment: Segment, cast: Scene, time_s: float, rng: np.random.Generator) -> np.ndarray:
+def render_frame(segment: Segment, cast: Scene, time_s: float, rng: np.random.Generator) -> np.ndarray:
     """The camera's frame at a time: the object comes down, turns slowly, and goes; the lamp fades where it is off."""
     since, left = time_s - segment.start_s, segment.end_s - time_s
     there = ease(since / FADE_S) * ease(left / FADE_S)

@@ -59,10 +59,10 @@ def speak(sentences: Sequence[Sentence]) -> list[Spoken]:
         pieces = np.split(arrays["pcm"], np.cumsum(arrays["lengths"])[:-1])
         words = np.split(arrays["words"], np.cumsum(arrays["word_counts"])[:-1])
         rate = int(arrays["rate"])
-    return [resampled(*one, rate) for one in zip(pieces, words, sentences, strict=True)]
+    return [resample(*one, rate) for one in zip(pieces, words, sentences, strict=True)]
 
 
-def resampled(pcm: np.ndarray, words: np.ndarray, sentence: Sentence, rate: int) -> Spoken:
+def resample(pcm: np.ndarray, words: np.ndarray, sentence: Sentence, rate: int) -> Spoken:
     """espeak-ng's own sound at 16 kHz, and its word times [ms] in samples."""
     target = SAMPLE_RATE_HZ * sentence.stretch
     sound = soxr.resample(pcm.astype(np.float32), rate, target)

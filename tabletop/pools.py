@@ -10,7 +10,7 @@ from edgefuse.fusion.progress import Progress, unseen
 from edgefuse.tabletop.espeak import SAMPLE_RATE_HZ
 from edgefuse.tabletop.scenes import random_color_of, random_scene, render, unnamed_color
 from edgefuse.tabletop.speech import VOICES, Utterance, babble, hiss, hum, utter
-from edgefuse.tabletop.storage import stored
+from edgefuse.tabletop.storage import load_or_make
 from edgefuse.tabletop.vocabulary import COLORS, HELD_OUT, LABELS, PAIRS, SEEN_LABELS, SHAPES
 
 NONE = -1
@@ -21,7 +21,7 @@ class Backdrops:
 
     def __init__(self, split: str, seed: int, seconds: float = 45.0) -> None:
         key = f"backdrops {split} {seed} {seconds}"
-        self.tracks = stored(key, lambda: self.make(split, seed, seconds))["tracks"]
+        self.tracks = load_or_make(key, lambda: self.make(split, seed, seconds))["tracks"]
 
     @staticmethod
     def make(split: str, seed: int, seconds: float) -> dict[str, np.ndarray]:
@@ -59,7 +59,7 @@ class ScenePool:
 def scene_pool(split: str, per_pair: int, seed: int, progress: Progress = unseen) -> ScenePool:
     """The seen pairs and empty tables, `per_pair` each, and half as many again to tell colour from shape: shapes in
     colours without a name, lumps of a named colour. No held-out pair, nor a colour that resembles one on its shape."""
-    return ScenePool(**stored(f"scenes {split} {per_pair} {seed}", lambda: draw(split, per_pair, seed, progress)))
+    return ScenePool(**load_or_make(f"scenes {split} {per_pair} {seed}", lambda: draw(split, per_pair, seed, progress)))
 
 
 def draw(split: str, per_pair: int, seed: int, progress: Progress) -> dict[str, np.ndarray]:
@@ -104,7 +104,7 @@ class UtterancePool:
 
 def utterance_pool(split: str, per_pair: int, seed: int, progress: Progress = unseen) -> UtterancePool:
     """`per_pair` utterances of each seen pair, in the voices of the split."""
-    arrays = stored(f"utterances {split} {per_pair} {seed}", lambda: say(split, per_pair, seed, progress))
+    arrays = load_or_make(f"utterances {split} {per_pair} {seed}", lambda: say(split, per_pair, seed, progress))
     pieces = np.split(arrays["pcm"], np.cumsum(arrays["lengths"])[:-1])
     by_label: dict[int, list[Utterance]] = {}
     for label, piece, start, end, voice in zip(

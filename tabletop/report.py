@@ -69,9 +69,11 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         """Plain lists, dicts and numbers, rounded to four digits."""
-        rows = [{name: rounded(value) for name, value in asdict(one).items()} for one in self.rows]
-        contradiction = {name: rounded(value) for name, value in asdict(self.contradiction).items()}
-        goals = {name: {"reached": rounded(got), "wanted": wanted} for name, (got, wanted) in self.goals().items()}
+        rows = [{name: round_figures(value) for name, value in asdict(one).items()} for one in self.rows]
+        contradiction = {name: round_figures(value) for name, value in asdict(self.contradiction).items()}
+        goals = {
+            name: {"reached": round_figures(got), "wanted": wanted} for name, (got, wanted) in self.goals().items()
+        }
         return {"rows": rows, "contradiction": contradiction, "goals": goals}
 
     def table(self) -> Group:
@@ -88,5 +90,5 @@ class Report:
         return Group(figures, goals)
 
 
-def rounded(value: object) -> object:
+def round_figures(value: object) -> object:
     return round(value, 4) if isinstance(value, float) else list(value) if isinstance(value, tuple) else value

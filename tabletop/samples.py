@@ -12,7 +12,7 @@ from edgefuse.tabletop.pools import Backdrops
 from edgefuse.tabletop.remarks import TYPO_RATE, remark
 from edgefuse.tabletop.scenes import random_color_of, random_scene, render
 from edgefuse.tabletop.speech import Utterance, mix, utter
-from edgefuse.tabletop.storage import stored
+from edgefuse.tabletop.storage import load_or_make
 from edgefuse.tabletop.vocabulary import LABELS, PAIRS, SEEN_LABELS, build_tokenizer
 
 WINDOW_SAMPLES = 25_600
@@ -75,7 +75,7 @@ def examples(
     """
     chosen = tuple(labels) if labels is not None else (tuple(range(len(LABELS))) if split == "test" else SEEN_LABELS)
     key = f"examples {split} {count} {seed} {image_noise} {snr_db} {situation} {chosen}"
-    arrays = stored(key, lambda: make(split, count, seed, image_noise, snr_db, situation, chosen))
+    arrays = load_or_make(key, lambda: make(split, count, seed, image_noise, snr_db, situation, chosen))
     texts = tuple(str(text) for text in arrays.pop("texts"))
     return Examples(texts=texts, text_ids=token_ids(build_tokenizer(), texts), **arrays)
 

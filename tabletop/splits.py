@@ -50,7 +50,7 @@ def calibration_examples(count: int, tokenizer: Tokenizer | None = None) -> Exam
         ]
     except SynthesisError as error:
         raise SynthesisError(f"no calibration samples: {error}") from error
-    samples = _joined([_samples(part, tokenizer) for part in parts if len(part)])
+    samples = _join([_samples(part, tokenizer) for part in parts if len(part)])
     return Examples(samples, origin="samples of the tabletop task's training split")
 
 
@@ -74,7 +74,7 @@ def confidence_examples(tokenizer: Tokenizer | None = None) -> Examples:
     except SynthesisError as error:
         raise SynthesisError(f"no samples to measure confidence on: {error}") from error
     labels = np.concatenate([half.labels for half in halves])
-    samples = _joined([_samples(half, tokenizer) for half in halves])
+    samples = _join([_samples(half, tokenizer) for half in halves])
     return Examples(samples, labels, origin="samples of the tabletop task that neither training nor test holds")
 
 
@@ -83,5 +83,5 @@ def _samples(some: Drawn, tokenizer: Tokenizer | None) -> dict[str, np.ndarray]:
     return {"image": some.images, "audio": some.audio, "text": text_ids}
 
 
-def _joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+def _join(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {sense: np.concatenate([part[sense] for part in parts]) for sense in parts[0]}

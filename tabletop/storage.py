@@ -26,7 +26,7 @@ def generator_digest() -> str:
     return hashlib.sha256(b"".join(Path(place).read_bytes() for place in places)).hexdigest()
 
 
-def stored(key: str, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+def load_or_make(key: str, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """The arrays of `key`: read from the user's cache, or made and written there, whole."""
     folder = cache_folder()
     if folder is None:

@@ -16,7 +16,7 @@ from edgefuse.export.precision.candidates import Blame, Candidate
 from edgefuse.export.precision.half import half_from_float, has_control_flow, peaks_of
 from edgefuse.export.precision.measurement import Built, Holdout
 from edgefuse.export.precision.quantize import Scheme, int8_from_float, quantized_nodes, ranges_of
-from edgefuse.export.precision.verdict import judged, may_be_faster
+from edgefuse.export.precision.verdict import judge, may_be_faster
 from edgefuse.export.tracing.onnx_export import module_of
 from edgefuse.fusion.progress import Progress, unseen
 from edgefuse.runtime.bundle.verification import Precision, Verification
@@ -37,7 +37,7 @@ MOST_BLAMED = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class PrecisionChoice:
     """One graph in the type that was chosen.
 
     `candidates` is what was measured of all, the chosen one included; `models` are their graphs in the same order, None
@@ -60,7 +60,7 @@ def choose(
     scheme: Scheme,
     progress: Progress = unseen,
     features: Mapping[str, str] | None = None,
-) -> dict[str, Choice]:
+) -> dict[str, PrecisionChoice]:
     """Each of the float32 `models`, by graph, in the type that is wanted, or under "auto" in the best.
 
     `calibration` are samples to measure ranges on, `holdout` others to measure errors and times on, both by graph.
@@ -71,7 +71,7 @@ def choose(
     "precision". Raises CalibrationError where samples do not fit their graph.
     """
     steps = len(models) * STEPS
-    chosen: dict[str, Choice] = {}
+    chosen: dict[str, PrecisionChoice] = {}
     for name, model in models.items():
         trial = _Trial(model, calibration[name], holdout[name], scheme, _fixed(features, name))
         chosen[name] = _choice(trial, wanted, partial(_step, progress, len(chosen) * STEPS, steps))
@@ -79,7 +79,7 @@ def choose(
     return chosen
 
 
-def wider(choices: Mapping[str, Choice], measured: Verification) -> dict[str, Choice] | None:
+def wider(choices: Mapping[str, PrecisionChoice], measured: Verification) -> dict[str, PrecisionChoice] | None:
     """The choices with one graph a step wider, after `measured` of the whole bundle broke a bound.
 
     It is the graph that has a broken bound of its own, else the one that errs most; its next type is float16 if that
@@ -119,10 +119,10 @@ class _Trial:
         return str(self.model.graph.name)
 
 
-def _choice(trial: _Trial, wanted: Wanted, step: Callable[[int], None]) -> Choice:
+def _choice(trial: _Trial, wanted: Wanted, step: Callable[[int], None]) -> PrecisionChoice:
     step(0)
     held_out = Holdout(trial.model, trial.holdout)
-    built = [held_out.measured(trial.model, "fp32")]
+    built = [held_out.measure(trial.model, "fp32")]
     refused: list[Candidate] = []
     blamed: tuple[Blame, ...] = ()
     if wanted in ("int8", "auto"):
@@ -136,13 +136,13 @@ def _choice(trial: _Trial, wanted: Wanted, step: Callable[[int], None]) -> Choic
         if has_control_flow(trial.model):
             refused.append(Candidate(graph=trial.graph, precision="fp16", refused="it has branches or loops"))
         else:
-            built.append(held_out.measured(_half(trial), "fp16"))
+            built.append(held_out.measure(_half(trial), "fp16"))
     step(3)
     if trial.scheme == "onnxruntime" and len(built) > 1:
-        built = held_out.timed(built)
-    candidates = judged([one.candidate for one in built], wanted, trial.scheme)
+        built = held_out.time(built)
+    candidates = judge([one.candidate for one in built], wanted, trial.scheme)
     place = next(index for index, candidate in enumerate(candidates) if candidate.chosen)
-    return Choice(
+    return PrecisionChoice(
         graph=trial.graph,
         model=built[place].model,
         precision=candidates[place].precision,
@@ -163,7 +163,7 @@ def _int8(trial: _Trial, held_out: Holdout, step: Callable[[int], None]) -> tupl
     built = []
     for method in METHODS:
         model = int8_from_float(trial.model, limits[method], trial.scheme, trial.fixed)
-        built.append(held_out.measured(model, "int8", method))
+        built.append(held_out.measure(model, "int8", method))
     step(1)
     best = min(built, key=lambda one: one.candidate.strain)
     if best.candidate.strain <= 1:
@@ -189,7 +189,7 @@ def _with_layers_wider(
             break
         nodes = [node.name for layer in kept for node in every[layer]]
         model = int8_from_float(trial.model, limits, trial.scheme, trial.fixed, nodes)
-        former, best = best, held_out.measured(model, "int8", best.candidate.method, kept)
+        former, best = best, held_out.measure(model, "int8", best.candidate.method, kept)
         attempts.append(best)
         if best.candidate.strain <= 1 or (more > 1 and best.candidate.strain > LITTLE_GAIN * former.candidate.strain):
             break
@@ -204,7 +204,7 @@ def _blame(model: onnx.ModelProto, noise: Mapping[str, float]) -> tuple[Blame, .
     )
 
 
-def _one_wider(choice: Choice, failures: tuple[str, ...]) -> Choice:
+def _one_wider(choice: PrecisionChoice, failures: tuple[str, ...]) -> PrecisionChoice:
     """With the next wider type that passes and is worth it; the float32 graph, which always is, comes first."""
     wide = ("int8", "fp16", "fp32")[("int8", "fp16", "fp32").index(choice.precision) + 1 :]
     place, model = [
@@ -223,5 +223,5 @@ def _one_wider(choice: Choice, failures: tuple[str, ...]) -> Choice:
     return replace(choice, model=model, precision=candidates[place].precision, candidates=candidates)
 
 
-def _taken(choice: Choice) -> Candidate:
+def _taken(choice: PrecisionChoice) -> Candidate:
     return next(candidate for candidate in choice.candidates if candidate.chosen)

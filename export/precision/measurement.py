@@ -54,7 +54,7 @@ class Holdout:
         self._count = len(rows)
         self._reference = self._outputs(model)
 
-    def measured(
+    def measure(
         self, model: onnx.ModelProto, precision: Precision, method: Method | None = None, wider: Sequence[str] = ()
     ) -> Built:
         """`model` with its size and its errors."""
@@ -70,7 +70,7 @@ class Holdout:
         )
         return Built(model, candidate)
 
-    def timed(self, built: Sequence[Built]) -> list[Built]:
+    def time(self, built: Sequence[Built]) -> list[Built]:
         """All of them with their latency, and their speedup over the first, which is the float32 one."""
         with TemporaryDirectory(prefix="edgefuse-") as directory:
             engines = [_engine(one.model, Path(directory) / f"{index}.onnx") for index, one in enumerate(built)]

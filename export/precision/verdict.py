@@ -12,7 +12,7 @@ FASTER = 1.03
 """How many times as fast as float32 a narrower type has to be, at the low end of what was measured."""
 
 
-def judged(
+def judge(
     candidates: Sequence[Candidate], wanted: Literal["fp32", "fp16", "int8", "auto"], scheme: Scheme
 ) -> list[Candidate]:
     """The candidates of one graph, the float32 one first, with the one that is chosen marked and the others refused."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from edgefuse.export.precision.candidates import Blame, Candidate
-from edgefuse.export.precision.choose import Choice, Wanted
+from edgefuse.export.precision.choose import PrecisionChoice, Wanted
 from edgefuse.export.precision.quantize import Scheme
 from edgefuse.export.report.page import page_from_report
 from edgefuse.export.spec import FusionSpec
@@ -50,7 +50,7 @@ def export_report(
     spec: FusionSpec,
     wanted: Wanted,
     scheme: Scheme,
-    choices: Mapping[str, Choice],
+    choices: Mapping[str, PrecisionChoice],
     verified: Verification | None,
     made: Provenance,
 ) -> ExportReport:

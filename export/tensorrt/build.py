@@ -9,8 +9,8 @@ from itertools import product
 from pathlib import Path
 
 from edgefuse.export.errors import ExportError
-from edgefuse.export.tensorrt.agreement import disagreement
-from edgefuse.export.tensorrt.network import parsed
+from edgefuse.export.tensorrt.interface import disagreement
+from edgefuse.export.tensorrt.network import parse_graph
 from edgefuse.export.tensorrt.package import Package, load_package
 from edgefuse.export.tensorrt.plan import FLAGS, plan_of
 from edgefuse.export.tensorrt.profile import Sizes, profile_of
@@ -64,7 +64,9 @@ def build_engines(
     for index, (graph, spec) in enumerate(wanted):
         report = _within(progress, index, len(wanted))
         report(0.0)
-        whole = _taken_over(former, directory, spec) or _built(package, directory, manifest, graph, spec, report)
+        whole = _write_former(former, directory, spec) or _write_built(
+            package, directory, manifest, graph, spec, report
+        )
         engines[graph] = (*engines.get(graph, ()), whole)
     progress(STAGE, len(wanted) * _SHARES, len(wanted) * _SHARES)
     return with_engines(directory, manifest, engines).model_copy(update={"target": request.target})
@@ -73,17 +75,17 @@ def build_engines(
 def with_engines(directory: Path, manifest: Manifest, engines: Mapping[str, tuple[EngineSpec, ...]]) -> Manifest:
     """The manifest with these engines of its graphs in place of those it has, and the checksums of their files."""
 
-    def equipped(name: str, graph: GraphSpec) -> GraphSpec:
+    def equip(name: str, graph: GraphSpec) -> GraphSpec:
         return graph.model_copy(update={"engines": engines.get(name, ())})
 
     modalities = tuple(
-        sense if sense.graph is None else sense.model_copy(update={"graph": equipped(sense.name, sense.graph)})
+        sense if sense.graph is None else sense.model_copy(update={"graph": equip(sense.name, sense.graph)})
         for sense in manifest.modalities
     )
     replaced = {engine.file for graph in manifest.graphs.values() for engine in graph.engines}
     files = {file: sha256 for file, sha256 in manifest.files.items() if file not in replaced}
     files |= {engine.file: sha256_of(directory / engine.file) for specs in engines.values() for engine in specs}
-    changed = {"modalities": modalities, "fusion": equipped("fusion", manifest.fusion), "files": files}
+    changed = {"modalities": modalities, "fusion": equip("fusion", manifest.fusion), "files": files}
     return manifest.model_copy(update=changed)
 
 
@@ -108,8 +110,8 @@ def _capabilities(package: Package, request: EngineRequest) -> tuple[str | None,
     return tuple(dict.fromkeys(map(package.capability, request.compute_capabilities)))
 
 
-def _taken_over(former: Path | None, directory: Path, spec: EngineSpec) -> EngineSpec | None:
-    """The former bundle's engine of the same key, copied; None if it has none."""
+def _write_former(former: Path | None, directory: Path, spec: EngineSpec) -> EngineSpec | None:
+    """Copy the former bundle's engine of the same key; None if it has none."""
     found = None if former is None else former_engine(former, spec.key)
     if former is None or found is None:
         return None
@@ -118,11 +120,11 @@ def _taken_over(former: Path | None, directory: Path, spec: EngineSpec) -> Engin
     return found.model_copy(update={"file": spec.file})
 
 
-def _built(
+def _write_built(
     package: Package, directory: Path, manifest: Manifest, graph: str, spec: EngineSpec, report: Callable[[float], None]
 ) -> EngineSpec:
-    """The engine, built and written."""
-    network = parsed(package, graph, directory / manifest.graphs[graph].file)
+    """Build the engine and write it."""
+    network = parse_graph(package, graph, directory / manifest.graphs[graph].file)
     whole = spec.model_copy(update={"inputs": network.inputs, "outputs": network.outputs})
     difference = disagreement(manifest.graphs[graph], whole)
     if difference is not None:

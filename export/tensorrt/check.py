@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgefuse.export.errors import ExportError
-from edgefuse.export.tensorrt.agreement import disagreement
-from edgefuse.export.tensorrt.network import parsed
+from edgefuse.export.tensorrt.interface import disagreement
+from edgefuse.export.tensorrt.network import parse_graph
 from edgefuse.export.tensorrt.package import Package, load_package
 from edgefuse.export.tensorrt.storage import engine_file
 from edgefuse.runtime.bundle.bundle import Bundle
@@ -45,10 +45,10 @@ def check_engines(bundle: Bundle) -> tuple[EngineCheck, ...]:
         if manifest.target not in ("onnx", *(engine.target for engine in graph.engines))
     ]
     engines = [(name, engine) for name, graph in manifest.graphs.items() for engine in graph.engines]
-    return (*missing, *(_checked(bundle, name, engine) for name, engine in engines))
+    return (*missing, *(_check(bundle, name, engine) for name, engine in engines))
 
 
-def _checked(bundle: Bundle, name: str, engine: EngineSpec) -> EngineCheck:
+def _check(bundle: Bundle, name: str, engine: EngineSpec) -> EngineCheck:
     package = _package_of(engine)
     failure = _contradiction(bundle, name, engine)
     if failure is None and package is not None:
@@ -72,7 +72,7 @@ def _contradiction(bundle: Bundle, name: str, engine: EngineSpec) -> str | None:
 def _misunderstanding(package: Package, bundle: Bundle, name: str, engine: EngineSpec) -> str | None:
     """Where the package, parsing the graph again, sees other inputs or outputs than those that were kept."""
     try:
-        network = parsed(package, name, bundle.directory / bundle.manifest.graphs[name].file)
+        network = parse_graph(package, name, bundle.directory / bundle.manifest.graphs[name].file)
     except ExportError as error:
         return str(error)
     same = (network.inputs, network.outputs) == (engine.inputs, engine.outputs)

@@ -38,14 +38,14 @@ class Network:
         return tuple(_tensor(definition.get_output(index)) for index in range(definition.num_outputs))
 
 
-def parsed(package: Package, name: str, path: Path) -> Network:
+def parse_graph(package: Package, name: str, path: Path) -> Network:
     """The ONNX file of graph `name` as a network; ExportError names the operator that TensorRT does not take."""
     trt = package.module
     log = error_log(trt)
     builder = _builder(package, log)
     definition = builder.create_network(_typed(trt))
     parser = trt.OnnxParser(definition, log.sink)
-    model = bytes_cast_first(_loaded(path))
+    model = bytes_cast_first(_load(path))
     if not parser.parse(model.SerializeToString()):
         raise refusal(name, model, parser)
     return Network(name, builder, definition, parser, log)
@@ -59,7 +59,7 @@ def _builder(package: Package, log: ErrorLog) -> Any:
         raise ExportError(f"{package.module.__name__} does not work on this machine: {reason}") from error
 
 
-def _loaded(path: Path) -> onnx.ModelProto:
+def _load(path: Path) -> onnx.ModelProto:
     try:
         return onnx.load(path)
     except DecodeError as error:

@@ -80,8 +80,8 @@ def encoder_source(spec: FusionSpec, modality: ModalitySpec) -> GraphSource:
     samples = example[:TRIAL_SAMPLES]
     trial.run(samples)
     sizes = {0: "batch"}
-    if isinstance(modality.described, ImageModality) and trial.takes(enlarged(samples), like=samples):
-        example, sizes = enlarged(example), {0: "batch", 1: "height", 2: "width"}
+    if isinstance(modality.described, ImageModality) and trial.takes(enlarge(samples), like=samples):
+        example, sizes = enlarge(example), {0: "batch", 1: "height", 2: "width"}
     name = INPUTS[modality.described.kind]
     return GraphSource(
         name=modality.name,
@@ -119,7 +119,7 @@ def whole_source(spec: FusionSpec) -> GraphSource:
     outputs = trial.run(samples, None)
     features = next((f"fusion.{modality.features}" for modality in spec.modalities if modality.features), "")
     source = _fusion(module, sensed, [{0: "batch"}] * len(sensed), None, outputs, features)
-    larger = [enlarged(sensed[m.name]) if _is_image(m) else sensed[m.name] for m in spec.modalities]
+    larger = [enlarge(sensed[m.name]) if _is_image(m) else sensed[m.name] for m in spec.modalities]
     if not trial.takes([tensor[:TRIAL_SAMPLES] for tensor in larger], like=samples):
         return source
     extras = source.arguments[len(larger) :], source.sizes[len(larger) :]
@@ -143,7 +143,7 @@ def few(spec: FusionSpec, modality: ModalitySpec) -> Tensor:
     return torch.from_numpy(samples[np.arange(EXAMPLE_BATCH) % len(samples)])
 
 
-def enlarged(frames: Tensor) -> Tensor:
+def enlarge(frames: Tensor) -> Tensor:
     """Frames (batch, rows, columns, 3) continued to a larger size, of unequal sides that no step divides."""
     rows, columns = frames.shape[1] + 37, frames.shape[2] + 58
     columns += 2 * (rows == columns)

@@ -47,9 +47,9 @@ class FusionGraph(nn.Module):
         """As `forward`, by name."""
         count = self.senses * self.tensors_per_sense
         extras = dict(zip(self.extras, tensors[count:], strict=True))
-        return fusion_outputs(self.fused(tensors[:count], extras))
+        return fusion_outputs(self.fuse_sensed(tensors[:count], extras))
 
-    def fused(self, sensed: Sequence[Tensor], extras: Mapping[str, Tensor]) -> object:
+    def fuse_sensed(self, sensed: Sequence[Tensor], extras: Mapping[str, Tensor]) -> object:
         """What the spec's own module gives."""
         return self.fusion(list(sensed[::2]), list(sensed[1::2]), **extras)
 
@@ -59,6 +59,6 @@ class WholeGraph(FusionGraph):
 
     tensors_per_sense = 1
 
-    def fused(self, sensed: Sequence[Tensor], extras: Mapping[str, Tensor]) -> object:
+    def fuse_sensed(self, sensed: Sequence[Tensor], extras: Mapping[str, Tensor]) -> object:
         """What the spec's own module gives."""
         return self.fusion(*sensed, **extras)

@@ -46,7 +46,7 @@ def onnx_from_source(source: GraphSource) -> onnx.ModelProto:
     more to remove from encoders and 3 % of the fusion's nodes, at no gain in speed). Inputs that nothing reads are
     taken out.
     """
-    program = traced_program(source)
+    program = trace_program(source)
     try:
         with quiet(), torch.no_grad():
             exported = torch.onnx.export(
@@ -74,7 +74,7 @@ def onnx_from_source(source: GraphSource) -> onnx.ModelProto:
     return model
 
 
-def traced_program(source: GraphSource) -> ExportedProgram:
+def trace_program(source: GraphSource) -> ExportedProgram:
     """The graph of PyTorch's operators; ExportError where the module's Python cannot be followed."""
     sizes = tuple(dict.fromkeys(one, Dim.DYNAMIC) for one in source.sizes)
     try:

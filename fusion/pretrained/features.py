@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edgefuse.fusion.encoder_choice import Means
-from edgefuse.fusion.features import resized
+from edgefuse.fusion.features import resize
 
 SAMPLE_RATE_HZ = 16_000
 FRAME, HOP = 400, 160
@@ -24,7 +24,7 @@ class NormalizedImage(nn.Module):
     """Camera frame to a backbone's input.
 
     `forward(frame)`: uint8 (batch, H, W, 3) RGB, any H and W -> float32 (batch, 3, rows, columns), each channel minus
-    its mean over its deviation. The whole frame, squeezed to the size; low-passed as in `resized`.
+    its mean over its deviation. The whole frame, squeezed to the size; low-passed as in `resize`.
     """
 
     factor: Tensor
@@ -38,7 +38,7 @@ class NormalizedImage(nn.Module):
         self.register_buffer("shift", -means / deviations, persistent=False)
 
     def forward(self, frame: Tensor) -> Tensor:
-        return resized(frame, self.size) * self.factor + self.shift
+        return resize(frame, self.size) * self.factor + self.shift
 
 
 class Waveform(nn.Module):

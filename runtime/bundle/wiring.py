@@ -25,7 +25,7 @@ def check_wiring(manifest: Manifest) -> None:
     _check_golden(manifest)
 
 
-def sensed(modality: Modality) -> tuple[str, tuple[Dim, ...]]:
+def evidence_from_sense(modality: Modality) -> tuple[str, tuple[Dim, ...]]:
     """Dtype and shape of a sense's evidence; a named size is any."""
     if modality.kind == "image":
         return "uint8", (1, "height", "width", 3)
@@ -36,10 +36,10 @@ def sensed(modality: Modality) -> tuple[str, tuple[Dim, ...]]:
     return "float32", (1, modality.window_samples, modality.channels)
 
 
-def offered(modality: Modality) -> dict[str, tuple[str, tuple[Dim, ...]]]:
+def inputs_from_sense(modality: Modality) -> dict[str, tuple[str, tuple[Dim, ...]]]:
     """What a sense has for the fusion graph: dtype and shape by the name of the input that takes it."""
     if modality.graph is None:
-        return {modality.name: sensed(modality)}
+        return {modality.name: evidence_from_sense(modality)}
     return {f"{modality.name}_{output.name}": (output.dtype, output.shape) for output in modality.graph.outputs}
 
 
@@ -68,15 +68,17 @@ def _check_sense(manifest: Manifest, modality: Modality) -> None:
         return
     if len(modality.graph.inputs) != 1:
         raise ValueError(f"the graph of {name!r} has to have one input, it has {_listed(modality.graph.inputs)}")
-    _check_fit(f"the graph of {name!r}", modality.graph.inputs[0], *sensed(modality))
-    if modality is not manifest.naming and not set(offered(modality)) & set(_names(manifest.fusion.inputs)):
-        raise ValueError(f"{name!r} is encoded, but the fusion graph takes none of {', '.join(offered(modality))}")
+    _check_fit(f"the graph of {name!r}", modality.graph.inputs[0], *evidence_from_sense(modality))
+    if modality is not manifest.naming and not set(inputs_from_sense(modality)) & set(_names(manifest.fusion.inputs)):
+        raise ValueError(
+            f"{name!r} is encoded, but the fusion graph takes none of {', '.join(inputs_from_sense(modality))}"
+        )
 
 
 def _check_inputs(manifest: Manifest) -> None:
     known: dict[str, tuple[str, tuple[Dim, ...]]] = {PRESENT: ("bool", (1, len(manifest.modalities)))}
     for modality in manifest.modalities:
-        known |= offered(modality)
+        known |= inputs_from_sense(modality)
     if PROMPTS in _names(manifest.fusion.inputs):
         known[PROMPTS] = "float32", ("classes", _prompt_dim(manifest))
     for tensor in manifest.fusion.inputs:

@@ -14,7 +14,7 @@ import numpy as np
 import yaml
 from pydantic import Field, model_validator
 
-from edgefuse.runtime.corrections.measured import Measured, Measurement, read_text, validated, write_text
+from edgefuse.runtime.corrections.measured import Measured, Measurement, read_text, validate, write_text
 from edgefuse.runtime.errors import CalibrationError
 
 SCHEMA_VERSION: Final = 1
@@ -118,7 +118,7 @@ def read_camera_info(path: str | Path) -> CameraInfo:
         raise CalibrationError(f"{file} is no YAML: {_first_line(error)}; {_REMEDY}") from error
     if isinstance(content, dict):
         content = {key: value for key, value in content.items() if key in CameraInfo.model_fields}
-    return validated(CameraInfo, content, file, _REMEDY)
+    return validate(CameraInfo, content, file, _REMEDY)
 
 
 def write_camera_info(path: Path, info: CameraInfo) -> None:

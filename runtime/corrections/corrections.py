@@ -30,7 +30,7 @@ class Corrections:
         self._begin_ns: int | None = None
         self._beginning = threading.Lock()
 
-    def begun_anew(self) -> Corrections:
+    def begin_anew(self) -> Corrections:
         """The same, for another run: the time of a drift counts from its own first sample."""
         anew = copy(self)
         anew._begin_ns, anew._beginning = None, threading.Lock()

@@ -33,7 +33,7 @@ class Measured(Measurement):
 M = TypeVar("M", bound=Measurement)
 
 
-def validated(model: type[M], values: Any, path: Path | str, remedy: str) -> M:
+def validate(model: type[M], values: Any, path: Path | str, remedy: str) -> M:
     """The content of a file, or of what `path` names, as its model; raises CalibrationError: where, what, `remedy`."""
     if not isinstance(values, dict):
         raise CalibrationError(f"{path} is no calibration file: it holds no named values; {remedy}")
@@ -49,7 +49,7 @@ def read_json(model: type[M], path: Path, remedy: str) -> M:
         values = json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise CalibrationError(f"{path} is no JSON: {error}; {remedy}") from error
-    return validated(model, values, path, remedy)
+    return validate(model, values, path, remedy)
 
 
 def read_text(path: Path) -> str:

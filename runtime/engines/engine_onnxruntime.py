@@ -96,7 +96,7 @@ def cached_session(
 
     `said` names everything that `options` sets. Raises what ONNX Runtime raises where the graph itself is bad.
     """
-    return cache.opened(
+    return cache.open(
         _key(sha256, said),
         path,
         plain=lambda: _session(path, options()),

@@ -98,15 +98,15 @@ def active_session(path: Path, providers: Sequence[Provider]) -> onnxruntime.Inf
     if first not in session.get_providers():
         why = _missing_library(first) or "it did not start; is the driver new enough for the CUDA it was built for?"
         raise EngineError(f"{path}: ONNX Runtime's {first} is not active: {why}")
-    return checked(path, session, first)
+    return check_active(path, session, first)
 
 
 def record_assignment(options: onnxruntime.SessionOptions) -> None:
-    """Let the session say which provider runs what, for `checked`."""
+    """Let the session say which provider runs what, for `check_active`."""
     options.add_session_config_entry(_RECORD, "1")
 
 
-def checked(path: Path, session: onnxruntime.InferenceSession, provider: str) -> onnxruntime.InferenceSession:
+def check_active(path: Path, session: onnxruntime.InferenceSession, provider: str) -> onnxruntime.InferenceSession:
     """The session; raises EngineError where the provider runs nothing of its graph."""
     if not _operators(path, session, provider):
         raise EngineError(

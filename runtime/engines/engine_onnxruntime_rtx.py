@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from edgefuse.runtime.engines.engine import first_line
 from edgefuse.runtime.engines.engine_onnxruntime import OnnxRuntimeEngine, session_options
-from edgefuse.runtime.engines.engine_onnxruntime_gpu import TENSORRT, checked, is_built_in, record_assignment
+from edgefuse.runtime.engines.engine_onnxruntime_gpu import TENSORRT, check_active, is_built_in, record_assignment
 from edgefuse.runtime.engines.gpu import Gpu, find_gpu
 from edgefuse.runtime.engines.onnxruntime_package import check_one_package, load_onnxruntime
 from edgefuse.runtime.errors import EngineError
@@ -57,7 +57,7 @@ def session_on(path: Path, devices: Sequence[onnxruntime.OrtEpDevice]) -> onnxru
         session = load_onnxruntime().InferenceSession(path, options, enable_fallback=0)
     except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
         raise EngineError(f"{path}: ONNX Runtime's {provider} cannot load this graph: {first_line(error)}") from error
-    return checked(path, session, provider)
+    return check_active(path, session, provider)
 
 
 @cache

@@ -105,7 +105,7 @@ def open_on_openvino(path: Path, spec: GraphSpec, sha256: str, way: OpenVinoWay)
     try:
         if directory is None:
             return OpenVinoEngine(path, spec, _compiled(path, spec, way), way)
-        loaded = GraphCache(directory).opened(
+        loaded = GraphCache(directory).open(
             _key(spec, sha256, way),
             path,
             plain=lambda: _compiled(path, spec, way),

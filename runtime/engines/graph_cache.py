@@ -35,7 +35,7 @@ class GraphCache:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
-    def opened(
+    def open(
         self,
         key: str,
         path: Path,
@@ -50,7 +50,7 @@ class GraphCache:
         """
         entry = self.directory / key
         try:
-            loaded = _opened(entry, load) or self._made(entry, path, save, load)
+            loaded = _open_entry(entry, load) or self._write_entry(entry, path, save, load)
         except Exception as error:  # what engines raise shares no base class
             loaded = plain()
             _complain(self.directory, first_line(error))
@@ -61,7 +61,7 @@ class GraphCache:
         entries = entries_of(self.directory)
         return len(entries), sum(bytes_of(entry) for entry in entries)
 
-    def _made(
+    def _write_entry(
         self, entry: Path, path: Path, save: Callable[[Path], None], load: Callable[[Path], Loaded]
     ) -> Loaded | None:
         """Make the entry and open it; None where there is no room for it."""
@@ -78,7 +78,7 @@ class GraphCache:
             shutil.rmtree(unfinished, ignore_errors=True)
         prune(entry)
         _log.info("%s, optimised for this machine, is kept in %s", path, entry)
-        return _opened(entry, load)
+        return _open_entry(entry, load)
 
 
 def default_directory() -> Path | None:
@@ -87,7 +87,7 @@ def default_directory() -> Path | None:
     return None if folder is None else folder / "graphs"
 
 
-def _opened(entry: Path, load: Callable[[Path], Loaded]) -> Loaded | None:
+def _open_entry(entry: Path, load: Callable[[Path], Loaded]) -> Loaded | None:
     """What is made of an entry; None if it is not there, incomplete, or removed by another process just now."""
     if not _whole(entry):
         return None

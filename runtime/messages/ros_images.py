@@ -29,7 +29,7 @@ _TO_BGR: Final[dict[str, tuple[int, int]]] = {
 }
 
 
-def frame_from_image(message: Any, stamp_ns: int, modality: str) -> Frame:
+def frame_from_image(message: Any, stamp_ns: int, sense: str) -> Frame:
     """A sensor_msgs/Image as a Frame; a view of the message's data where that is rgb8 or bgr8.
 
     Raises StreamError for an encoding that is no picture to us (depth, 16 bit), SampleError for data that do not fit
@@ -37,7 +37,7 @@ def frame_from_image(message: Any, stamp_ns: int, modality: str) -> Frame:
     """
     encoding = message.encoding
     if encoding in ("rgb8", "bgr8"):
-        return Frame(stamp_ns, _pixels(message, 3), encoding, modality, message.header.frame_id)
+        return Frame(stamp_ns, _pixels(message, 3), encoding, sense, message.header.frame_id)
     if encoding not in _TO_BGR:
         known = ", ".join(["rgb8", "bgr8", *_TO_BGR])
         raise StreamError(f"the image encoding {encoding!r} is not known here; expected one of {known}")
@@ -47,10 +47,10 @@ def frame_from_image(message: Any, stamp_ns: int, modality: str) -> Frame:
         image = pixels if conversion < 0 else cv2.cvtColor(pixels, conversion)
     except cv2.error as error:
         raise SampleError(f"is {encoding} of {message.width}x{message.height}, which cannot be: {error.err}") from error
-    return Frame(stamp_ns, image, "bgr8", modality, message.header.frame_id)
+    return Frame(stamp_ns, image, "bgr8", sense, message.header.frame_id)
 
 
-def frame_from_compressed_image(message: Any, stamp_ns: int, modality: str) -> Frame:
+def frame_from_compressed_image(message: Any, stamp_ns: int, sense: str) -> Frame:
     """A sensor_msgs/CompressedImage (JPEG, PNG or what else OpenCV decodes) as a bgr8 Frame.
 
     Raises StreamError for a depth image or a video codec, SampleError for data that cannot be decoded.
@@ -62,7 +62,7 @@ def frame_from_compressed_image(message: Any, stamp_ns: int, modality: str) -> F
     image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
     if image is None:
         raise SampleError(f"holds {len(data)} bytes that are no {message.format} image")
-    return Frame(stamp_ns, image, "bgr8", modality, message.header.frame_id)
+    return Frame(stamp_ns, image, "bgr8", sense, message.header.frame_id)
 
 
 def _pixels(message: Any, bytes_per_pixel: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from edgefuse.runtime.errors import SampleError
 from edgefuse.runtime.samples import Signal
 
 
-def signal_from_message(message: Any, stamp_ns: int, modality: str) -> Signal:
+def signal_from_message(message: Any, stamp_ns: int, sense: str) -> Signal:
     """An edgefuse_msgs/Signal; raises SampleError for numbers that are no whole vectors, or a rate that cannot be."""
     channels, rate_hz, numbers = message.channels, message.sample_rate, len(message.data)
     if channels < 1 or numbers % channels:
@@ -20,11 +20,11 @@ def signal_from_message(message: Any, stamp_ns: int, modality: str) -> Signal:
     if not 0 < rate_hz < math.inf:
         raise SampleError(f"says that its rate is {rate_hz} Hz")
     values = np.asarray(message.data, np.float32).reshape(-1, channels)
-    return Signal(stamp_ns, values, rate_hz, message.index, modality)
+    return Signal(stamp_ns, values, rate_hz, message.index, sense)
 
 
 def signal_from_fields(
-    message: Any, fields: Sequence[str], stamp_ns: int, rate_hz: float, index: int, modality: str
+    message: Any, fields: Sequence[str], stamp_ns: int, rate_hz: float, index: int, sense: str
 ) -> Signal:
     """One vector of a signal, its numbers picked by the paths of their fields ("wrench.force.x", "position.0").
 
@@ -34,7 +34,7 @@ def signal_from_fields(
         values = [float(_field(message, path)) for path in fields]
     except (AttributeError, IndexError, TypeError, ValueError) as error:
         raise SampleError(f"lacks a number that is mapped: {error}") from error
-    return Signal(stamp_ns, np.array([values], np.float32), rate_hz, index, modality)
+    return Signal(stamp_ns, np.array([values], np.float32), rate_hz, index, sense)
 
 
 def _field(message: Any, path: str) -> Any:

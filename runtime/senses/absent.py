@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edgefuse.runtime.bundle.manifest import Manifest, TensorSpec
-from edgefuse.runtime.bundle.wiring import Dim, offered
+from edgefuse.runtime.bundle.wiring import Dim, inputs_from_sense
 
 _FRAME_SIDE = 224
 """Of a frame that an absent camera stands for, until one of it was seen [pixels]: what networks of images take."""
@@ -13,7 +13,9 @@ _FRAME_SIDE = 224
 
 def absent_inputs(manifest: Manifest) -> dict[str, np.ndarray]:
     """By input of the fusion graph: the zeros that an absent sense is given as."""
-    shapes = {name: shape for modality in manifest.modalities for name, (_, shape) in offered(modality).items()}
+    shapes = {
+        name: shape for modality in manifest.modalities for name, (_, shape) in inputs_from_sense(modality).items()
+    }
     inputs = [tensor for tensor in manifest.fusion.inputs if tensor.name in shapes]
     return {tensor.name: _zeros(tensor, shapes[tensor.name]) for tensor in inputs}
 

@@ -26,7 +26,8 @@ class TokenStore:
     """Holds each sense's newest tokens and a few before them. Thread-safe, bounded.
 
     Both mappings are by sense, and their owner may change them at any time. Evidence older than `max_age_ns` does not
-    fit. `offsets_ns` are calibrated: if a sense's stamps are late by x compared with the others', its offset is x.
+    fit. If a sense's stamps are late by x compared with the others', its offset is x: that counts where senses are
+    matched, and a percept keeps its evidence's own stamp. What sets the stamps themselves right is `Corrections`.
     """
 
     def __init__(self, max_age_ns: Mapping[str, int], offsets_ns: Mapping[str, int], drops: Drops) -> None:
@@ -84,9 +85,8 @@ class TokenStore:
             return aligned
 
     def _nearest_before(self, sense: str, stamp_ns: int) -> Aligned | None:
-        moment_ns = stamp_ns + self._offsets_ns[sense]
         for tokens in reversed(self._held[sense]):
-            age_ns = moment_ns - tokens.stamp_ns
+            age_ns = stamp_ns - self.sensed_ns(tokens)
             if age_ns >= 0:
                 return Aligned(tokens, age_ns, fit=age_ns <= self._max_age_ns[sense])
         return None

@@ -135,10 +135,10 @@ class Recorder:
         self._next_index[sample.modality] = sample.index + length
         return max(0, missing)
 
-    def _add(self, topic: str, kind: MessageType, modality: str | None, log_ns: int, data: bytes) -> None:
+    def _add(self, topic: str, kind: MessageType, sense: str | None, log_ns: int, data: bytes) -> None:
         if topic not in self._channels:
             schema = self._writer.register_schema(kind.name, SchemaEncoding.ROS2, kind.definition.encode())
-            metadata = {} if modality is None else {MODALITY_KEY: modality}
+            metadata = {} if sense is None else {MODALITY_KEY: sense}
             self._channels[topic] = self._writer.register_channel(topic, MessageEncoding.CDR, schema, metadata)
         log_ns += self._ros_ns
         self._writer.add_message(self._channels[topic], log_ns, data, log_ns)

@@ -68,7 +68,7 @@ class Recording(Stream):
             for sense, topic in sorted(chosen.items(), key=_turn)
         ]
         for track in self._tracks:
-            log.info("%s: %s is replayed from %s", path, track.modality, track.topic.name)
+            log.info("%s: %s is replayed from %s", path, track.sense, track.topic.name)
         self._runs = self._divided()
         self._pacer = Pacer()
         if next(self._samples(0), None) is None:
@@ -81,7 +81,7 @@ class Recording(Stream):
     @property
     def topics(self) -> dict[str, str]:
         """The topic that each sense is replayed from."""
-        return {track.modality: track.topic.name for track in self._tracks}
+        return {track.sense: track.topic.name for track in self._tracks}
 
     def __iter__(self) -> Iterator[Sample]:
         """The samples in the order of their `until_ns`; raises StreamError where the bag is damaged."""

@@ -46,7 +46,7 @@ class SoundCard:
         channels: int,
         block_s: float,
         source_hz: int | None,
-        modality: str,
+        sense: str,
     ) -> None:
         self.name = "the default microphone" if wanted is None else f"microphone {wanted!r}"
         self.clock: AudioClock | None = None
@@ -55,7 +55,7 @@ class SoundCard:
         self._wanted = wanted
         self._rate_hz = rate_hz
         self._channels = channels
-        self._modality = modality
+        self._sense = sense
         self._block_s = block_s
         self._resampler: Resampler | None = None
         self._stream: Any = None
@@ -115,7 +115,7 @@ class SoundCard:
         self.level.hear(pcm)
         stamp_ns = self.clock.time_ns(index * self._resampler.source_hz / self._rate_hz)
         self._last_stamp_ns = max(stamp_ns, self._last_stamp_ns + 1)
-        return AudioChunk(self._last_stamp_ns, pcm, self._rate_hz, index, self._modality)
+        return AudioChunk(self._last_stamp_ns, pcm, self._rate_hz, index, self._sense)
 
 
 def _age_ns(time_info: Any, block_ns: int, adc_is_real: bool) -> int:

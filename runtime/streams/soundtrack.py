@@ -15,9 +15,9 @@ class Soundtrack:
     does not lead the stamps astray. Where time is set back, or the rate changes, the soundtrack begins anew.
     """
 
-    def __init__(self, rate_hz: int, modality: str) -> None:
+    def __init__(self, rate_hz: int, sense: str) -> None:
         self._rate_hz = rate_hz
-        self._modality = modality
+        self._sense = sense
         self._order = StampOrder()
         self._resampler: Resampler | None = None
         self._series = Continuity(rate_hz)
@@ -38,7 +38,7 @@ class Soundtrack:
         self._until_ns = stamp_ns + len(mono) * NS_PER_S // sound.rate_hz
         first, pcm = self._resampler.resample(index, mono)
         ahead_ns = first * NS_PER_S // self._rate_hz - index * NS_PER_S // sound.rate_hz
-        return AudioChunk(stamp_ns + ahead_ns, pcm, self._rate_hz, first, self._modality) if len(pcm) else None
+        return AudioChunk(stamp_ns + ahead_ns, pcm, self._rate_hz, first, self._sense) if len(pcm) else None
 
     def _check(self, stamp_ns: int) -> None:
         try:

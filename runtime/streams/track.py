@@ -54,14 +54,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One topic, read as `modality`; `rate_hz` is that of the sound to make of it, `form` how that is encoded.
+    """One topic, read as `sense`; `rate_hz` is that of the sound to make of it, `form` how that is encoded.
 
     `where` is the recording, for what is logged.
     """
 
     where: str
     topic: Topic
-    modality: str
+    sense: str
     rate_hz: int
     form: SoundFormat
     decode: Decode
@@ -77,7 +77,7 @@ class Track:
         The stamp is the message's own; its log time where it has none, or with `by_log_time`, which then counts as the
         time when the whole message was sensed. Raises StreamError for data that are of no use at all.
         """
-        soundtrack = Soundtrack(self.rate_hz, self.modality)
+        soundtrack = Soundtrack(self.rate_hz, self.sense)
         skipped = 0
         for message in messages:
             try:
@@ -107,12 +107,12 @@ class Track:
             return self._chunk(content, own_ns, log_ns, soundtrack)
         stamp_ns = log_ns if own_ns is None else own_ns
         if self.kind == "text":
-            return Text(stamp_ns, content.data, self.modality)
+            return Text(stamp_ns, content.data, self.sense)
         if self.kind == "signal":
-            return signal_from_message(content, stamp_ns, self.modality)
+            return signal_from_message(content, stamp_ns, self.sense)
         if self.topic.type.endswith("CompressedImage"):
-            return frame_from_compressed_image(content, stamp_ns, self.modality)
-        return frame_from_image(content, stamp_ns, self.modality)
+            return frame_from_compressed_image(content, stamp_ns, self.sense)
+        return frame_from_image(content, stamp_ns, self.sense)
 
     def _chunk(self, content: Any, own_ns: int | None, log_ns: int, soundtrack: Soundtrack) -> AudioChunk | None:
         """`own_ns` is when the first sample was sensed; without it, the last one was at `log_ns`."""
@@ -121,10 +121,10 @@ class Track:
         return soundtrack.chunk(sound, first_ns)
 
 
-def open_track(bag: Bag, topic: Topic, modality: str, rate_hz: int) -> Track:
+def open_track(bag: Bag, topic: Topic, sense: str, rate_hz: int) -> Track:
     """The track of a topic; raises StreamError where nothing says what its messages hold."""
     form = _sound_format(bag, topic) if topic.type in FORMAT_ELSEWHERE else SoundFormat()
-    return Track(str(bag.path), topic, modality, rate_hz, form, decoder_of(topic, bag.path))
+    return Track(str(bag.path), topic, sense, rate_hz, form, decoder_of(topic, bag.path))
 
 
 @contextmanager

@@ -83,5 +83,7 @@ def traced_before(fp32_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exports take the graphs that were traced for `fp32_bundle`."""
     names = ("image", "audio", "text", "fusion")
     monkeypatch.setattr(
-        exporter, "traced", lambda sources, progress: {name: onnx.load(fp32_bundle / f"{name}.onnx") for name in names}
+        exporter,
+        "trace_graphs",
+        lambda sources, progress: {name: onnx.load(fp32_bundle / f"{name}.onnx") for name in names},
     )

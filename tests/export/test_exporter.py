@@ -21,30 +21,30 @@ from edgefuse.export import parity
 from edgefuse.export.errors import ExportError
 from edgefuse.export.exporter import export_bundle
 from edgefuse.export.spec import FusionSpec
+from edgefuse.networks import spec_from_name
 from edgefuse.runtime.bundle.bundle import Bundle, sha256_of
 from edgefuse.runtime.engines.backends import open_engine
 from edgefuse.runtime.engines.engine import Engine
 from edgefuse.runtime.engines.selftest import replay
 from edgefuse.runtime.errors import BundleError
-from edgefuse.sources import spec_from_source
 
 SLOW_EXPORT = """
 import pathlib, sys, time
 import onnx
 from edgefuse.export import exporter
 from edgefuse.tabletop import splits
-from edgefuse.sources import spec_from_source
+from edgefuse.networks import spec_from_name
 
 splits.CALIBRATION_EXAMPLES, splits.VERIFICATION_PER_CLASS = 70, 2
 bundle, traced = map(pathlib.Path, sys.argv[2:])
-exporter.traced = lambda sources, progress: {p.stem: onnx.load(p) for p in sorted(traced.glob("*.onnx"))}
+exporter.trace_graphs = lambda sources, progress: {p.stem: onnx.load(p) for p in sorted(traced.glob("*.onnx"))}
 
 def wait_while_verifying(stage, done, total):
     if stage == "verify":
         print(stage, flush=True)
         time.sleep(60)
 
-exporter.export_bundle(spec_from_source(sys.argv[1]), bundle, "fp32", progress=wait_while_verifying)
+exporter.export_bundle(spec_from_name(sys.argv[1]), bundle, "fp32", progress=wait_while_verifying)
 """
 
 
@@ -162,7 +162,7 @@ def test_another_kind_of_file_is_refused(content: bytes | None, reason: str, tmp
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ExportError, match=reason) as caught:
-        spec_from_source(str(path))
+        spec_from_name(str(path))
     assert "\n" not in str(caught.value)
 
 
@@ -171,7 +171,7 @@ def test_weights_that_are_no_numbers_are_refused_by_name(checkpoint_path: Path, 
         checkpoint_path, tmp_path / "nan.safetensors", lambda state: state["fusion.gain.bias"].fill_(torch.nan)
     )
     with pytest.raises(ExportError, match=r"fusion\.gain\.bias hold NaN"):
-        export_bundle(spec_from_source(str(path)), tmp_path / "bundle")
+        export_bundle(spec_from_name(str(path)), tmp_path / "bundle")
     assert not (tmp_path / "bundle").exists()
 
 
@@ -185,7 +185,7 @@ def test_a_broken_bound_fails_the_export_names_the_row_and_keeps_the_former_bund
 
     other = altered(checkpoint_path, tmp_path / "other.safetensors", spoil)
     with pytest.raises(ExportError, match=r"bound is broken: audio, embedding \(fp32\): cosine similarity .* below"):
-        export_bundle(spec_from_source(str(other)), bundle_copy, "fp32")
+        export_bundle(spec_from_name(str(other)), bundle_copy, "fp32")
     assert (bundle_copy / "manifest.json").read_bytes() == before
     assert [path.name for path in bundle_copy.parent.iterdir()] == ["bundle"]
 

@@ -25,9 +25,9 @@ from edgefuse.fusion.folder_task import FolderTask
 from edgefuse.fusion.settings import TrainingSettings
 from edgefuse.fusion.task_record import BuiltInRecord, FolderRecord
 from edgefuse.fusion.training import Trained, train
+from edgefuse.networks import spec_from_name
 from edgefuse.runtime import Clip, Perceiver
 from edgefuse.runtime.corrections.drift import DRIFT_WARN
-from edgefuse.sources import spec_from_source
 
 pytestmark = pytest.mark.slow
 
@@ -65,7 +65,7 @@ def away(folder: Path, tmp_path: Path) -> Iterator[Path]:
 
 def spec_of(checkpoint: Path, data: Path | None = None, collection: Collection | None = None) -> FusionSpec:
     """As the command line finds it."""
-    return spec_from_source(str(checkpoint), data, collection)
+    return spec_from_name(str(checkpoint), data, collection)
 
 
 def recorded(trained: Trained) -> FolderRecord:

@@ -12,7 +12,7 @@ import torch
 
 from edgefuse.export import parity
 from edgefuse.export.exporter import export_bundle
-from edgefuse.export.source import spec_from_function
+from edgefuse.export.network_function import spec_from_function
 from edgefuse.export.tensorrt import EngineRequest
 from edgefuse.export.verify import verify_bundle
 from edgefuse.runtime import Perceiver

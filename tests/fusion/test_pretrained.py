@@ -16,7 +16,7 @@ from edgefuse.fusion.errors import PretrainedError
 from edgefuse.fusion.pretrained import architectures
 from edgefuse.fusion.pretrained.directory import read_pretrained
 from edgefuse.fusion.tokenizer import token_ids
-from edgefuse.fusion.transfer import EncoderDirectories, started_network
+from edgefuse.fusion.transfer import EncoderDirectories, start_network
 from edgefuse.tabletop.vocabulary import LABELS, build_tokenizer
 
 SENSES = {
@@ -31,7 +31,7 @@ def started(pretrained):
 
     def of(name):
         torch.manual_seed(1)
-        network, tokenizer = started_network(
+        network, tokenizer = start_network(
             NetworkConfig(), EncoderDirectories(**{SENSES[name]: pretrained / name}), build_tokenizer()
         )
         return network.eval(), tokenizer
@@ -149,7 +149,7 @@ def test_what_the_preprocessor_says_is_used(pretrained, tmp_path):
 
 def refusal(directory, sense):
     with pytest.raises(PretrainedError) as caught:
-        started_network(NetworkConfig(), EncoderDirectories(**{sense: directory}), build_tokenizer())
+        start_network(NetworkConfig(), EncoderDirectories(**{sense: directory}), build_tokenizer())
     assert "\n" not in str(caught.value)
     return str(caught.value)
 

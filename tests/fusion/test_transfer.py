@@ -15,7 +15,7 @@ from edgefuse.fusion.pretrained.directory import read_pretrained
 from edgefuse.fusion.settings import TrainingSettings
 from edgefuse.fusion.tokenizer import build_tokenizer
 from edgefuse.fusion.training import parameter_groups, train
-from edgefuse.fusion.transfer import EncoderDirectories, started_network
+from edgefuse.fusion.transfer import EncoderDirectories, start_network
 
 FEW = {"epochs": 1, "steps_per_epoch": 6, "fusion_steps": 2, "batch": 8, "threads": 1}
 
@@ -77,7 +77,7 @@ def test_fine_tuned_backbones_learn_too(directories, folder, tmp_path):
 
 
 def test_backbones_learn_at_their_share_of_the_rate(directories):
-    network, _ = started_network(NetworkConfig(), directories, build_tokenizer((), 32))
+    network, _ = start_network(NetworkConfig(), directories, build_tokenizer((), 32))
     settings = TrainingSettings(fine_tune=True, backbone_rate=0.1)
     backbones = torch.nn.ModuleList(network.backbones())
     groups = parameter_groups(network, backbones, 1e-3, settings)

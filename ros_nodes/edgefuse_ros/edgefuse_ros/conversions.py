@@ -19,7 +19,7 @@ from sensor_msgs.msg import Image
 
 from edgefuse.runtime import Frame
 from edgefuse.runtime.corrections.camera_info import CameraInfo
-from edgefuse.runtime.corrections.measured import validated
+from edgefuse.runtime.corrections.measured import validate
 from edgefuse.runtime.messages.ros_stamps import stamp_ns_from_header
 from edgefuse.runtime.samples import NS_PER_S
 
@@ -74,7 +74,7 @@ def camera_info_from_message(message: CameraInfoMessage, camera_name: str) -> Ca
         "rectification_matrix": _matrix(3, message.r),
         "projection_matrix": _matrix(3, message.p),
     }
-    return validated(CameraInfo, values, "camera_info", "calibrate the camera again")
+    return validate(CameraInfo, values, "camera_info", "calibrate the camera again")
 
 
 def status_from_finding(name: str, hardware_id: str, level: bytes, message: str, values: dict[str, Any]) -> Any:

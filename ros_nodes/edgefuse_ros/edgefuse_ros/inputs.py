@@ -110,7 +110,7 @@ class Inputs(Sources):
             return [Topic(name, name, String, profiles.TEXT, lambda message, now: Text(now, message.data, name))]
         if mapped is not None:
             return [Topic(name, name, mapped.type, profiles.SIGNAL, mapped.signal)]
-        return [Topic(name, name, SignalMessage, profiles.SIGNAL, partial(signal_from_message, modality=name))]
+        return [Topic(name, name, SignalMessage, profiles.SIGNAL, partial(signal_from_message, sense=name))]
 
     def _subscribe(self, topic: Topic, push: Callable[[Sample], None]) -> None:
         take = partial(self._take, topic, push)
@@ -136,8 +136,8 @@ def _images(name: str, settings: PerceptionSettings) -> Topic:
     """One topic: a driver compresses its images only where somebody subscribes them compressed."""
     qos = profiles.RELIABLE_IMAGE if settings.image_reliability == "reliable" else profiles.IMAGE
     if settings.image_transport == "raw":
-        return Topic(name, name, Image, qos, partial(frame_from_image, modality=name))
-    return Topic(name, f"{name}/compressed", CompressedImage, qos, partial(frame_from_compressed_image, modality=name))
+        return Topic(name, name, Image, qos, partial(frame_from_image, sense=name))
+    return Topic(name, f"{name}/compressed", CompressedImage, qos, partial(frame_from_compressed_image, sense=name))
 
 
 def _sound(name: str, type_name: str, sound: Sound) -> list[Topic]:

@@ -12,14 +12,14 @@ from edgefuse.export.errors import ExportError
 from edgefuse.export.feeds import Feed
 from edgefuse.export.parity import END_TO_END
 from edgefuse.export.precision.candidates import Candidate
-from edgefuse.export.precision.choose import Choice, Wanted, choose, wider
+from edgefuse.export.precision.choose import PrecisionChoice, Wanted, choose, wider
 from edgefuse.export.precision.quantize import Scheme
 from edgefuse.runtime.bundle.verification import GraphCheck, Verification
 
 
 def choice(
     model: onnx.ModelProto, wanted: Wanted, scheme: Scheme = "onnxruntime", steps: list[tuple[int, int]] | None = None
-) -> Choice:
+) -> PrecisionChoice:
     shape = [dimension.dim_value or 48 for dimension in model.graph.input[0].type.tensor_type.shape.dim]
     calibration, holdout = (
         Feed({"x": np.random.default_rng(seed).standard_normal(shape).astype(np.float32)}) for seed in (1, 2)
@@ -37,7 +37,7 @@ def choice(
     return chosen[graph]
 
 
-def of(found: Choice, precision: str) -> list[Candidate]:
+def of(found: PrecisionChoice, precision: str) -> list[Candidate]:
     return [candidate for candidate in found.candidates if candidate.precision == precision]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from edgefuse.calibration.ranges import Method
 from edgefuse.export.parity import graph_check
 from edgefuse.export.precision.candidates import Candidate
-from edgefuse.export.precision.verdict import judged
+from edgefuse.export.precision.verdict import judge
 from edgefuse.runtime.bundle.verification import Precision
 
 
@@ -30,7 +30,7 @@ def candidate(
 
 
 def verdicts(*candidates: Candidate, scheme: str = "onnxruntime") -> dict[str, str | None]:
-    found = judged(candidates, "auto", "tensorrt" if scheme == "tensorrt" else "onnxruntime")
+    found = judge(candidates, "auto", "tensorrt" if scheme == "tensorrt" else "onnxruntime")
     assert sum(one.chosen for one in found) == 1
     assert all(one.chosen == (one.refused is None) for one in found)
     return {one.name: one.refused for one in found}
@@ -83,5 +83,5 @@ def test_for_tensorrt_nothing_is_timed_and_fp16_is_taken_where_it_is_exact() -> 
 
 
 def test_what_is_asked_for_is_taken_whatever_its_error() -> None:
-    found = judged([candidate("fp32"), candidate("int8", 0.5, 0.5, "minmax")], "int8", "onnxruntime")
+    found = judge([candidate("fp32"), candidate("int8", 0.5, 0.5, "minmax")], "int8", "onnxruntime")
     assert [one.chosen for one in found] == [False, True]

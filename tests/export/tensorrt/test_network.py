@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 
 from edgefuse.export.errors import ExportError
-from edgefuse.export.tensorrt.network import parsed
+from edgefuse.export.tensorrt.network import parse_graph
 from edgefuse.export.tensorrt.package import load_package
 from edgefuse.export.tensorrt.plan import plan_of
 from edgefuse.export.tensorrt.rewrite import bytes_cast_first
@@ -38,7 +38,7 @@ def test_a_refusal_names_operator_node_and_module_and_what_to_do(
     body, advice = REFUSED[operator]
     onnx.save(graph_from_text(f"odd (float[batch, 4] x) => (float[batch, 4] y) {{ {body} }}"), tmp_path / "odd.onnx")
     with pytest.raises(ExportError) as caught:
-        parsed(load_package("tensorrt-rtx"), "odd", tmp_path / "odd.onnx")
+        parse_graph(load_package("tensorrt-rtx"), "odd", tmp_path / "odd.onnx")
     message = str(caught.value)
     assert f"graph odd: TensorRT does not take {operator} (node_" in message
     assert "of module encoder.body" in message
@@ -49,18 +49,18 @@ def test_a_refusal_names_operator_node_and_module_and_what_to_do(
 
 def test_int8_for_onnxruntime_is_refused_and_says_how_to_export() -> None:
     with pytest.raises(ExportError, match=r"graph image: .*int8 is the kind for ONNX Runtime.*--target tensorrt"):
-        parsed(load_package("tensorrt-rtx"), "image", DEFAULT_BUNDLE / "image.onnx")
+        parse_graph(load_package("tensorrt-rtx"), "image", DEFAULT_BUNDLE / "image.onnx")
 
 
 def test_a_file_that_is_no_graph_is_refused(tmp_path: Path) -> None:
     (tmp_path / "junk.onnx").write_bytes(b"junk")
     with pytest.raises(ExportError, match=r"junk.onnx is no ONNX graph"):
-        parsed(load_package("tensorrt-rtx"), "junk", tmp_path / "junk.onnx")
+        parse_graph(load_package("tensorrt-rtx"), "junk", tmp_path / "junk.onnx")
 
 
 def test_a_build_that_fails_says_why(plain_bundle: Path) -> None:
     package = load_package("tensorrt-rtx")
-    network = parsed(package, "fusion", plain_bundle / "fusion.onnx")
+    network = parse_graph(package, "fusion", plain_bundle / "fusion.onnx")
     profile = {
         tensor.name: ((1, *tensor.shape[1:]), (1, *tensor.shape[1:]), (2, *tensor.shape[1:]))
         for tensor in network.inputs

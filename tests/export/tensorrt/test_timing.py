@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgefuse.export.tensorrt.network import parsed
+from edgefuse.export.tensorrt.network import parse_graph
 from edgefuse.export.tensorrt.package import Package, load_package
 from edgefuse.export.tensorrt.plan import plan_of
 from edgefuse.export.tensorrt.timing import timing_cache_path
@@ -26,7 +26,9 @@ def test_kept_in_the_users_cache_by_version_and_gpu(
     if before is not None:
         path.parent.mkdir(parents=True)
         path.write_bytes(before)
-    assert plan_of(classic, parsed(classic, "text", plain_bundle / "text.onnx"), PROFILE, "8.7", lambda share: None)
+    assert plan_of(
+        classic, parse_graph(classic, "text", plain_bundle / "text.onnx"), PROFILE, "8.7", lambda share: None
+    )
     assert len(path.read_bytes()) > len(b"damaged")
 
 
@@ -35,7 +37,7 @@ def test_nothing_is_kept_where_nothing_is_measured(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     package = load_package("tensorrt-rtx")
-    plan_of(package, parsed(package, "text", plain_bundle / "text.onnx"), PROFILE, None, lambda share: None)
+    plan_of(package, parse_graph(package, "text", plain_bundle / "text.onnx"), PROFILE, None, lambda share: None)
     assert not list(tmp_path.iterdir())
 
 
@@ -46,5 +48,7 @@ def test_a_cache_that_cannot_be_written_costs_no_engine(
     (tmp_path / "file").write_text("not a directory")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     classic = Package("tensorrt", load_package("tensorrt-rtx").module)
-    assert plan_of(classic, parsed(classic, "text", plain_bundle / "text.onnx"), PROFILE, "8.7", lambda share: None)
+    assert plan_of(
+        classic, parse_graph(classic, "text", plain_bundle / "text.onnx"), PROFILE, "8.7", lambda share: None
+    )
     assert "what TensorRT measured is not kept" in caplog.text

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from edgefuse.export.errors import ExportError
-from edgefuse.export.exporter import check_senses_read, traced_graph
+from edgefuse.export.exporter import check_senses_read, trace_graph
 from edgefuse.export.spec import Examples, FusionSpec
 from edgefuse.export.tracing.graphs import graph_sources
 from edgefuse.export.tracing.inspection import inspect
@@ -151,7 +151,7 @@ def test_prompts_without_a_text_sense_are_refused() -> None:
 
 def test_a_sense_that_the_network_does_not_use_is_refused() -> None:
     spec = networks.split_spec(both=Deaf())
-    fusion = traced_graph(graph_sources(spec)[-1])
+    fusion = trace_graph(graph_sources(spec)[-1])
     with pytest.raises(ExportError, match=r"the network \(Deaf\) does not use its sense imu"):
         check_senses_read(spec, fusion)
 
@@ -172,7 +172,7 @@ class Overwriting(networks.Feel):
 def test_a_module_may_write_into_its_input() -> None:
     spec = networks.split_spec(feel=Overwriting())
     before = spec.holdout.samples["imu"].copy()
-    traced_graph(graph_sources(spec)[1])
+    trace_graph(graph_sources(spec)[1])
     np.testing.assert_array_equal(spec.holdout.samples["imu"], before)
 
 
@@ -189,7 +189,7 @@ class OneSize(networks.Glance):
 
 def test_frames_vary_in_size_only_where_the_encoder_takes_another_size() -> None:
     any_size, one_size = (
-        tensor_specs(list(traced_graph(graph_sources(networks.split_spec(glance))[0]).graph.input))[0].shape
+        tensor_specs(list(trace_graph(graph_sources(networks.split_spec(glance))[0]).graph.input))[0].shape
         for glance in (networks.Glance(), OneSize())
     )
     assert any_size == ("batch", "height", "width", 3)

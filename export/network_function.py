@@ -24,7 +24,7 @@ def spec_from_function(place: str, name: str) -> FusionSpec:
     Its module may import what lies beside it. Raises ExportError, one line, whatever goes wrong.
     """
     with _beside(place):
-        module = _loaded(place)
+        module = _load(place)
         function = getattr(module, name, None)
         if not callable(function):
             raise ExportError(f"{place}: no function {name!r} in it; {EXPECTED}")
@@ -39,12 +39,12 @@ def spec_from_function(place: str, name: str) -> FusionSpec:
     return spec
 
 
-def _loaded(place: str) -> ModuleType:
+def _load(place: str) -> ModuleType:
     path = Path(place)
     if path.suffix == ".py" and not path.is_file():
         raise ExportError(f"{place}: no such file; {EXPECTED}")
     try:
-        return _loaded_file(path) if path.suffix == ".py" else importlib.import_module(place)
+        return _load_file(path) if path.suffix == ".py" else importlib.import_module(place)
     except ModuleNotFoundError as error:
         if error.name is not None and (place == error.name or place.startswith(f"{error.name}.")):
             raise ExportError(f"{place}: no such module; {EXPECTED}") from error
@@ -53,7 +53,7 @@ def _loaded(place: str) -> ModuleType:
         raise ExportError(f"{place} cannot be loaded: {reason(error)}") from error
 
 
-def _loaded_file(path: Path) -> ModuleType:
+def _load_file(path: Path) -> ModuleType:
     """The module in a file, under its own name, as `import` would load it from its directory."""
     found = importlib.util.spec_from_file_location(path.stem, path)
     if found is None or found.loader is None:

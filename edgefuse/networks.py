@@ -9,7 +9,7 @@ from edgefuse.calibration.collection import Collection
 from edgefuse.export.checkpoint import spec_from_checkpoint, spec_from_preset, spec_from_set, spec_with_noise
 from edgefuse.export.collected import with_collection
 from edgefuse.export.errors import ExportError
-from edgefuse.export.source import spec_from_function
+from edgefuse.export.network_function import spec_from_function
 from edgefuse.export.spec import FusionSpec
 from edgefuse.tasks import DEFAULT, find_samples
 
@@ -17,7 +17,7 @@ PRESET = "base"
 EXPECTED = "expected a checkpoint.safetensors, module.py:function, package.module:function or the preset base"
 
 
-def spec_from_source(text: str, data: Path | None = None, collection: Collection | None = None) -> FusionSpec:
+def spec_from_name(text: str, data: Path | None = None, collection: Collection | None = None) -> FusionSpec:
     """The network that `text` names: a checkpoint's path, `module.py:function`, `package.module:function`, or `base`.
 
     A function takes nothing and returns a FusionSpec; its module may import what lies beside it. `data` is a folder in
@@ -41,9 +41,9 @@ def spec_of_checkpoint_and_set(text: str, collection: Collection) -> FusionSpec:
 
 
 def spec_to_time(text: str) -> FusionSpec:
-    """As spec_from_source; a checkpoint's network with samples that show nothing, which is enough to time it."""
+    """As spec_from_name; a checkpoint's network with samples that show nothing, which is enough to time it."""
     path = _checkpoint_path(text)
-    return spec_from_source(text) if path is None else spec_with_noise(path)
+    return spec_from_name(text) if path is None else spec_with_noise(path)
 
 
 def _checkpoint_path(text: str) -> Path | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgefuse.export.errors import ExportError
-from edgefuse.sources import spec_from_source
+from edgefuse.networks import spec_from_name
 
 NETWORKS = Path(__file__).parent / "export" / "networks.py"
 
@@ -55,13 +55,13 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_wrong_source_gets_one_line_that_says_where(source: str, directory: Path) -> None:
     before = list(sys.path)
     with pytest.raises(ExportError, match=WRONG[source]) as caught:
-        spec_from_source(source)
+        spec_from_name(source)
     assert "\n" not in str(caught.value)
     assert sys.path == before
 
 
 def test_a_function_of_a_file_and_of_a_package_gives_its_spec(directory: Path) -> None:
-    assert spec_from_source(f"{NETWORKS}:split_spec").name == "touch"
+    assert spec_from_name(f"{NETWORKS}:split_spec").name == "touch"
     (directory / "robots").mkdir()
     (directory / "robots" / "touch.py").write_text(NETWORKS.read_text())
-    assert spec_from_source("robots.touch:whole_spec").name == "touch"
+    assert spec_from_name("robots.touch:whole_spec").name == "touch"
