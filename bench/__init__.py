@@ -6,7 +6,7 @@ from edgefuse import imported_when_asked_for
 
 if TYPE_CHECKING:
     from edgefuse.bench.errors import BenchError
-    from edgefuse.bench.extent import QUICK, THOROUGH, Extent, Progress, Wish
+    from edgefuse.bench.extent import QUICK, THOROUGH, Extent, Wish
     from edgefuse.bench.load.variants import Variant, open_variants
     from edgefuse.bench.measurement import measure, measure_devices
     from edgefuse.bench.report.comparison import Change, compare
@@ -18,7 +18,7 @@ else:
         {
             "report.comparison": "Change compare",
             "errors": "BenchError",
-            "extent": "QUICK THOROUGH Extent Progress Wish",
+            "extent": "QUICK THOROUGH Extent Wish",
             "measurement": "measure measure_devices",
             "report.page": "page_from_result",
             "report.result": "Result read_result",
@@ -32,7 +32,6 @@ __all__ = [
     "BenchError",
     "Change",
     "Extent",
-    "Progress",
     "Result",
     "Variant",
     "Wish",

@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from edgefuse.export.spec import FusionSpec
 
-Progress = Callable[[str, float, float | None], None]
-"""Told the stage, the steps done and the steps in all."""
-
 Peer = Literal["torch", "torch-compile", "ort", "openvino"]
 """Another way to run the network of a bundle."""
 

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from edgefuse.bench.extent import THOROUGH, Extent, Peer, Progress, Wish
+from edgefuse.bench.extent import THOROUGH, Extent, Peer, Wish
 from edgefuse.bench.load.feeds import Feed, evidence_from, prompts_from
 from edgefuse.bench.load.variants import Variant
 from edgefuse.bench.report import host
@@ -22,6 +22,7 @@ from edgefuse.bench.runs.power import NONE, open_meter
 from edgefuse.bench.runs.runners import OurRunner, Runner
 from edgefuse.bench.runs.turns import take_turns
 from edgefuse.bench.runs.whole import WholeRunner
+from edgefuse.fusion.progress import Progress
 from edgefuse.runtime.bundle.bundle import sha256_of
 from edgefuse.runtime.bundle.manifest import MANIFEST_FILE
 from edgefuse.runtime.streams.sources import Source

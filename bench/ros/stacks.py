@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from edgefuse.bench.errors import BenchError
-from edgefuse.bench.extent import Progress, Wish
+from edgefuse.bench.extent import Wish
 from edgefuse.bench.load.variants import Variant
 from edgefuse.bench.report.figures import figure_from
 from edgefuse.bench.report.result import NodeCost, RosResult
@@ -22,6 +22,7 @@ from edgefuse.bench.ros.played import write_clip
 from edgefuse.bench.ros.task import PLAYED_AFTER_S, STACKS, WARM_UP_S, Stack, Task
 from edgefuse.bench.runs.run import Moment, Run, add_up, flow_from
 from edgefuse.bench.runs.turns import take_turns
+from edgefuse.fusion.progress import Progress
 
 _MARGIN_S = 3.0
 _TITLES: dict[Stack, str] = {

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from edgefuse.bench.extent import Effort, Peer, Progress
+from edgefuse.bench.extent import Effort, Peer
 from edgefuse.bench.load.feeds import Feed, evidence_from, feeds_from, fusion_feed
 from edgefuse.bench.load.variants import Variant
 from edgefuse.bench.report.result import EngineResult
 from edgefuse.bench.runs.engines import Fed, measure_graph
 from edgefuse.bench.runs.peers import Engines
+from edgefuse.fusion.progress import Progress
 from edgefuse.runtime.bundle.wiring import PROMPTS
 from edgefuse.runtime.engines.backends import open_engine
 

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from edgefuse.bench.errors import BenchError
-from edgefuse.bench.extent import Extent, Progress
+from edgefuse.bench.extent import Extent
 from edgefuse.bench.load.variants import Variant
 from edgefuse.bench.report.result import LiveResult
 from edgefuse.bench.runs.pipeline import timeline_from_run
 from edgefuse.bench.runs.run import Moment, Run, add_up, flow_from
 from edgefuse.bench.runs.runners import OurRunner
 from edgefuse.bench.runs.turns import take_turns
+from edgefuse.fusion.progress import Progress
 from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.streams.devices import find_devices
 from edgefuse.runtime.streams.sources import Source, open_streams

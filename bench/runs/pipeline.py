@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from edgefuse.bench.extent import Extent, Progress, Wish
+from edgefuse.bench.extent import Extent, Wish
 from edgefuse.bench.load.variants import Variant
 from edgefuse.bench.load.workload import Workload
 from edgefuse.bench.report.result import Energy, EngineResult, Overhead, Overload, PipelineResult, Span, Start
@@ -21,6 +21,7 @@ from edgefuse.bench.runs.run import Run, add_up, flow_from
 from edgefuse.bench.runs.runners import OurRunner, Runner
 from edgefuse.bench.runs.start import measure_start
 from edgefuse.bench.runs.turns import take_turns
+from edgefuse.fusion.progress import Progress
 
 _TIMELINE_MS = 1000.0
 _FEWEST_FRAMES = 20
