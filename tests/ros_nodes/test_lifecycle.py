@@ -37,11 +37,11 @@ def test_every_order_of_transitions_twice(ros, node):
 
 
 def test_what_the_two_nodes_have_in_common_is_no_node_by_itself(ros_installed):
-    from edgefuse_ros.perceiver_node import PerceiverNode
+    from edgefuse_ros.lifecycle import PerceivingNode
     from edgefuse_ros.settings import PerceptionSettings
 
-    with pytest.raises(TypeError, match=r"abstract class PerceiverNode .*ros_ns.*sources"):
-        PerceiverNode("bare", PerceptionSettings)
+    with pytest.raises(TypeError, match=r"abstract class PerceivingNode .*ros_ns.*sources"):
+        PerceivingNode("bare", PerceptionSettings)
 
 
 def test_transitions_under_load_and_what_they_free(ros):

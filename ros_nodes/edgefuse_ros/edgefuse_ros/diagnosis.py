@@ -14,7 +14,7 @@ from edgefuse.runtime.errors import RefusalReason
 from edgefuse.runtime.streams import StreamHealth
 from edgefuse_ros.conversions import status_from_finding
 from edgefuse_ros.faults import LOST, Faults
-from edgefuse_ros.perception import Perception
+from edgefuse_ros.perceiver_thread import PerceiverThread
 from edgefuse_ros.settings import Limits
 
 OK: Final = DiagnosticStatus.OK
@@ -37,12 +37,12 @@ class Diagnosis:
         self._faults_seen: dict[str, int] = {}
         self._cpu_s, self._wall_s = time.process_time(), time.monotonic()
 
-    def of_perception(self, perception: Perception, limits: Limits, withheld: int) -> Iterator[DiagnosticStatus]:
+    def of_perceiving(self, perceiving: PerceiverThread, limits: Limits, withheld: int) -> Iterator[DiagnosticStatus]:
         """The fusion, then each sense; for a node that is active."""
-        yield self._fusion(perception, limits, withheld)
-        drops, silent_s, drift = perception.perceiver.drops(), perception.silent_s(), perception.perceiver.drift()
-        for sense in perception.perceiver.senses:
-            yield self._sense(sense, perception, limits, drops.get(sense, {}), silent_s[sense], drift.get(sense))
+        yield self._fusion(perceiving, limits, withheld)
+        drops, silent_s, drift = perceiving.perceiver.drops(), perceiving.silent_s(), perceiving.perceiver.drift()
+        for sense in perceiving.perceiver.senses:
+            yield self._sense(sense, perceiving, limits, drops.get(sense, {}), silent_s[sense], drift.get(sense))
 
     def of_state(self, label: str, failure: str | None) -> DiagnosticStatus:
         """A node that is not active; ERROR where it was to be, and why it is not."""
@@ -75,8 +75,8 @@ class Diagnosis:
         values = {"cpu of this process [%]": f"{percent:.0f}", "temperature [C]": _shown(hottest_c)}
         return self._status("computer", WARN if hot else OK, f"hot: {hottest_c:.0f} C" if hot else "fine", values)
 
-    def _fusion(self, perception: Perception, limits: Limits, withheld: int) -> DiagnosticStatus:
-        figures, bundle = perception.figures(), perception.perceiver.bundle
+    def _fusion(self, perceiving: PerceiverThread, limits: Limits, withheld: int) -> DiagnosticStatus:
+        figures, bundle = perceiving.figures(), perceiving.perceiver.bundle
         p99_ms = figures.latency_p99_ms or 0.0
         level, message = OK, f"{figures.rate_hz:.1f} percepts/s"
         if figures.rate_hz < limits.rate_warn_hz:
@@ -91,30 +91,30 @@ class Diagnosis:
             "less sure than min_confidence": withheld,
             "bundle": f"{bundle.manifest.name} {bundle.identity}",
         }
-        values |= {f"backend of {graph}": backend for graph, backend in perception.perceiver.backends.items()}
+        values |= {f"backend of {graph}": backend for graph, backend in perceiving.perceiver.backends.items()}
         return self._status("perception", level, message, values)
 
     def _sense(
         self,
         sense: str,
-        perception: Perception,
+        perceiving: PerceiverThread,
         limits: Limits,
         drops: dict[str, int],
         silent_s: float,
         drift: float | None,
     ) -> DiagnosticStatus:
-        level, message = OK, "heard" if sense in perception.heard_s else "nothing so far"
+        level, message = OK, "heard" if sense in perceiving.heard_s else "nothing so far"
         if drift is not None and drift > limits.drift_warn:
             level, message = WARN, f"unlike what the bundle was made for: drift {drift:.1f}"
-        stamp_age_s = perception.stamp_age_s.get(sense)
+        stamp_age_s = perceiving.stamp_age_s.get(sense)
         if stamp_age_s is not None and stamp_age_s > limits.stamp_age_warn_s:
             level, message = WARN, f"stamped {stamp_age_s:.1f} s before it comes: is its clock this computer's?"
         if sense in limits.expected and silent_s > limits.silent_warn_s:
             level = ERROR if silent_s > limits.silent_error_s else WARN
             message = f"silent for {silent_s:.1f} s"
-        for finding in self._shares(sense, perception, drops, limits):
+        for finding in self._shares(sense, perceiving, drops, limits):
             level, message = max(level, finding[0]), finding[1]
-        latest = perception.latest.senses.get(sense) if perception.latest is not None else None
+        latest = perceiving.latest.senses.get(sense) if perceiving.latest is not None else None
         values: dict[str, Any] = {"silent for [s]": f"{silent_s:.2f}"}
         values["age at the last percept [ms]"] = _shown(None if latest is None else latest.age_ms)
         values["valid at the last percept"] = latest is not None and latest.valid
@@ -125,13 +125,13 @@ class Diagnosis:
         return self._status(sense, level, message, values)
 
     def _shares(
-        self, sense: str, perception: Perception, drops: Mapping[str, int], limits: Limits
+        self, sense: str, perceiving: PerceiverThread, drops: Mapping[str, int], limits: Limits
     ) -> Iterator[tuple[bytes, str]]:
         """Level and words, where a share of what was sent since the last time got lost or was refused."""
         faults = self._faults.of(sense)
         lost = self._more(f"{sense} lost", faults.pop(LOST, 0))
         refused = self._more(f"{sense} refused", sum(faults.values()) + sum(drops.get(each, 0) for each in _REFUSALS))
-        came = refused + self._more(f"{sense} taken", perception.taken[sense])
+        came = refused + self._more(f"{sense} taken", perceiving.taken[sense])
         if lost and lost >= limits.lost_warn * (lost + came):
             said = f"{lost} of {lost + came} lost lately: {self._faults.line(sense, LOST)}"
             if sense not in self._losing:
@@ -139,7 +139,7 @@ class Diagnosis:
                 self._logger.warning(f"{sense}: {said}")
             yield WARN, said
         if refused and refused >= limits.refused_warn * came:
-            why = perception.perceiver.refusal(sense) or self._faults.last(sense)
+            why = perceiving.perceiver.refusal(sense) or self._faults.last(sense)
             said = f"{refused} of {came} refused lately, the last since it {why}"
             yield ERROR if refused >= limits.refused_error * came else WARN, said
 

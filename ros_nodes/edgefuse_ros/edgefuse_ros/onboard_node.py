@@ -14,14 +14,14 @@ from edgefuse_ros import devices
 from edgefuse_ros.diagnosis import Diagnosis
 from edgefuse_ros.faults import Faults
 from edgefuse_ros.inputs import Inputs
-from edgefuse_ros.perceiver_node import PerceiverNode
+from edgefuse_ros.lifecycle import PerceivingNode
 from edgefuse_ros.pump import Pump
 from edgefuse_ros.settings import OnboardSettings, PerceptionSettings
 from edgefuse_ros.sources import Sources
 from edgefuse_ros.spin import spin
 
 
-class OnboardNode(PerceiverNode):
+class OnboardNode(PerceivingNode):
     """The perceiver runs on the monotonic clock, as the devices do; its percepts are published in ROS time."""
 
     def __init__(self) -> None:

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from edgefuse.runtime.bundle.manifest import Modality
 from edgefuse_ros.inputs import Inputs
-from edgefuse_ros.perceiver_node import PerceiverNode
+from edgefuse_ros.lifecycle import PerceivingNode
 from edgefuse_ros.settings import PerceptionSettings
 from edgefuse_ros.sources import Sources
 from edgefuse_ros.spin import spin
 
 
-class PerceptionNode(PerceiverNode):
+class PerceptionNode(PerceivingNode):
     """Stamps and ages are in ROS time; when that goes back, the perceiver begins anew."""
 
     def __init__(self) -> None:

@@ -13,11 +13,11 @@ import rclpy
 from edgefuse.runtime import EdgefuseError
 from edgefuse_ros.device_node import DeviceNode
 from edgefuse_ros.executor import NodeExecutor
+from edgefuse_ros.lifecycle import PerceivingNode
 from edgefuse_ros.parameters import ParameterError
-from edgefuse_ros.perceiver_node import PerceiverNode
 
 
-def spin(make: Callable[[], PerceiverNode | DeviceNode[Any]]) -> None:
+def spin(make: Callable[[], PerceivingNode | DeviceNode[Any]]) -> None:
     """Run a node until SIGINT or SIGTERM; one line on stderr and exit code 2 where it cannot begin."""
     # rclpy's own handlers end the spinning. Python's would interrupt the closing as well, at a second SIGINT.
     told_to_end = threading.Event()
@@ -34,7 +34,7 @@ def spin(make: Callable[[], PerceiverNode | DeviceNode[Any]]) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the interpreter's end takes any other handler away
 
 
-def _run(make: Callable[[], PerceiverNode | DeviceNode[Any]]) -> None:
+def _run(make: Callable[[], PerceivingNode | DeviceNode[Any]]) -> None:
     try:
         _spin(make())
     except EdgefuseError:
@@ -52,7 +52,7 @@ def _init() -> None:
         raise ParameterError(" ".join(str(error).split())) from error
 
 
-def _spin(node: PerceiverNode | DeviceNode[Any]) -> None:
+def _spin(node: PerceivingNode | DeviceNode[Any]) -> None:
     executor = NodeExecutor(node)
     executor.beside(node.autostart)
     try:

@@ -1,4 +1,4 @@
-"""What the perception node and the onboard node have in common: a lifecycle around one perception."""
+"""What the perception node and the onboard node have in common: a lifecycle around one perceiver at work."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from std_srvs.srv import SetBool
 from edgefuse.runtime import EdgefuseError, Perceiver, Percept, Sample
 from edgefuse.runtime.bundle.manifest import Modality
 from edgefuse_msgs.srv import SetPrompts
-from edgefuse_ros.bundles import fuse_on, max_age_ms, open_perceiver
 from edgefuse_ros.clock import RosClock
 from edgefuse_ros.diagnosis import Diagnosis
 from edgefuse_ros.faults import Faults, RosLogging
+from edgefuse_ros.opening import fuse_on, max_age_ms, open_perceiver
 from edgefuse_ros.parameters import Parameters
-from edgefuse_ros.perception import Perception
+from edgefuse_ros.perceiver_thread import PerceiverThread
 from edgefuse_ros.publishing import Publishing
 from edgefuse_ros.settings import PerceptionSettings
 from edgefuse_ros.sources import Sources
@@ -33,7 +33,7 @@ from edgefuse_ros.sources import Sources
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
-class PerceiverNode(LifecycleNode, ABC):
+class PerceivingNode(LifecycleNode, ABC):
     """configure loads the bundle, activate starts, deactivate frees the CPU, cleanup the memory.
 
     `now_ns` is the perceiver's clock. A service may run while messages come, see NodeExecutor; what changes the
@@ -46,7 +46,7 @@ class PerceiverNode(LifecycleNode, ABC):
         self._changing = threading.RLock()
         self.clock = RosClock(self)
         self.faults = Faults(self.get_logger())
-        self.perception: Perception | None = None
+        self.perceiving: PerceiverThread | None = None
         self.now_ns: Callable[[], int] = self.clock.now_ns
         self.parameters = Parameters(self, model)
         self.settings = self.parameters.read()
@@ -88,7 +88,7 @@ class PerceiverNode(LifecycleNode, ABC):
         """Let go of everything, in any state."""
         self._cease()
         self._active = False
-        self.perception = self._sources = None
+        self.perceiving = self._sources = None
         gc.collect()
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -128,18 +128,18 @@ class PerceiverNode(LifecycleNode, ABC):
         self.settings = self.parameters.read()
         perceiver = open_perceiver(self.settings, self.now_ns)
         self._sources = self.sources(_senses(perceiver), self.settings)
-        self.perception = Perception(perceiver, self._publish, self.faults)
+        self.perceiving = PerceiverThread(perceiver, self._publish, self.faults)
         self.get_logger().info(f"configured: {_described(perceiver)}")
 
     def _begin(self) -> None:
-        assert self.perception is not None, "active without being configured"
+        assert self.perceiving is not None, "active without being configured"
         assert self._sources is not None, "active without being configured"
-        if self.perception.started_s is not None:
+        if self.perceiving.started_s is not None:
             return
         if not self._enabled:
             self.get_logger().info("active, but disabled: the service ~/enable lets it perceive")
             return
-        self.perception.start()
+        self.perceiving.start()
         self._sources.open(self._push)
         self.get_logger().info(f"active: {'; '.join(self._sources.described())}")
 
@@ -147,21 +147,21 @@ class PerceiverNode(LifecycleNode, ABC):
         with self._changing:
             if self._sources is not None:
                 self._sources.close()
-            if self.perception is not None:
-                self.perception.stop()
+            if self.perceiving is not None:
+                self.perceiving.stop()
 
-    def _swap(self, settings: PerceptionSettings, perception: Perception) -> None:
+    def _swap(self, settings: PerceptionSettings, perceiving: PerceiverThread) -> None:
         """Another perceiver, opened beside the old one, takes over; with other sources where its senses are others.
 
         Raises EdgefuseError, and the old one runs on.
         """
         perceiver = open_perceiver(settings, self.now_ns)
-        if _senses(perceiver) == _senses(perception.perceiver):
-            perception.swap(perceiver)
+        if _senses(perceiver) == _senses(perceiving.perceiver):
+            perceiving.swap(perceiver)
             return
         sources = self.sources(_senses(perceiver), settings)
         self._cease()
-        perception.perceiver, self._sources = perceiver, sources
+        perceiving.perceiver, self._sources = perceiver, sources
         if self._active:
             self._begin()
 
@@ -181,10 +181,10 @@ class PerceiverNode(LifecycleNode, ABC):
         return False
 
     def _push(self, sample: Sample) -> None:
-        perception = self.perception
-        if perception is not None:
+        perceiving = self.perceiving
+        if perceiving is not None:
             self._publishing.note(sample)
-            perception.push(sample)
+            perceiving.push(sample)
 
     def _publish(self, percept: Percept, perceiver: Perceiver) -> None:
         if not self.context.ok():  # told to end, while a percept was on its way
@@ -204,7 +204,7 @@ class PerceiverNode(LifecycleNode, ABC):
         prompts = Parameter("prompts", Parameter.Type.STRING_ARRAY, list(request.prompts) or [""])
         (result,) = self.set_parameters([prompts])
         response.success, response.message = result.successful, result.reason
-        response.labels = [] if self.perception is None else list(self.perception.perceiver.labels)
+        response.labels = [] if self.perceiving is None else list(self.perceiving.perceiver.labels)
         return response
 
     def _on_set_parameters(self, parameters: list[Parameter[Any]]) -> SetParametersResult:
@@ -220,16 +220,18 @@ class PerceiverNode(LifecycleNode, ABC):
     def _adopt(self, changes: dict[str, Any]) -> None:
         with self._changing:
             settings = self.parameters.changed(changes)
-            if self.perception is not None:
+            if self.perceiving is not None:
                 self.parameters.check_live(changes)
-                self._adopt_running(settings, changes, self.perception)
+                self._adopt_running(settings, changes, self.perceiving)
             self.settings = settings
 
-    def _adopt_running(self, settings: PerceptionSettings, changes: Collection[str], perception: Perception) -> None:
+    def _adopt_running(
+        self, settings: PerceptionSettings, changes: Collection[str], perceiving: PerceiverThread
+    ) -> None:
         if {"bundle", "backend", "confidence"} & set(changes):
-            self._swap(settings, perception)
+            self._swap(settings, perceiving)
             return
-        perceiver = perception.perceiver
+        perceiver = perceiving.perceiver
         if "prompts" in changes:
             perceiver.set_prompts(settings.prompts)
         if {"fuse_on", "fusion_rate_hz"} & set(changes):
@@ -243,13 +245,13 @@ class PerceiverNode(LifecycleNode, ABC):
             self._diagnostics.publish(message)
 
     def _statuses(self) -> Iterable[DiagnosticStatus]:
-        limits, perception, sources = self.settings.limits, self.perception, self._sources
-        if perception is None:
+        limits, perceiving, sources = self.settings.limits, self.perceiving, self._sources
+        if perceiving is None:
             yield self._diagnosis.of_state("unconfigured", self._failure)
-        elif perception.started_s is None:
+        elif perceiving.started_s is None:
             yield self._diagnosis.of_state("disabled" if self._active else "inactive", self._failure)
         else:
-            yield from self._diagnosis.of_perception(perception, limits, self._publishing.withheld)
+            yield from self._diagnosis.of_perceiving(perceiving, limits, self._publishing.withheld)
         if sources is not None:
             yield from sources.statuses(self._diagnosis)
         yield self._diagnosis.of_faults()

@@ -28,7 +28,7 @@ class Figures:
     latency_p99_ms: float | None
 
 
-class Perception:
+class PerceiverThread:
     """Owns the perceiver and the thread that runs it. `push` is for any thread, all else for the node's."""
 
     def __init__(
