@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-RefusalReason: TypeAlias = Literal["malformed", "not_finite", "out_of_order", "future"]
+RefusalReason: TypeAlias = Literal["malformed", "not_finite", "out_of_range", "out_of_order", "future"]
 
 
 class EdgefuseError(Exception):

@@ -8,6 +8,7 @@ import numpy as np
 
 from edgefuse.runtime.bundle.manifest import Manifest
 from edgefuse.runtime.bundle.wiring import PRESENT, PROMPTS
+from edgefuse.runtime.encoder import check_finite
 from edgefuse.runtime.engines.engine import Engine
 from edgefuse.runtime.heads.classes import Fused, fused_from_outputs
 from edgefuse.runtime.senses.absent import absent_inputs
@@ -27,7 +28,7 @@ class Fusion:
     def fuse(self, aligned: Mapping[str, Aligned], prompts: np.ndarray | None) -> Fused:
         """What the senses that fit say together, with `prompts` (classes, dim) where the network takes any.
 
-        Raises EngineError.
+        Raises EngineError, and SampleError where it is not finite.
         """
         inputs = self._absent.copy()
         fit = tuple([name for name, one in aligned.items() if one.fit])
@@ -37,7 +38,16 @@ class Fusion:
             inputs[PRESENT] = self._mask(fit)
         if prompts is not None:
             inputs[PROMPTS] = prompts
-        return fused_from_outputs(fit, self._engine.run(inputs))
+        outputs = self._engine.run(inputs)
+        check_finite(self._said(fit, outputs), "is fused to NaN or infinity")
+        return fused_from_outputs(fit, outputs)
+
+    def _said(self, fit: tuple[str, ...], outputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """What goes into a percept: of an absent sense, and of the agreement of one, the network may say anything."""
+        rows = [self._names.index(name) for name in fit]
+        whole = [outputs[name] for name in ("scores", "embedding") if name in outputs]
+        by_sense = [outputs[name][0, rows] for name in ("sense_scores", "weights") if name in outputs]
+        return whole + by_sense + ([outputs["agreement"]] if "agreement" in outputs and len(fit) > 1 else [])
 
     def _replace_absent(self, inputs: dict[str, np.ndarray], sensed: Mapping[str, np.ndarray]) -> None:
         """By what was sensed, as far as the network takes it; from then on the sense is absent in that shape."""

@@ -44,7 +44,7 @@ class Intake:
             try:
                 self._put(sample, received_ns)
             except SampleError as error:
-                self._refuse(sample.modality, error)
+                self.refuse(sample.modality, error)
                 return False
             return True
 
@@ -77,6 +77,7 @@ class Intake:
         if ahead_ns > tolerance_ns:
             raise SampleError(f"is stamped {ahead_ns / 1e6:.1f} ms in the future of the perceiver's clock", "future")
 
-    def _refuse(self, sense: str, error: SampleError) -> None:
+    def refuse(self, sense: str, error: SampleError) -> None:
+        """Count a sample that came to nothing, and say the first of its reason."""
         if self._drops.refuse(sense, error):
             log.warning("a sample of %s was skipped (more such are only counted): it %s", sense, error)

@@ -22,7 +22,7 @@ from edgefuse.runtime.encoder import Encoder, GraphEncoder, RawEncoder
 from edgefuse.runtime.engines.backends import open_engine
 from edgefuse.runtime.engines.engine import Backend, Engine
 from edgefuse.runtime.engines.selftest import replay
-from edgefuse.runtime.errors import BundleError, StreamError
+from edgefuse.runtime.errors import BundleError, EdgefuseError, SampleError, StreamError
 from edgefuse.runtime.fusion import Fusion
 from edgefuse.runtime.heads.classes import Classes
 from edgefuse.runtime.heads.prompts import name_classes
@@ -46,6 +46,10 @@ FUTURE_TOLERANCE_MS = 50.0
 """By how much clocks of two computers that are synchronised are apart at most, with a message's own way added."""
 
 FuseOn: TypeAlias = Literal["lead", "any"] | float
+
+_LONGEST_OFFSET_MS = 60_000.0  # of stamps that are to be matched within a second or so
+_LONGEST_AGE_MS = 86_400_000.0  # what was sensed a day ago is no evidence
+_FASTEST_HZ = 1000.0
 
 log = logging.getLogger(__name__)
 
@@ -97,10 +101,12 @@ class Perceiver:
         self._familiar = own_familiar(bundle)
         self._corrections = corrections
         self._future_tolerance_ns = round(future_tolerance_ms * 1e6)
-        self._fuse_on: FuseOn = fuse_on
+        self._fuse_on: FuseOn = _checked_fuse_on(fuse_on)
+        _check_times(bundle.manifest, offsets_ms, "offsets_ms", -_LONGEST_OFFSET_MS, _LONGEST_OFFSET_MS)
         self._offsets_ns = {sense: round(offsets_ms.get(sense, 0.0) * 1e6) for sense in self.senses}
         self._max_age_ns: dict[str, int] = {}
         self.set_max_age_ms({})
+        self._strangers: set[str] = set()
         self.now_ns = now_ns
         self._runs = Runs(self._begin)
 
@@ -190,12 +196,16 @@ class Perceiver:
             self._classes.prompts = named
 
     def set_fuse_on(self, fuse_on: FuseOn) -> None:
-        """From now on a percept is due on this, see `open`."""
-        self._fuse_on = fuse_on
+        """From now on a percept is due on this, see `open`; raises EdgefuseError for what is no such thing."""
+        self._fuse_on = _checked_fuse_on(fuse_on)
         self._runs.newest.schedule = self._schedule()
 
     def set_max_age_ms(self, max_age_ms: Mapping[str, float]) -> None:
-        """From now on older evidence of these senses is masked out; the bundle's own limit for senses not named."""
+        """From now on older evidence of these senses is masked out; the bundle's own limit for senses not named.
+
+        Raises EdgefuseError for a sense that the bundle has not, and for what is no time.
+        """
+        _check_times(self.bundle.manifest, max_age_ms, "max_age_ms", 0.0, _LONGEST_AGE_MS)
         for modality in self._modalities:
             self._max_age_ns[modality.name] = round(max_age_ms.get(modality.name, modality.max_age_ms) * 1e6)
 
@@ -222,6 +232,7 @@ class Perceiver:
         Raises CalibrationError for a frame of another size than the lens was calibrated for.
         """
         if sample.modality not in self._encoders:
+            self._note_stranger(sample.modality)
             return False
         corrections = self._runs.for_next_sample().corrections
         return self._take(sample if corrections is None else corrections.correct(sample))
@@ -238,8 +249,12 @@ class Perceiver:
         evidence = run.intake.take(sense)
         if evidence is None:
             return None
-        with self._encoding[sense]:
-            tokens = self._encoders[sense].encode(evidence, self.now_ns)
+        try:
+            with self._encoding[sense]:
+                tokens = self._encoders[sense].encode(evidence, self.now_ns)
+        except SampleError as error:
+            run.intake.refuse(sense, error)
+            return None
         run.tokens.put(tokens)
         if run.drift is not None:
             run.drift.note(tokens)
@@ -255,7 +270,11 @@ class Perceiver:
             aligned = run.tokens.align(run.tokens.sensed_ns(trigger), self._needed)
             if aligned is None:
                 return None
-            fused = self._fusion.fuse(aligned, self._classes.prompts.embeddings)
+            try:
+                fused = self._fusion.fuse(aligned, self._classes.prompts.embeddings)
+            except SampleError as error:
+                run.intake.refuse(trigger.evidence.modality, error)
+                return None
             fused_ns = self.now_ns()
             strange = run.drift is not None and run.drift.is_strange(fused.fit)
             return self._classes.percept(
@@ -292,6 +311,12 @@ class Perceiver:
         for watcher in watchers:
             watched = [watcher.tap(stream) for stream in watched]
         return watched
+
+    def _note_stranger(self, sense: str) -> None:
+        """Say once that samples are of a sense that the bundle has not; one that is not used is left in silence."""
+        if sense not in self._strangers and sense not in {m.name for m in self.bundle.manifest.modalities}:
+            self._strangers.add(sense)
+            log.warning("samples of %r are of no sense of this bundle, which has %s", sense, ", ".join(self.senses))
 
     def _take_used(self, sample: Sample) -> None:
         if sample.modality in self._encoders:
@@ -352,6 +377,21 @@ def _choose(manifest: Manifest, senses: Collection[str]) -> list[Modality]:
             f"it cannot do without {', '.join(missing)}"
         )
     return [modality for modality in manifest.modalities if modality.name in senses or not senses]
+
+
+def _checked_fuse_on(fuse_on: FuseOn) -> FuseOn:
+    rate = isinstance(fuse_on, (int, float)) and not isinstance(fuse_on, bool)
+    if fuse_on in ("lead", "any") or (rate and 0.0 < float(fuse_on) <= _FASTEST_HZ):
+        return fuse_on
+    raise EdgefuseError(f"fuse_on should be 'lead', 'any' or a rate up to {_FASTEST_HZ:g} Hz, but is {fuse_on!r}")
+
+
+def _check_times(manifest: Manifest, times_ms: Mapping[str, float], what: str, low: float, high: float) -> None:
+    """Raises BundleError for a sense that is none, EdgefuseError for a time out of these bounds [ms]."""
+    for sense, time_ms in times_ms.items():
+        manifest.modality(sense)
+        if not low <= time_ms <= high:
+            raise EdgefuseError(f"{what} of {sense} should be {low:g} to {high:g} ms, but is {time_ms!r}")
 
 
 def _confidence(which: Confidence | str | Path | None, bundle: Bundle) -> Confidence | None:

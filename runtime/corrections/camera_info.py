@@ -25,6 +25,8 @@ COEFFICIENTS: Final[dict[DistortionModel, tuple[int, ...]]] = {
     "equidistant": (4,),
 }
 _SHAPES = {"camera_matrix": (3, 3), "rectification_matrix": (3, 3), "projection_matrix": (3, 4)}
+_ROTATION_ERROR = 0.01  # files hold few digits
+_LARGEST_PX = 65_536
 _HEADING = "# A camera_info file of ROS; the key `edgefuse` says how it was measured, ROS passes it over.\n"
 _REMEDY = "measure again with `edgefuse calibrate camera`"
 
@@ -71,8 +73,8 @@ class CameraMeasured(Measured):
 class CameraInfo(Measurement):
     """One camera at one resolution; field names are ROS's. Matrices as in sensor_msgs/CameraInfo: K, D, R and P."""
 
-    image_width: int = Field(gt=0)
-    image_height: int = Field(gt=0)
+    image_width: int = Field(gt=0, le=_LARGEST_PX)
+    image_height: int = Field(gt=0, le=_LARGEST_PX)
     camera_name: str = "unknown"
     camera_matrix: Matrix
     distortion_model: DistortionModel = "plumb_bob"
@@ -91,8 +93,13 @@ class CameraInfo(Measurement):
         count = len(self.distortion_coefficients.data)
         if count not in allowed:
             raise ValueError(f"{self.distortion_model} has {count} coefficients, expected {allowed[0]}")
-        if min(self.camera_matrix.array[0, 0], self.camera_matrix.array[1, 1]) <= 0:
-            raise ValueError("camera_matrix has a focal length that is not positive")
+        for name in ("camera_matrix", "projection_matrix"):
+            matrix = getattr(self, name)
+            if min(matrix.array[0, 0], matrix.array[1, 1]) <= 0:
+                raise ValueError(f"{name} has a focal length that is not positive")
+        rotation = self.rectification_matrix.array
+        if np.abs(rotation @ rotation.T - np.eye(3)).max() > _ROTATION_ERROR:
+            raise ValueError("rectification_matrix is no rotation")
         return self
 
     @property

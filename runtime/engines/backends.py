@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import get_args
 
 from edgefuse.runtime.bundle.bundle import Bundle
 from edgefuse.runtime.bundle.manifest import GraphSpec
@@ -38,6 +39,8 @@ def open_engine(bundle: Bundle, graph: str, backend: Backend = "auto") -> Engine
     Raises EngineError where a backend asked for by name is not really usable, never falling back to another, and
     BundleError where the graph is not what its manifest says.
     """
+    if backend not in get_args(Backend):
+        raise EngineError(f"there is no backend {backend!r}; there are {', '.join(get_args(Backend))}")
     engine = _best(bundle, graph) if backend == "auto" else _wanted(bundle, graph, backend)
     spec = bundle.manifest.graphs[graph]
     _log.info("the graph %s (%s, %s) runs on %s", graph, spec.file, spec.precision, engine.backend)

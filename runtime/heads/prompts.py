@@ -32,6 +32,8 @@ def name_classes(
 
     `engines` by graph. Raises PromptError for texts that name nothing, and for any where the classes are fixed.
     """
+    if isinstance(texts, str):
+        raise PromptError(f"prompts should be a list of texts, but are one text: write [{texts[:40]!r}]")
     modality = manifest.naming
     if modality is None or tokenizer is None:
         if texts:

@@ -19,6 +19,8 @@ from edgefuse.runtime.senses.evidence import Evidence
 from edgefuse.runtime.senses.tokenizer import MAX_TEXT_CHARACTERS, token_ids
 from edgefuse.runtime.senses.window import Window
 
+_ENCODINGS = ("rgb8", "bgr8")
+
 
 class Inlet(Protocol):
     """Holds what one encoder gets next. `put` raises SampleError for a sample this sense cannot take."""
@@ -55,12 +57,14 @@ class FrameSlot:
         self._newest: tuple[Frame, int] | None = None
 
     def put(self, sample: Sample, received_ns: int) -> None:
-        """Raises SampleError unless it is a uint8 (height, width, 3) frame."""
+        """Raises SampleError unless it is a uint8 (height, width, 3) frame of an encoding that is known."""
         if not isinstance(sample, Frame):
             raise SampleError(f"should be a Frame, but is a {type(sample).__name__}")
         image = sample.image
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
             raise SampleError(f"should be uint8 (height, width, 3), but is {image.dtype} {image.shape}")
+        if sample.encoding not in _ENCODINGS:
+            raise SampleError(f"should be encoded as {' or '.join(_ENCODINGS)}, but says {sample.encoding!r}")
         self._drops.count(self._name, "overtaken", self.ready())
         self._newest = sample, received_ns
 

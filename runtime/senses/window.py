@@ -13,6 +13,9 @@ from edgefuse.runtime.senses.continuity import Continuity
 from edgefuse.runtime.senses.drops import Drops
 from edgefuse.runtime.senses.evidence import Evidence
 
+LOUDEST = 8.0
+"""Of sound, whose full scale is 1. What is louder was scaled wrong, and a network would be confidently wrong of it."""
+
 
 class Window:
     """The newest `window_samples`, ready once per hop.
@@ -26,6 +29,7 @@ class Window:
         self._modality = modality
         self._drops = drops
         self._size = modality.window_samples
+        self._limit = LOUDEST if modality.kind == "audio" else None
         self._ring = np.zeros((2 * self._size, *channels), np.float32)
         self._end = self._size
         self._continuity = Continuity(modality.rate_hz)
@@ -34,7 +38,7 @@ class Window:
         self._received_ns = 0
 
     def put(self, sample: Sample, received_ns: int) -> None:
-        """Raises SampleError for another rate, another shape, values that are not finite, or samples had before."""
+        """Raises SampleError for another rate or shape, values not finite or too loud, and samples had before."""
         if isinstance(sample, (Frame, Text)):
             raise SampleError(f"should be {self._modality.kind}, but is a {type(sample).__name__}")
         values = sample.pcm if isinstance(sample, AudioChunk) else sample.values
@@ -62,6 +66,10 @@ class Window:
             raise SampleError(f"should be float32 {('samples', *channels)}, but is {values.dtype} {values.shape}")
         if not math.isfinite(np.add.reduce(values, axis=None)):
             raise SampleError("holds NaN or infinity", "not_finite")
+        if self._limit is not None and len(values):
+            loudest = float(max(values.max(), -values.min()))
+            if loudest > self._limit:
+                raise SampleError(f"should be sound in -1..1, but holds {loudest:.3g}", "out_of_range")
 
     def _fill_gap(self, index: int, count: int, late_ns: int) -> None:
         before = self._continuity.missing

@@ -99,6 +99,17 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path, file):
         ("cols: 4", "cols: 3", "has 12 numbers, expected 3 x 3"),
         ("438.78", "-438.78", "focal length that is not positive"),
         ("438.78", ".nan", "camera_matrix.data.0"),
+        (
+            "data: [393.65, 0, 322.79, 0, 0, 393.65, 241.09",
+            "data: [0, 0, 0, 0, 0, 0, 0",
+            "projection_matrix has a focal",
+        ),
+        (
+            "data: [1, 0, 0, 0, 1, 0, 0, 0, 1]",
+            "data: [0, 0, 0, 0, 0, 0, 0, 0, 0]",
+            "rectification_matrix is no rotation",
+        ),
+        ("image_width: 640", "image_width: 64000000", "image_width"),
         ("0, 1]\ndistortion_model", "0, 1\ndistortion_model", "is no YAML"),
         ("distortion_coefficients", "distortion_coefficents", "distortion_coefficients: Field required"),
         (OF_ROS, "", "holds no named values"),
