@@ -11,6 +11,7 @@ from edgefuse.runtime.senses.drops import Drops
 from edgefuse.runtime.senses.window import Window
 
 RATE_HZ, WINDOW, HOP = 1000, 100, 20
+STEP = np.float32(2**-13)  # from each sample to the next, exactly
 GRAPH = GraphSpec(file="audio.onnx", precision="fp32", inputs=(), outputs=())
 AUDIO = AudioModality(
     name="audio", graph=GRAPH, max_age_ms=500, rate_hz=RATE_HZ, window_samples=WINDOW, hop_samples=HOP
@@ -18,7 +19,7 @@ AUDIO = AudioModality(
 
 
 def chunk(start: int, length: int, values: np.ndarray | None = None) -> AudioChunk:
-    pcm = np.arange(start + 1, start + length + 1, dtype=np.float32) if values is None else values
+    pcm = STEP * np.arange(start + 1, start + length + 1, dtype=np.float32) if values is None else values
     return AudioChunk(stamp_ns=start * 1_000_000, pcm=pcm, rate_hz=RATE_HZ, index=start)
 
 
@@ -29,7 +30,7 @@ def test_any_chunking_gives_the_same_window(lengths):
     for length in lengths:
         window.put(chunk(total, length), received_ns=0)
         total += length
-    expected = np.arange(total - WINDOW + 1, total + 1, dtype=np.float32).clip(0)
+    expected = STEP * np.arange(total - WINDOW + 1, total + 1, dtype=np.float32).clip(0)
     if window.ready():
         evidence = window.take()
         np.testing.assert_array_equal(evidence.array, expected[None])
@@ -59,7 +60,7 @@ def test_ready_once_per_hop_and_a_late_encoder_gets_the_newest():
     window.put(chunk(0, HOP - 1), 0)
     assert not window.ready()
     window.put(chunk(HOP - 1, 3 * HOP), 0)
-    assert window.take().array[0, -1] == 4 * HOP - 1
+    assert window.take().array[0, -1] == STEP * (4 * HOP - 1)
     assert drops.as_dict()["audio"] == {"overtaken": 2}
     assert not window.ready()
 
@@ -104,6 +105,6 @@ def test_a_source_that_counts_anew_goes_on_after_the_time_that_its_stamps_say():
     window = Window(AUDIO, drops := Drops(["audio"]))
     window.put(chunk(0, 50), 0)
     window.put(AudioChunk(80 * 1_000_000, np.full(HOP, 7, np.float32), RATE_HZ, index=0), 0)
-    expected = np.concatenate([np.arange(1, 51), np.zeros(30), np.full(HOP, 7)]).astype(np.float32)
+    expected = np.concatenate([STEP * np.arange(1, 51), np.zeros(30), np.full(HOP, 7)]).astype(np.float32)
     np.testing.assert_array_equal(window.take().array[0], expected)
     assert drops.as_dict()["audio"]["gap"] == 30
