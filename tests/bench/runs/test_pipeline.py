@@ -8,9 +8,10 @@ import pytest
 from made_runs import MS, moment, paced_run
 
 from edgefuse.bench.load.variants import Variant, open_variants
+from edgefuse.bench.load.workload import Workload
 from edgefuse.bench.runs import pipeline
 from edgefuse.bench.runs.beside import table_from
-from edgefuse.bench.runs.paced import SensorRun
+from edgefuse.bench.runs.paced import SensorRun, run_sensors
 from edgefuse.bench.runs.pipeline import Turn, take_turn, timeline_from_run
 from edgefuse.bench.runs.run import Call
 from edgefuse.bench.runs.runners import OurRunner
@@ -60,11 +61,19 @@ def test_without_a_meter_there_is_no_energy():
     assert pipeline._energy_from_turns([turn(30)], CountedMeter()) is None
 
 
-def test_the_power_of_a_turn_is_of_its_run(variant: Variant):
+def test_the_power_of_a_turn_is_of_its_run(variant: Variant, monkeypatch: pytest.MonkeyPatch):
+    asked: list[tuple[float, float]] = []
+
+    def noted(workload: Workload, rate_hz: float, seconds: float) -> SensorRun:
+        asked.append((rate_hz, seconds))
+        return run_sensors(workload, rate_hz, seconds)
+
+    monkeypatch.setattr(pipeline, "run_sensors", noted)
     taken = take_turn(OurRunner(variant.bundle, "cpu"), variant.workload, 30.0, 0.3, CountedMeter())
     assert taken.watts is not None
     assert 0 < taken.watts <= 10 / 0.7, "ten joules over the run and its warm-up"
-    assert taken.sensors.seconds >= 0.14
+    assert asked == [(30.0, 0.15)], "its sensors by themselves for half as long"
+    assert taken.sensors.seconds > 0
     assert {call.graph for call in taken.run.calls} >= {"image", "fusion"}
 
 
