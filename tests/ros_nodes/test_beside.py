@@ -77,6 +77,15 @@ def test_a_node_that_is_disabled_rests_until_it_is_enabled(ros, percepts):
     assert not percepts, "still disabled"
 
 
+def test_what_went_wrong_before_is_not_told_of_a_node_that_was_enabled(ros):
+    from std_srvs.srv import SetBool
+
+    name = ros.start("perception_node", bundle="/nowhere")
+    assert not ros.change(name, "configure")
+    answer = ros.call(SetBool, f"{name}/enable", SetBool.Request(data=True))
+    assert (answer.success, answer.message) == (True, "")
+
+
 def test_frames_are_shown_with_what_was_perceived_while_somebody_looks(ros, percepts):
     from sensor_msgs.msg import Image
 

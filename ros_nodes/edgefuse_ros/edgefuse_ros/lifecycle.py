@@ -197,7 +197,7 @@ class PerceivingNode(LifecycleNode, ABC):
             self._enabled = request.data
             act = self._begin if request.data else self._cease
             response.success = not self._active or self._succeeds("be enabled", act)
-            response.message = self._failure or ""
+            response.message = "" if response.success else self._failure or ""
         return response
 
     def _set_prompts(self, request: SetPrompts.Request, response: SetPrompts.Response) -> SetPrompts.Response:
