@@ -44,9 +44,8 @@ class Fusion:
 
     def _said(self, fit: tuple[str, ...], outputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """What goes into a percept: of an absent sense, and of the agreement of one, the network may say anything."""
-        rows = [self._names.index(name) for name in fit]
         whole = [outputs[name] for name in ("scores", "embedding") if name in outputs]
-        by_sense = [outputs[name][0, rows] for name in ("sense_scores", "weights") if name in outputs]
+        by_sense = [outputs[name][self._mask(fit)] for name in ("sense_scores", "weights") if name in outputs]
         return whole + by_sense + ([outputs["agreement"]] if "agreement" in outputs and len(fit) > 1 else [])
 
     def _replace_absent(self, inputs: dict[str, np.ndarray], sensed: Mapping[str, np.ndarray]) -> None:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal, TypeAlias
 
 from edgefuse.runtime.bundle.bundle import Bundle
 from edgefuse.runtime.bundle.manifest import Manifest, Modality
@@ -31,7 +30,7 @@ from edgefuse.runtime.live import LiveThreads
 from edgefuse.runtime.percept import Percept, Trace
 from edgefuse.runtime.run import Run, Runs
 from edgefuse.runtime.samples import Sample
-from edgefuse.runtime.schedule import AtRate, OnAny, OnLead, Schedule
+from edgefuse.runtime.schedule import FuseOn, schedule_from
 from edgefuse.runtime.senses.continuity import SetBack
 from edgefuse.runtime.senses.drops import Drops
 from edgefuse.runtime.senses.evidence import Tokens
@@ -45,11 +44,8 @@ from edgefuse.runtime.streams.corrected import Corrected
 FUTURE_TOLERANCE_MS = 50.0
 """By how much clocks of two computers that are synchronised are apart at most, with a message's own way added."""
 
-FuseOn: TypeAlias = Literal["lead", "any"] | float
-
 _LONGEST_OFFSET_MS = 60_000.0  # of stamps that are to be matched within a second or so
 _LONGEST_AGE_MS = 86_400_000.0  # what was sensed a day ago is no evidence
-_FASTEST_HZ = 1000.0
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +79,8 @@ class Perceiver:
         future_tolerance_ms: float = FUTURE_TOLERANCE_MS,
     ) -> None:
         self._modalities = _choose(bundle.manifest, senses)
+        schedule_from(fuse_on, self._modalities[0])  # what makes no sense is said before graphs are loaded
+        _check_times(bundle.manifest, offsets_ms, "offsets_ms", -_LONGEST_OFFSET_MS, _LONGEST_OFFSET_MS)
         self.bundle = bundle
         self.senses = tuple(modality.name for modality in self._modalities)
         self._needed = bundle.manifest.needed
@@ -101,8 +99,7 @@ class Perceiver:
         self._familiar = own_familiar(bundle)
         self._corrections = corrections
         self._future_tolerance_ns = round(future_tolerance_ms * 1e6)
-        self._fuse_on: FuseOn = _checked_fuse_on(fuse_on)
-        _check_times(bundle.manifest, offsets_ms, "offsets_ms", -_LONGEST_OFFSET_MS, _LONGEST_OFFSET_MS)
+        self._fuse_on = fuse_on
         self._offsets_ns = {sense: round(offsets_ms.get(sense, 0.0) * 1e6) for sense in self.senses}
         self._max_age_ns: dict[str, int] = {}
         self.set_max_age_ms({})
@@ -197,8 +194,8 @@ class Perceiver:
 
     def set_fuse_on(self, fuse_on: FuseOn) -> None:
         """From now on a percept is due on this, see `open`; raises EdgefuseError for what is no such thing."""
-        self._fuse_on = _checked_fuse_on(fuse_on)
-        self._runs.newest.schedule = self._schedule()
+        self._runs.newest.schedule = schedule_from(fuse_on, self._modalities[0])
+        self._fuse_on = fuse_on
 
     def set_max_age_ms(self, max_age_ms: Mapping[str, float]) -> None:
         """From now on older evidence of these senses is masked out; the bundle's own limit for senses not named.
@@ -344,16 +341,11 @@ class Perceiver:
             clocked=clocked,
             intake=Intake(inlets, drops, self._future_tolerance_ns if clocked else None),
             tokens=TokenStore(self._max_age_ns, self._offsets_ns, drops),
-            schedule=self._schedule(),
+            schedule=schedule_from(self._fuse_on, self._modalities[0]),
             drift=None if self._familiar is None else Drift(self._familiar),
             corrections=None if self._corrections is None else self._corrections.begin_anew(),
             drops=drops,
         )
-
-    def _schedule(self) -> Schedule:
-        if self._fuse_on == "lead":
-            return OnLead(self._modalities[0])
-        return OnAny() if self._fuse_on == "any" else AtRate(float(self._fuse_on))
 
     def _trace(self, trigger: Tokens, fused_ns: int, clocked: bool) -> Trace:
         received_ns = trigger.evidence.received_ns
@@ -377,13 +369,6 @@ def _choose(manifest: Manifest, senses: Collection[str]) -> list[Modality]:
             f"it cannot do without {', '.join(missing)}"
         )
     return [modality for modality in manifest.modalities if modality.name in senses or not senses]
-
-
-def _checked_fuse_on(fuse_on: FuseOn) -> FuseOn:
-    rate = isinstance(fuse_on, (int, float)) and not isinstance(fuse_on, bool)
-    if fuse_on in ("lead", "any") or (rate and 0.0 < float(fuse_on) <= _FASTEST_HZ):
-        return fuse_on
-    raise EdgefuseError(f"fuse_on should be 'lead', 'any' or a rate up to {_FASTEST_HZ:g} Hz, but is {fuse_on!r}")
 
 
 def _check_times(manifest: Manifest, times_ms: Mapping[str, float], what: str, low: float, high: float) -> None:

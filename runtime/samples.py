@@ -15,6 +15,9 @@ import numpy as np
 
 NS_PER_S = 1_000_000_000
 
+FrameEncoding: TypeAlias = Literal["rgb8", "bgr8"]
+"""The colour order of a picture, as ROS names it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -26,7 +29,7 @@ class Frame:
 
     stamp_ns: int
     image: np.ndarray
-    encoding: Literal["rgb8", "bgr8"] = "rgb8"
+    encoding: FrameEncoding = "rgb8"
     modality: str = "image"
     frame_id: str = ""
     run: int = 0

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from edgefuse.runtime.bundle.manifest import Modality
+from edgefuse.runtime.errors import EdgefuseError
 from edgefuse.runtime.samples import NS_PER_S
 from edgefuse.runtime.senses.evidence import Tokens
 from edgefuse.runtime.senses.tokens import TokenStore
+
+FuseOn: TypeAlias = Literal["lead", "any"] | float
+"""When a percept is due: on each new evidence of the first sense, of any sense, or that many times a second."""
+
+_FASTEST_HZ = 1000.0
 
 
 class Schedule(Protocol):
@@ -63,6 +69,18 @@ class AtRate:
             return None
         self._due_ns = due_ns + ((newest.stamp_ns - due_ns) // self._period_ns + 1) * self._period_ns
         return newest
+
+
+def schedule_from(fuse_on: FuseOn, lead: Modality) -> Schedule:
+    """The schedule that `fuse_on` names; raises EdgefuseError for what names none."""
+    if fuse_on == "lead":
+        return OnLead(lead)
+    if fuse_on == "any":
+        return OnAny()
+    is_rate = isinstance(fuse_on, (int, float)) and not isinstance(fuse_on, bool)
+    if not is_rate or not 0.0 < fuse_on <= _FASTEST_HZ:
+        raise EdgefuseError(f"fuse_on should be 'lead', 'any' or a rate up to {_FASTEST_HZ:g} Hz, but is {fuse_on!r}")
+    return AtRate(float(fuse_on))
 
 
 def _newest(news: Mapping[str, Tokens]) -> Tokens:

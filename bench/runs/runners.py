@@ -9,8 +9,9 @@ from typing import Protocol
 from edgefuse.bench.runs.run import Call, Moment, moment_from_percept
 from edgefuse.runtime.bundle.bundle import Bundle
 from edgefuse.runtime.engines.engine import Backend
-from edgefuse.runtime.perceiver import FuseOn, Perceiver
+from edgefuse.runtime.perceiver import Perceiver
 from edgefuse.runtime.percept import Percept
+from edgefuse.runtime.schedule import FuseOn
 from edgefuse.runtime.senses.evidence import Tokens
 from edgefuse.runtime.streams import Stream
 

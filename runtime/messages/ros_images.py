@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import cv2
 import numpy as np
 
 from edgefuse.runtime.errors import SampleError, StreamError
-from edgefuse.runtime.samples import Frame
+from edgefuse.runtime.samples import Frame, FrameEncoding
 
+_AS_THEY_ARE: Final = get_args(FrameEncoding)
 # Encoding -> bytes per pixel, and OpenCV's conversion to BGR.
 _TO_BGR: Final[dict[str, tuple[int, int]]] = {
     "8UC3": (3, -1),
@@ -36,10 +37,10 @@ def frame_from_image(message: Any, stamp_ns: int, sense: str) -> Frame:
     the message's own size.
     """
     encoding = message.encoding
-    if encoding in ("rgb8", "bgr8"):
+    if encoding in _AS_THEY_ARE:
         return Frame(stamp_ns, _pixels(message, 3), encoding, sense, message.header.frame_id)
     if encoding not in _TO_BGR:
-        known = ", ".join(["rgb8", "bgr8", *_TO_BGR])
+        known = ", ".join([*_AS_THEY_ARE, *_TO_BGR])
         raise StreamError(f"the image encoding {encoding!r} is not known here; expected one of {known}")
     bytes_per_pixel, conversion = _TO_BGR[encoding]
     pixels = _pixels(message, bytes_per_pixel)

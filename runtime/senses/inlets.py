@@ -5,7 +5,7 @@ A series (sound, signal) waits in a Window, see window.py.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, get_args
 
 import cv2
 import numpy as np
@@ -13,13 +13,13 @@ from tokenizers import Tokenizer
 
 from edgefuse.runtime.bundle.manifest import ImageModality, Modality, TextModality
 from edgefuse.runtime.errors import SampleError
-from edgefuse.runtime.samples import Frame, Sample, Text
+from edgefuse.runtime.samples import Frame, FrameEncoding, Sample, Text
 from edgefuse.runtime.senses.drops import Drops
 from edgefuse.runtime.senses.evidence import Evidence
 from edgefuse.runtime.senses.tokenizer import MAX_TEXT_CHARACTERS, token_ids
 from edgefuse.runtime.senses.window import Window
 
-_ENCODINGS = ("rgb8", "bgr8")
+_ENCODINGS = get_args(FrameEncoding)
 
 
 class Inlet(Protocol):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle, Perceiver
 from edgefuse.runtime.bundle.manifest import Manifest
 from edgefuse.runtime.corrections.corrections import read_corrections
-from edgefuse.runtime.perceiver import FuseOn
+from edgefuse.runtime.schedule import FuseOn
 from edgefuse_ros.settings import PerceptionSettings
 
 
