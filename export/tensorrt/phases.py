@@ -48,7 +48,7 @@ class Phases:
 def monitor_of(trt: Any, phases: Phases) -> Any:
     """The package's progress monitor, which writes into `phases`."""
 
-    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]  # known at run time only
+    class Monitor(trt.IProgressMonitor):  # known at run time only
         def __init__(self) -> None:
             trt.IProgressMonitor.__init__(self)
 

@@ -53,7 +53,7 @@ def error_log(package: Any) -> ErrorLog:
     errors: deque[str] = deque(maxlen=_KEPT)
     grave = (package.ILogger.ERROR, package.ILogger.INTERNAL_ERROR)
 
-    class Sink(package.ILogger):  # type: ignore[misc]  # the package is known only at run time
+    class Sink(package.ILogger):  # the package is known only at run time
         def __init__(self) -> None:
             package.ILogger.__init__(self)
 
