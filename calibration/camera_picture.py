@@ -10,7 +10,7 @@ import numpy as np
 
 from edgefuse.calibration.camera import CameraCalibration
 from edgefuse.calibration.views import GRID, coverage
-from edgefuse.runtime.whole_file import write_beside
+from edgefuse.runtime.files.whole_file import write_beside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

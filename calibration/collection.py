@@ -19,9 +19,9 @@ from edgefuse.runtime import Bundle, Perceiver, Percept
 from edgefuse.runtime.bundle.manifest import TextModality
 from edgefuse.runtime.corrections.measured import BY, Measured, Measurement, validate
 from edgefuse.runtime.errors import CalibrationError
+from edgefuse.runtime.files.whole_file import write_whole
 from edgefuse.runtime.samples import NS_PER_S
 from edgefuse.runtime.senses.tokenizer import open_tokenizer, token_ids
-from edgefuse.runtime.whole_file import write_whole
 
 SCHEMA_VERSION: Final = 1
 FEWEST_SAMPLES = 32

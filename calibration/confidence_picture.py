@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgefuse.calibration.confidence import BINS, ConfidenceCalibration, Judgement, bins_of
-from edgefuse.runtime.whole_file import write_beside
+from edgefuse.runtime.files.whole_file import write_beside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,7 +17,7 @@ from edgefuse.calibration import ranges
 from edgefuse.calibration.ranges import Ranges, empty_histograms, measure_ranges
 from edgefuse.runtime.engines.cache_folder import cache_folder, mark_used, prune
 from edgefuse.runtime.engines.processor import this_cpu
-from edgefuse.runtime.whole_file import write_beside
+from edgefuse.runtime.files.whole_file import write_beside
 
 _LAYOUT = 1
 _log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from edgefuse.calibration.onsets import HeardOnsets, SeenOnsets
 from edgefuse.calibration.sync import SyncCalibration
 from edgefuse.calibration.sync_correlation import Correlogram
 from edgefuse.calibration.sync_events import Lag, Pairs
-from edgefuse.runtime.whole_file import write_beside
+from edgefuse.runtime.files.whole_file import write_beside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -56,7 +56,7 @@ def board(
     import numpy as np
 
     from edgefuse.calibration.pictures import check_writable
-    from edgefuse.runtime.whole_file import write_whole
+    from edgefuse.runtime.files.whole_file import write_whole
 
     drawn = _board(kind, size, square, marker, dictionary)
     check_writable(output)

@@ -14,6 +14,10 @@ class EdgefuseError(Exception):
     """The root of all: a command shows its message in one line and exits with 2."""
 
 
+class FileError(EdgefuseError):
+    """A file that is missing, too large, no regular file, cannot be read, or does not hold what it should."""
+
+
 class BundleError(EdgefuseError):
     """A bundle that is missing, altered, of an unknown schema, or at odds with its own graphs."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from edgefuse.runtime.engines.cache_folder import cache_folder
-from edgefuse.runtime.whole_file import write_beside
+from edgefuse.runtime.files.whole_file import write_beside
 
 GENERATORS = {
     "tabletop": ("shapes", "surfaces", "scenes", "espeak", "speech", "remarks", "vocabulary", "samples", "pools"),

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 from edgefuse.bench.errors import BenchError
 from edgefuse.runtime.bundle.verification import Strict
 from edgefuse.runtime.errors import first_fault
-from edgefuse.runtime.whole_file import write_whole
+from edgefuse.runtime.files.whole_file import write_whole
 
 SCHEMA_VERSION: Final = 2
 

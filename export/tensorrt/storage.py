@@ -7,7 +7,7 @@ from pathlib import Path
 from edgefuse.runtime.bundle.bundle import sha256_of
 from edgefuse.runtime.bundle.manifest import EngineSpec, read_manifest
 from edgefuse.runtime.errors import BundleError
-from edgefuse.runtime.whole_file import write_whole
+from edgefuse.runtime.files.whole_file import write_whole
 
 ENGINE_FOLDER = "engines"
 

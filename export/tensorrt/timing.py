@@ -10,7 +10,7 @@ from typing import Any
 
 from edgefuse.export.tensorrt.package import Package
 from edgefuse.runtime.engines.cache_folder import cache_folder
-from edgefuse.runtime.whole_file import write_whole
+from edgefuse.runtime.files.whole_file import write_whole
 
 _log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edgefuse.runtime.errors import CalibrationError, first_fault
-from edgefuse.runtime.whole_file import write_whole
+from edgefuse.runtime.files.whole_file import write_whole
 
 BY: Final = f"edgefuse {version('edgefuse')}"
 """The program and its version, as a calibration file names them."""

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from edgefuse.runtime.whole_file import UNFINISHED
+from edgefuse.runtime.files.whole_file import UNFINISHED
 
 MAX_ENTRIES: Final = 64
 MAX_BYTES: Final = 2 << 30

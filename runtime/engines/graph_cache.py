@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from edgefuse.runtime.engines.cache_folder import bytes_of, cache_folder, entries_of, mark_used, prune
 from edgefuse.runtime.engines.engine import first_line
-from edgefuse.runtime.whole_file import UNFINISHED
+from edgefuse.runtime.files.whole_file import UNFINISHED
 
 Loaded = TypeVar("Loaded")
 

@@ -13,7 +13,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Discriminator, Field, 
 from edgefuse.runtime.bundle.manifest import Sha256
 from edgefuse.runtime.engines.processor import this_cpu
 from edgefuse.runtime.errors import EngineError, first_fault
-from edgefuse.runtime.whole_file import write_whole
+from edgefuse.runtime.files.whole_file import write_whole
 
 SCHEMA_VERSION: Final = 1
 _FILE = Path("edgefuse", "plan.json")

@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 
 from edgefuse.runtime.errors import EdgefuseError
+from edgefuse.runtime.files.whole_file import write_beside
 from edgefuse.runtime.percept import Percept
 from edgefuse.runtime.samples import AudioChunk, Frame, Sample
 from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.streams.tap import Tap
-from edgefuse.runtime.whole_file import write_beside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from edgefuse.runtime.whole_file import UNFINISHED, write_beside, write_whole
+from edgefuse.runtime.files.whole_file import UNFINISHED, write_beside, write_whole
 
 IS_KILLED = """
 import os, signal, sys
 from pathlib import Path
-from edgefuse.runtime.whole_file import write_beside
+from edgefuse.runtime.files.whole_file import write_beside
 with write_beside(Path(sys.argv[1])) as beside:
     beside.write_text("hal")
     os.kill(os.getpid(), signal.SIGKILL)
