@@ -119,6 +119,7 @@ class Perceiver:
         confidence: str | Path | None = "bundle",
         camera_info: str | Path | None = None,
         sync: str | Path | None = None,
+        require_signature: str | Path | None = None,
     ) -> Perceiver:
         """A perceiver of the bundle in `directory`.
 
@@ -129,10 +130,10 @@ class Perceiver:
         with the others'. `backend` runs the graphs; with `selftest` it has to reproduce the bundle's golden vectors
         first. `confidence` is a file of `edgefuse calibrate confidence`; "bundle": the bundle's own, if it has one;
         None: percepts are as sure as the network says. `camera_info` is the YAML file of the lens that frames are
-        straightened by, `sync` a file of `edgefuse calibrate sync` that sets stamps right. Raises BundleError,
-        EngineError, PromptError or CalibrationError.
+        straightened by, `sync` a file of `edgefuse calibrate sync` that sets stamps right. `require_signature` is the
+        public key of who must have signed the bundle. Raises BundleError, EngineError, PromptError or CalibrationError.
         """
-        opened = Bundle.open(directory)
+        opened = Bundle.open(directory, require_signature)
         return Perceiver(
             opened,
             prompts,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgefuse.runtime.bundle.manifest import MANIFEST_FILE, Manifest, read_manifest
+from edgefuse.runtime.bundle.signature import check_signature
 from edgefuse.runtime.errors import BundleError
 
 _log = logging.getLogger(__name__)
@@ -26,11 +27,16 @@ class Bundle:
     identity: str
 
     @staticmethod
-    def open(directory: str | Path) -> Bundle:
-        """Read and check a bundle; raises BundleError where a file is missing, altered or of another schema."""
+    def open(directory: str | Path, require_signature: str | Path | None = None) -> Bundle:
+        """Read and check a bundle; raises BundleError where a file is missing, altered or of another schema.
+
+        `require_signature` is a public key: a bundle that its owner did not sign is refused before it is read.
+        """
         directory = Path(directory)
         if not directory.is_dir():
             raise BundleError(f"{directory}: no such bundle; a bundle is a directory made by `edgefuse export`")
+        if require_signature is not None:
+            check_signature(directory, Path(require_signature))
         manifest = read_manifest(directory)
         for file, expected in manifest.files.items():
             _check_file(directory / file, expected)

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 from edgefuse.runtime.bundle.verification import Precision
 from edgefuse.runtime.engines.engine import first_line
 from edgefuse.runtime.engines.engine_onnxruntime import OnnxRuntimeEngine, session_options
-from edgefuse.runtime.engines.extras import how_to_install
 from edgefuse.runtime.engines.gpu import Gpu, find_gpu
 from edgefuse.runtime.engines.onnxruntime_package import check_one_package, load_onnxruntime
 from edgefuse.runtime.errors import EngineError
+from edgefuse.runtime.extras import how_to_install
 from edgefuse.runtime.files.cache_folder import cache_folder
 from edgefuse.runtime.files.sealed_cache import SealedCache, seal
 

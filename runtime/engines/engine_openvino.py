@@ -17,11 +17,11 @@ import numpy as np
 from edgefuse.runtime.bundle.manifest import Dtype, GraphSpec, TensorSpec
 from edgefuse.runtime.bundle.wiring import fits
 from edgefuse.runtime.engines.engine import mismatch
-from edgefuse.runtime.engines.extras import how_to_install
 from edgefuse.runtime.engines.graph_cache import GraphCache, default_directory
 from edgefuse.runtime.engines.plan import OpenVinoWay
 from edgefuse.runtime.engines.processor import this_cpu
 from edgefuse.runtime.errors import BundleError, EngineError
+from edgefuse.runtime.extras import how_to_install
 
 _BLOB: Final = "graph.blob"
 _DTYPES: dict[str, Dtype] = {"u8": "uint8", "i64": "int64", "boolean": "bool", "f16": "float16", "f32": "float32"}
