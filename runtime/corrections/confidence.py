@@ -13,20 +13,19 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from edgefuse.runtime.bundle.manifest import Manifest, Sha256
+from edgefuse.runtime.bundle.fields import Sha256, Share
+from edgefuse.runtime.bundle.manifest import Manifest
 from edgefuse.runtime.corrections.measured import Measured, Measurement, read_json, write_text
 from edgefuse.runtime.errors import CalibrationError
 
 SCHEMA_VERSION: Final = 1
 CONFIDENCE_FILE = "confidence.json"
 _REMEDY = "measure again with `edgefuse calibrate confidence`"
-
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class SubsetConfidence(Measurement):
@@ -111,8 +110,8 @@ def network_sha256(manifest: Manifest) -> str:
 
     It does not change with what else lies in the bundle, so that a calibration of the bundle may.
     """
-    graphs = {name: manifest.files[graph.file] for name, graph in manifest.graphs.items()}
-    tokenizer = None if manifest.tokenizer is None else manifest.files[manifest.tokenizer]
+    graphs = {name: manifest.files[graph.file].sha256 for name, graph in manifest.graphs.items()}
+    tokenizer = None if manifest.tokenizer is None else manifest.files[manifest.tokenizer].sha256
     deciding = json.dumps([graphs, tokenizer, list(manifest.labels.items())], separators=(",", ":"))
     return hashlib.sha256(deciding.encode()).hexdigest()
 

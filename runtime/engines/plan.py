@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
-from edgefuse.runtime.bundle.manifest import Sha256
+from edgefuse.runtime.bundle.fields import Sha256
 from edgefuse.runtime.engines.processor import this_cpu
 from edgefuse.runtime.errors import EngineError, first_fault
 from edgefuse.runtime.files.whole_file import write_whole

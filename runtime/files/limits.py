@@ -33,8 +33,14 @@ class Limit:
         return f"{size:,} {self.unit}, of which at most {self.value:,} are taken ({self.variable} raises that)"
 
 
+BUNDLE_BYTES: Final = Limit("BUNDLE_BYTES", 8_000_000_000, "bytes")
+"""Of all files of a bundle; a graph of ONNX has 2 GB at most."""
+
 DOCUMENT_BYTES: Final = Limit("DOCUMENT_BYTES", 16_000_000, "bytes")
 """Of a JSON or YAML file: a manifest, a calibration, a plan."""
 
 FRAME_PIXELS: Final = Limit("FRAME_PIXELS", 50_000_000, "pixels")
 """Width times height of a frame, as its own header says; 8K video has 33 million."""
+
+MANIFEST_BYTES: Final = Limit("MANIFEST_BYTES", 1_000_000, "bytes")
+"""Of a bundle's manifest, which has some ten thousand; a label takes fifty."""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_networks import FUSION_OF_TWO, WHOLE, add_golden, edit, golden_vectors, image, imu, write_bundle
+from sealed import edit
+from small_networks import FUSION_OF_TWO, WHOLE, add_golden, golden_vectors, image, imu, write_bundle
 
 from edgefuse.runtime import DEFAULT_BUNDLE, BundleError, Frame, Perceiver
 
