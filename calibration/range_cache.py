@@ -17,6 +17,8 @@ from edgefuse.calibration import ranges
 from edgefuse.calibration.ranges import Ranges, empty_histograms, measure_ranges
 from edgefuse.runtime.engines.cache_folder import cache_folder, mark_used, prune
 from edgefuse.runtime.engines.processor import this_cpu
+from edgefuse.runtime.errors import EdgefuseError
+from edgefuse.runtime.files.arrays import read_arrays
 from edgefuse.runtime.files.whole_file import write_beside
 
 _LAYOUT = 1
@@ -84,18 +86,16 @@ def _read(path: Path, key: str, tensors: Collection[str]) -> Ranges | None:
     try:
         if not path.is_file():
             return None
-        with np.load(path, allow_pickle=False) as file:
-            if file.zip.testzip():  # numpy may stop reading before a checksum is compared
-                raise ValueError("its checksums are wrong")
-            histograms = empty_histograms()
-            for place, name in enumerate(file["tensors"].tolist()):
-                counts, edges, extremes = (file[f"{part}{place}"] for part in ("counts", "edges", "extremes"))
-                _check(counts, edges, extremes)
-                histograms.histogram_dict[name] = (counts, edges, *extremes)
-            if file["key"].item() != key or set(histograms.histogram_dict) != set(tensors):
-                raise ValueError("it holds other ranges")
-            return Ranges(histograms, int(file["samples"]))
-    except Exception as error:  # zipfile, zlib and numpy answer damage with exceptions that share no base class
+        arrays = read_arrays(path)
+        histograms = empty_histograms()
+        for place, name in enumerate(arrays["tensors"].tolist()):
+            counts, edges, extremes = (arrays[f"{part}{place}"] for part in ("counts", "edges", "extremes"))
+            _check(counts, edges, extremes)
+            histograms.histogram_dict[name] = (counts, edges, *extremes)
+        if arrays["key"].item() != key or set(histograms.histogram_dict) != set(tensors):
+            raise ValueError("it holds other ranges")
+        return Ranges(histograms, int(arrays["samples"]))
+    except (EdgefuseError, ValueError, TypeError, KeyError) as error:
         _log.info("%s is measured anew: %s", path, error)
         return None
 

@@ -33,6 +33,9 @@ class Limit:
         return f"{size:,} {self.unit}, of which at most {self.value:,} are taken ({self.variable} raises that)"
 
 
+ARRAY_BYTES: Final = Limit("ARRAY_BYTES", 100_000_000, "bytes")
+"""Of all arrays that are read of one archive: golden vectors, measured ranges."""
+
 BUNDLE_BYTES: Final = Limit("BUNDLE_BYTES", 8_000_000_000, "bytes")
 """Of all files of a bundle; a graph of ONNX has 2 GB at most."""
 
@@ -42,5 +45,11 @@ DOCUMENT_BYTES: Final = Limit("DOCUMENT_BYTES", 16_000_000, "bytes")
 FRAME_PIXELS: Final = Limit("FRAME_PIXELS", 50_000_000, "pixels")
 """Width times height of a frame, as its own header says; 8K video has 33 million."""
 
+GOLDEN_SAMPLES: Final = Limit("GOLDEN_SAMPLES", 1_000, "samples")
+"""Of one graph, each of which is run when a bundle is loaded; an export writes two."""
+
 MANIFEST_BYTES: Final = Limit("MANIFEST_BYTES", 1_000_000, "bytes")
 """Of a bundle's manifest, which has some ten thousand; a label takes fifty."""
+
+SAMPLE_BYTES: Final = Limit("SAMPLE_BYTES", 2_000_000_000, "bytes")
+"""Of a set of samples that quantization is calibrated on."""
