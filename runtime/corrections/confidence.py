@@ -13,14 +13,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import FailFast, Field, model_validator
 
 from edgefuse.runtime.bundle.fields import Sha256, Share
 from edgefuse.runtime.bundle.manifest import Manifest
-from edgefuse.runtime.corrections.measured import Measured, Measurement, read_json, write_text
+from edgefuse.runtime.corrections.measured import Measured, Measurement, read_measured, write_text
 from edgefuse.runtime.errors import CalibrationError
 
 SCHEMA_VERSION: Final = 1
@@ -36,8 +36,8 @@ class SubsetConfidence(Measurement):
 
     senses: tuple[str, ...] = Field(min_length=1)
     examples: int = Field(gt=0)
-    temperature: float = Field(gt=0, description="scores become softmax(log scores / temperature)")
-    curve: tuple[tuple[Share, Share], ...] = Field(
+    temperature: float = Field(ge=1e-3, le=1e3, description="scores become softmax(log scores / temperature)")
+    curve: Annotated[tuple[tuple[Share, Share], ...], FailFast()] = Field(
         min_length=1, description="(best score after that, how often it was right), both rising; straight in between"
     )
     threshold: Share | None = Field(description="certain from this confidence on; None: never")
@@ -63,7 +63,7 @@ class Confidence(Measurement):
     bundle: str = Field(description="name of the bundle that it is of")
     network_sha256: Sha256 = Field(description="of that bundle's network, see `network_sha256`")
     wanted_precision: float = Field(gt=0, lt=1)
-    subsets: tuple[SubsetConfidence, ...] = Field(min_length=1)
+    subsets: Annotated[tuple[SubsetConfidence, ...], FailFast()] = Field(min_length=1)
 
     def of(self, senses: Collection[str]) -> SubsetConfidence | None:
         """What was measured with exactly these senses; None for a subset that was not."""
@@ -119,7 +119,7 @@ def network_sha256(manifest: Manifest) -> str:
 def read_confidence(path: str | Path, manifest: Manifest) -> Confidence:
     """Raises CalibrationError in one line for a file that is missing, damaged, or of another bundle."""
     file = Path(path)
-    confidence = read_json(Confidence, file, _REMEDY)
+    confidence = read_measured(Confidence, file, _REMEDY)
     if confidence.network_sha256 != network_sha256(manifest):
         raise CalibrationError(f"{file} is of another bundle ({confidence.bundle}), or of an older export; {_REMEDY}")
     return confidence

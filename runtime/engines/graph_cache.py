@@ -13,6 +13,8 @@ from typing import TypeVar
 
 from edgefuse.runtime.engines.cache_folder import bytes_of, cache_folder, entries_of, mark_used, prune
 from edgefuse.runtime.engines.engine import first_line
+from edgefuse.runtime.errors import FileError
+from edgefuse.runtime.files.documents import read_json
 from edgefuse.runtime.files.whole_file import UNFINISHED
 
 Loaded = TypeVar("Loaded")
@@ -122,9 +124,9 @@ def _rename(unfinished: Path, entry: Path) -> None:
 
 def _whole(entry: Path) -> bool:
     try:
-        sizes = json.loads((entry / _SEAL).read_text())
+        sizes = read_json(entry / _SEAL)
         return bool(sizes) and all((entry / name).stat().st_size == size for name, size in sizes.items())
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, FileError):
         return False
 
 

@@ -83,9 +83,7 @@ def _read(path: Path, bundle: Bundle, bounds: Mapping[str, Sequence[GoldenBound]
         raise BundleError(f"{error}; copy or export the bundle again") from error
 
 
-def _vectors(
-    arrays: Mapping[str, np.ndarray], graph: str, spec: GraphSpec, bounded: Collection[str]
-) -> _Vectors:
+def _vectors(arrays: Mapping[str, np.ndarray], graph: str, spec: GraphSpec, bounded: Collection[str]) -> _Vectors:
     inputs = {tensor.name: _vector(arrays, f"{graph}/inputs", tensor) for tensor in spec.inputs}
     compared = [tensor for tensor in spec.outputs if tensor.name in bounded]
     outputs = {tensor.name: _vector(arrays, f"{graph}/outputs", tensor) for tensor in compared}

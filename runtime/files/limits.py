@@ -42,6 +42,9 @@ BUNDLE_BYTES: Final = Limit("BUNDLE_BYTES", 8_000_000_000, "bytes")
 DOCUMENT_BYTES: Final = Limit("DOCUMENT_BYTES", 16_000_000, "bytes")
 """Of a JSON or YAML file: a manifest, a calibration, a plan."""
 
+DOCUMENT_VALUES: Final = Limit("DOCUMENT_VALUES", 1_000_000, "values")
+"""Of a JSON text: its commas and opening brackets."""
+
 FRAME_PIXELS: Final = Limit("FRAME_PIXELS", 50_000_000, "pixels")
 """Width times height of a frame, as its own header says; 8K video has 33 million."""
 

@@ -68,5 +68,5 @@ def test_an_archive_of_other_things_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "golden.npz", x=np.zeros(3))
     with pytest.raises(CalibrationError, match="no set of samples"):
         read_collection(tmp_path / "golden.npz")
-    with pytest.raises(CalibrationError, match="cannot read .*nowhere.npz: No such file"):
+    with pytest.raises(CalibrationError, match=r"cannot read .*nowhere.npz: No such file"):
         read_collection(tmp_path / "nowhere.npz")

@@ -67,37 +67,8 @@ def test_an_array_that_is_a_bomb(tmp_path: Path) -> None:
     path = tmp_path / "bomb.npz"
     np.savez_compressed(path, a=np.zeros(ARRAY_BYTES.most // 2, np.uint8), b=np.zeros(ARRAY_BYTES.most, np.uint8))
     assert path.stat().st_size < 1_000_000
-    assert "declares 150,000,000 bytes, of which at most 100,000,000 are taken (EDGEFUSE_MAX_ARRAY_BYTES" in refusal(path)
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (npy("(1000000000000,)"), "does not hold as much as its header says"),
-        (npy("(4611686018427387904, 4)"), "does not hold as much as its header says"),
-        (npy("(-1, -4)", data=bytes(16)), "does not hold as much as its header says"),
-        (npy("(2,)", data=bytes(9)), "does not hold as much as its header says"),
-        (npy("(1,)", "'|O'", b"cos\nsystem\n(S'true'\ntR."), "holds object, no numbers"),
-        (npy("(1,)", "[('a', '<f4')]", bytes(4)), "no numbers"),
-        (npy("(1,)", "'<M8[ns]'", bytes(8)), "no numbers"),
-        (npy("(1,)", "'nothing'"), "no archive of arrays"),
-        (npy("(" * 5000), "no archive of arrays"),
-        (npy("(1,)", version=b"\x02\x00", data=bytes(4)), "another version"),
-        (b"", "no archive of arrays"),
-        (b"no array", "no archive of arrays"),
-    ],
-)
-def test_an_array_that_is_none(tmp_path: Path, content: bytes, said: str) -> None:
-    assert said in refusal(archive(tmp_path / "arrays.npz", {"a.npy": content}))
-
-
-def test_an_archive_of_a_million_names(tmp_path: Path) -> None:
-    entry = b"PK\1\2" + bytes(24) + (8).to_bytes(2, "little") + bytes(16)
-    names = b"".join(entry + b"%08d" % number for number in range(100_000))
-    end = b"PK\5\6" + bytes(4) + b"\xff\xff" * 2 + len(names).to_bytes(4, "little") + bytes(6)
-    path = tmp_path / "arrays.npz"
-    path.write_bytes(names + end)
-    assert "are to be read at once" in refusal(path)
+    said = refusal(path)
+    assert "declares 150,000,000 bytes, of which at most 100,000,000 are taken (EDGEFUSE_MAX_ARRAY_BYTES" in said
 
 
 def test_an_archive_that_packs_as_numpy_does_not(tmp_path: Path) -> None:
@@ -132,11 +103,12 @@ def test_an_archive_that_was_mutated_is_what_it_was_or_is_refused(tmp_path: Path
 
     def check(random: Random) -> None:
         path.write_bytes(mutated(random.choice(files), random))
+        read, refused = {}, None
         try:
             read = read_arrays(path)
         except FileError as error:
-            assert is_one_line(error)
-            return
+            refused = error
+        assert refused is None or is_one_line(refused)
         for name, array in read.items():
             if name in ARRAYS:
                 np.testing.assert_array_equal(array, ARRAYS[name])
