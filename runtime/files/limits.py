@@ -56,3 +56,6 @@ MANIFEST_BYTES: Final = Limit("MANIFEST_BYTES", 1_000_000, "bytes")
 
 SAMPLE_BYTES: Final = Limit("SAMPLE_BYTES", 2_000_000_000, "bytes")
 """Of a set of samples that quantization is calibrated on."""
+
+TOKENIZER_BYTES: Final = Limit("TOKENIZER_BYTES", 40_000_000, "bytes")
+"""Of a tokenizer.json; Gemma's, of 256,000 tokens, has 34 million."""

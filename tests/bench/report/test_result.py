@@ -65,7 +65,7 @@ def test_a_damaged_file_is_one_line_that_names_the_field(tmp_path, where, value,
     with pytest.raises(BenchError) as refusal:
         read_result(path)
     line = str(refusal.value)
-    assert line.startswith(f"{path} result of `edgefuse bench --json`: {said}")
+    assert line.startswith(f"{path} is no result of `edgefuse bench --json`: {said}")
     assert "\n" not in line
 
 
