@@ -6,8 +6,9 @@ import hashlib
 import logging
 import stat
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from edgefuse.runtime.bundle.graph_file import external_files
 from edgefuse.runtime.bundle.manifest import FileSpec, Manifest, read_manifest
 from edgefuse.runtime.errors import BundleError
 from edgefuse.runtime.files.limits import BUNDLE_BYTES
@@ -42,6 +43,8 @@ class Bundle:
             _check_size(directory / file, expected)
         for file, expected in manifest.files.items():
             _check_content(directory / file, expected)
+        for graph in manifest.graphs.values():
+            _check_weights(directory, graph.file, manifest)
         _log.info("%s is the bundle %r, exported by edgefuse %s", directory, manifest.name, manifest.made.edgefuse)
         return bundle
 
@@ -90,3 +93,12 @@ def _check_content(path: Path, expected: FileSpec) -> None:
             f"{path} was altered: sha256 {found[:12]}..., the manifest says {expected.sha256[:12]}...; copy or export "
             "it again"
         )
+
+
+def _check_weights(directory: Path, file: str, manifest: Manifest) -> None:
+    """Raises BundleError for weights in a file that no checksum protects."""
+    for name in external_files(directory / file):
+        if (PurePosixPath(file).parent / name).as_posix() not in manifest.files:
+            raise BundleError(
+                f"{directory / file} has weights in {ascii(name)[:200]}, which is no file of the bundle; export it again"
+            )

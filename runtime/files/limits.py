@@ -51,6 +51,9 @@ FRAME_PIXELS: Final = Limit("FRAME_PIXELS", 50_000_000, "pixels")
 GOLDEN_SAMPLES: Final = Limit("GOLDEN_SAMPLES", 1_000, "samples")
 """Of one graph, each of which is run when a bundle is loaded; an export writes two."""
 
+GRAPH_BYTES: Final = Limit("GRAPH_BYTES", 4_000_000_000, "bytes")
+"""That ONNX Runtime takes on the CPU for all graphs of a process, their weights among them."""
+
 MANIFEST_BYTES: Final = Limit("MANIFEST_BYTES", 1_000_000, "bytes")
 """Of a bundle's manifest, which has some ten thousand; a label takes fifty."""
 
