@@ -100,5 +100,6 @@ def _check_weights(directory: Path, file: str, manifest: Manifest) -> None:
     for name in external_files(directory / file):
         if (PurePosixPath(file).parent / name).as_posix() not in manifest.files:
             raise BundleError(
-                f"{directory / file} has weights in {ascii(name)[:200]}, which is no file of the bundle; export it again"
+                f"{directory / file} has weights in {ascii(name)[:200]}, which is no file of the bundle; "
+                "export it again"
             )

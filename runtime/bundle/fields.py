@@ -7,7 +7,7 @@ import unicodedata
 from pathlib import PurePosixPath
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, FailFast, Field
 
 MOST_SENSES: Final = 64
 MOST_LABELS: Final = 50_000
@@ -65,7 +65,7 @@ Size = Annotated[int, Field(ge=1, le=MOST_VALUES)]
 
 Samples = Annotated[int, Field(ge=1, le=MOST_WINDOW)]
 
-Shape = Annotated[tuple[Size | Name, ...], Field(max_length=MOST_DIMENSIONS), AfterValidator(_holding_few)]
+Shape = Annotated[tuple[Size | Name, ...], FailFast(), Field(max_length=MOST_DIMENSIONS), AfterValidator(_holding_few)]
 """A named dimension ("batch") may take any size."""
 
 Share = Annotated[float, Field(ge=0, le=1)]

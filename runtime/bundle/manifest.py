@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import FailFast, Field, ValidationError, model_validator
 
 from edgefuse.runtime.bundle.fields import (
     LONGEST_AGE_MS,
@@ -41,8 +41,8 @@ MANIFEST_FILE = "manifest.json"
 
 Dtype = Literal["uint8", "int64", "bool", "float16", "float32"]
 Target = Literal["onnx", "tensorrt", "tensorrt-rtx"]
-Tensors = Annotated[tuple["TensorSpec", ...], Field(max_length=4 * MOST_SENSES)]
-Sizes = Annotated[tuple[Size, ...], Field(max_length=MOST_DIMENSIONS)]
+Tensors = Annotated[tuple["TensorSpec", ...], FailFast(), Field(max_length=4 * MOST_SENSES)]
+Sizes = Annotated[tuple[Size, ...], FailFast(), Field(max_length=MOST_DIMENSIONS)]
 
 
 class FileSpec(Strict):
@@ -71,7 +71,7 @@ class EngineSpec(Strict):
     profile: dict[Name, tuple[Sizes, Sizes, Sizes]] = Field(
         max_length=4 * MOST_SENSES, description="by input: the smallest, the usual and the largest shape that it takes"
     )
-    flags: tuple[Name, ...] = Field(
+    flags: Annotated[tuple[Name, ...], FailFast()] = Field(
         (), max_length=100, description='what else it was built with, such as "no_tf32", sorted'
     )
     inputs: Tensors = Field(description="as TensorRT reads the graph; a size that varies has a name")
@@ -103,7 +103,7 @@ class GraphSpec(Strict):
     precision: Precision
     inputs: Tensors
     outputs: Tensors
-    engines: tuple[EngineSpec, ...] = Field((), max_length=100)
+    engines: Annotated[tuple[EngineSpec, ...], FailFast()] = Field((), max_length=100)
 
 
 class _Modality(Strict):
@@ -210,7 +210,7 @@ class Golden(Strict):
     """
 
     file: File
-    bounds: tuple[GoldenBound, ...] = Field(min_length=1, max_length=MOST_ROWS)
+    bounds: Annotated[tuple[GoldenBound, ...], FailFast()] = Field(min_length=1, max_length=MOST_ROWS)
 
 
 class Manifest(Strict):
@@ -228,7 +228,7 @@ class Manifest(Strict):
     name: Name
     target: Target = "onnx"
     dim: Size | None = Field(description="size of the space that embeddings and prompts share; None without one")
-    modalities: tuple[Modality, ...] = Field(min_length=1, max_length=MOST_SENSES)
+    modalities: Annotated[tuple[Modality, ...], FailFast()] = Field(min_length=1, max_length=MOST_SENSES)
     fusion: GraphSpec
     tokenizer: File | None = None
     labels: dict[Name, Line] = Field(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, FailFast, Field
 
 from edgefuse.runtime.bundle.fields import MOST_ROWS, MOST_SENSES, Count, Name
 
@@ -71,7 +71,7 @@ class AlignmentCheck(Strict):
 class AccuracyCheck(Strict):
     """One row of `edgefuse verify`: task accuracy of a subset of senses, PyTorch beside the bundle [0..1]."""
 
-    senses: tuple[Name, ...] = Field(max_length=MOST_SENSES)
+    senses: Annotated[tuple[Name, ...], FailFast()] = Field(max_length=MOST_SENSES)
     samples: Count
     checkpoint: float
     bundle: float
@@ -92,11 +92,11 @@ class AccuracyCheck(Strict):
 class Verification(Strict):
     """What verify measured when the bundle was made."""
 
-    graphs: tuple[GraphCheck, ...] = Field(max_length=MOST_ROWS)
-    accuracy: tuple[AccuracyCheck, ...] = Field(
+    graphs: Annotated[tuple[GraphCheck, ...], FailFast()] = Field(max_length=MOST_ROWS)
+    accuracy: Annotated[tuple[AccuracyCheck, ...], FailFast()] = Field(
         max_length=MOST_ROWS, description="none where the samples have no labels"
     )
-    alignment: tuple[AlignmentCheck, ...] = Field(
+    alignment: Annotated[tuple[AlignmentCheck, ...], FailFast()] = Field(
         (), max_length=MOST_ROWS, description="none where no prompts are used"
     )
 

@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 @cache
 def limit_memory() -> None:
-    """Once in a process, before the first session; where the program has such an allocator of its own, that one stays."""
+    """Once in a process, before the first session; where the program has such an allocator already, that one stays."""
     package = load_onnxruntime()
     arena = {"max_mem": GRAPH_BYTES.value, "arena_extend_strategy": -1, "initial_chunk_size_bytes": -1}
     info = package.OrtMemoryInfo("Cpu", package.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, package.OrtMemType.DEFAULT)
@@ -35,5 +35,5 @@ def in_words(said: str) -> str:
     if found is None:
         return said
     asked = int(found[1] or found[2] or 0)
-    more = f"{asked:,} bytes more" if asked else "more"
-    return f"it needs {more} memory than graphs may take, {GRAPH_BYTES.value:,} bytes ({GRAPH_BYTES.variable} raises that)"
+    at_once = f"{asked:,} bytes at once" if asked else "more memory"
+    return f"it needs {at_once}, and graphs may take {GRAPH_BYTES.value:,} bytes ({GRAPH_BYTES.variable} raises that)"
