@@ -33,7 +33,7 @@ def builds(monkeypatch, tmp_path) -> list[list[str]]:
 
 
 def run_once() -> Path:
-    engine = open_on_tensorrt(DEFAULT_BUNDLE / GRAPH, BUNDLE.manifest.files[GRAPH], "fp32")
+    engine = open_on_tensorrt(DEFAULT_BUNDLE / GRAPH, BUNDLE.manifest.files[GRAPH].sha256, "fp32")
     engine.run({"ids": np.ones((1, 32), np.int64)})
     (file,) = Path(engine_onnxruntime_gpu.cache_folder()).glob("tensorrt/*/text.engine")
     return file

@@ -33,7 +33,7 @@ print(float(session.run(None, {"ids": np.arange(1, 33, dtype=np.int64)[None]})[0
 
 def graph_of(name: str) -> tuple[Path, str]:
     file = BUNDLE.manifest.graphs[name].file
-    return DEFAULT_BUNDLE / file, BUNDLE.manifest.files[file]
+    return DEFAULT_BUNDLE / file, BUNDLE.manifest.files[file].sha256
 
 
 def opened(cache: GraphCache, path: Path, sha256: str = "0" * 64) -> onnxruntime.InferenceSession:
