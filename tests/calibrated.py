@@ -60,10 +60,10 @@ def bundle_with(directory: Path, measured: Confidence | None = None, familiar: F
     """The default bundle with these in it and none of its own, as an export writes them."""
     shutil.copytree(DEFAULT_BUNDLE, directory)
     manifest = Bundle.open(directory).manifest
-    own = {file for file in (manifest.confidence, manifest.familiar) if file is not None}
+    own = {file for file in (manifest.confidence, manifest.familiar, manifest.known_prompts) if file is not None}
     for file in own:
         (directory / file).unlink()
-    changed: dict[str, str | None] = {"confidence": None, "familiar": None}
+    changed: dict[str, str | None] = {"confidence": None, "familiar": None, "known_prompts": None}
     if measured is not None:
         write_confidence(directory / "confidence.json", measured)
         changed["confidence"] = "confidence.json"

@@ -165,6 +165,7 @@ class Manifest(Strict):
     report: str | None = Field(default=None, description="what export measured to choose each graph's precision")
     confidence: str | None = Field(default=None, description="how sure percepts really are")
     familiar: str | None = Field(default=None, description="what the senses usually meet")
+    known_prompts: str | None = Field(default=None, description="the prompts that training gave")
     files: dict[str, Sha256]
     made: Provenance
     verified: Verification | None = None
@@ -186,7 +187,7 @@ class Manifest(Strict):
         """The files that the manifest speaks of."""
         graphs = self.graphs.values()
         golden = self.golden.file if self.golden else None
-        single = (self.tokenizer, self.report, golden, self.confidence, self.familiar)
+        single = (self.tokenizer, self.report, golden, self.confidence, self.familiar, self.known_prompts)
         engines = [engine.file for graph in graphs for engine in graph.engines]
         return [graph.file for graph in graphs] + engines + [file for file in single if file is not None]
 
