@@ -53,7 +53,7 @@ class EncoderTrial:
             return False
 
     def _outputs(self, samples: Tensor) -> Outputs:
-        return attempt(self.title, lambda: dict(zip(ENCODER_OUTPUTS, self.module(samples), strict=True)))
+        return attempt(self.title, lambda: dict(zip(ENCODER_OUTPUTS, self.module(samples.clone()), strict=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,8 @@ class FusionTrial:
         everything = torch.ones(len(sensed[0]), self.module.senses, dtype=torch.bool)
         known = {"present": everything if present is None else present, "prompts": prompts}
         extras = [value for name in self.module.extras if (value := known[name]) is not None]
-        return attempt(self.title, lambda: self.module.named(*sensed, *extras))
+        copies = [tensor.clone() for tensor in sensed]  # a module may write into its inputs
+        return attempt(self.title, lambda: self.module.named(*copies, *extras))
 
 
 def attempt(title: str, call: Callable[[], Outputs]) -> Outputs:
