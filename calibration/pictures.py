@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from edgefuse.runtime.errors import CalibrationError
 from edgefuse.runtime.samples import Frame
 
 _READ = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".pgm", ".ppm", ".webp")
 _DRAWN = (".png", ".svg", ".pdf")
+
+log = logging.getLogger(__name__)
 
 
 def pictures_in(folder: Path) -> list[Path]:
@@ -23,11 +27,24 @@ def pictures_in(folder: Path) -> list[Path]:
 
 
 def read_pictures(folder: Path) -> Iterator[Frame]:
-    """As frames (bgr8), numbered instead of stamped; raises CalibrationError for one that cannot be read."""
+    """As frames (bgr8), numbered instead of stamped; raises CalibrationError for one that cannot be read.
+
+    As the sensor gave them, as a camera gives its frames: turned as a picture's EXIF orientation asks, the lens would
+    be centred elsewhere. That is said of the first that asks for it.
+    """
+    said = False
     for number, path in enumerate(pictures_in(folder)):
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
         if image is None:
             raise CalibrationError(f"{path} is no picture that can be read: take it out of the folder")
+        turned = None if said else cv2.imread(str(path), cv2.IMREAD_COLOR)
+        if turned is not None and not np.array_equal(image, turned):
+            said = True
+            log.warning(
+                "%s asks in its EXIF data to be turned; pictures are taken as the sensor gave them, "
+                "as a camera's frames",
+                path,
+            )
         yield Frame(number, image, "bgr8")
 
 

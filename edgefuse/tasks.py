@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from edgefuse.export.errors import DataNotHereError, ExportError
@@ -10,6 +11,7 @@ from edgefuse.export.labelled_folder import folder_samples
 from edgefuse.fusion.checkpoint import Checkpoint
 from edgefuse.fusion.examples import TaskSamples
 from edgefuse.fusion.folder import shorten
+from edgefuse.fusion.labels import PromptTexts, prompts_of_labels
 from edgefuse.fusion.task import BuiltInTask
 from edgefuse.fusion.task_record import BuiltInRecord, FolderRecord, TaskRecord
 from edgefuse.tabletop.task import TABLETOP
@@ -41,6 +43,20 @@ def find_samples(path: Path, checkpoint: Checkpoint, data: Path | None = None) -
     not fit the network, FusionError for what a task raises.
     """
     record = record_of(checkpoint)
+    return replace(_samples(path, checkpoint, record, data), prompts=prompts_of(record, checkpoint))
+
+
+def prompts_of(record: TaskRecord | None, checkpoint: Checkpoint) -> PromptTexts | None:
+    """Those that training gave; None where nobody knows."""
+    match record:
+        case BuiltInRecord() if record.name in BUILT_IN:
+            return BUILT_IN[record.name].prompts
+        case FolderRecord():
+            return prompts_of_labels(checkpoint.labels)
+    return None
+
+
+def _samples(path: Path, checkpoint: Checkpoint, record: TaskRecord | None, data: Path | None) -> TaskSamples:
     if data is not None:
         return folder_samples(checkpoint, record, data)
     match record:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from edgefuse.fusion.prediction import EncodedRows, Encoding
 from edgefuse.runtime.bundle.bundle import Bundle
 from edgefuse.runtime.engines.backends import open_engine
 from edgefuse.runtime.heads.prompts import encode_prompts
-from edgefuse.runtime.senses.tokenizer import open_tokenizer
+from edgefuse.runtime.senses.tokenizer import Reading, open_tokenizer, readings, token_ids
 
 
 class BundlePredictor:
@@ -37,6 +37,14 @@ class BundlePredictor:
             return None
         engine = self._engines[manifest.naming.name]
         return encode_prompts(manifest.labels, tokenizer, engine, manifest.naming).embeddings
+
+    def read_prompts(self, texts: Sequence[str]) -> tuple[list[Reading], np.ndarray] | None:
+        """How the bundle's own tokenizer reads them, and their embeddings (texts, dim); None where it takes none."""
+        naming, tokenizer = self._bundle.manifest.naming, open_tokenizer(self._bundle)
+        if naming is None or tokenizer is None:
+            return None
+        ids = token_ids(tokenizer, texts, naming.max_tokens)
+        return readings(tokenizer, texts, naming.max_tokens), self._encoded(naming.name, ids)["embedding"]
 
     def fuse_sensed(
         self, sensed: Mapping[str, np.ndarray], present: tuple[str, ...], prompts: np.ndarray | None

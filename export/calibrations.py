@@ -1,4 +1,5 @@
-"""What a bundle says of itself besides its graphs: how sure its percepts are, and what its senses usually meet."""
+"""What a bundle says of itself besides its graphs: how sure its percepts are, what its senses and prompts usually
+are."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import numpy as np
 from edgefuse.calibration.collection import Collection, choose
 from edgefuse.calibration.confidence import FEWEST_EXAMPLES, ConfidenceCalibration, Scored, calibrate_confidence
 from edgefuse.calibration.familiar import familiar_from
+from edgefuse.calibration.known_prompts import known_prompts_from
 from edgefuse.export.bundle_predictor import BundlePredictor
 from edgefuse.export.errors import ExportError
 from edgefuse.export.spec import FusionSpec, subsets
@@ -16,25 +18,29 @@ from edgefuse.export.spec_predictor import Arrays
 from edgefuse.export.verify import check_comparable
 from edgefuse.fusion.errors import FusionError
 from edgefuse.fusion.examples import Examples
+from edgefuse.fusion.labels import PromptTexts
 from edgefuse.fusion.progress import Progress, unseen
 from edgefuse.runtime.bundle.bundle import Bundle
 from edgefuse.runtime.bundle.manifest import Manifest
 from edgefuse.runtime.corrections.confidence import CONFIDENCE_FILE, write_confidence
-from edgefuse.runtime.corrections.drift import FAMILIAR_FILE, write_familiar
+from edgefuse.runtime.heads.drift import FAMILIAR_FILE, write_familiar
+from edgefuse.runtime.heads.known_prompts import KNOWN_PROMPTS_FILE, write_known_prompts
 
 MOST_FAMILIAR = 512
 """Samples that are encoded to say what is usual."""
 
 
 def write_calibrations(bundle: Bundle, spec: FusionSpec, progress: Progress) -> dict[str, str | None]:
-    """Write confidence.json and familiar.json into the bundle's directory; the manifest's fields that name them.
+    """Write confidence.json, familiar.json and known_prompts.json into the bundle's directory.
 
-    None where there is nothing to measure them on: no labels, too few samples, no sense that is encoded.
+    Gives the manifest's fields that name them; None where there is nothing to measure one on: no labels, too few
+    samples, no sense that is encoded, no prompts.
     """
     predictor = BundlePredictor(bundle)
     return {
         "confidence": _write_confidence(bundle, predictor, spec, progress),
         "familiar": _write_familiar(bundle, predictor, spec.calibration),
+        "known_prompts": _write_known_prompts(bundle, predictor, spec.prompts),
     }
 
 
@@ -128,6 +134,19 @@ def _write_familiar(bundle: Bundle, predictor: BundlePredictor, calibration: Exa
         return None
     write_familiar(bundle.directory / FAMILIAR_FILE, familiar)
     return FAMILIAR_FILE
+
+
+def _write_known_prompts(bundle: Bundle, predictor: BundlePredictor, prompts: PromptTexts | None) -> str | None:
+    if prompts is None:
+        return None
+    trained, paraphrases = (predictor.read_prompts(texts) for texts in (prompts.trained, prompts.paraphrases))
+    if trained is None or paraphrases is None:
+        return None
+    known = known_prompts_from(prompts.trained, trained, paraphrases)
+    if known is None:
+        return None
+    write_known_prompts(bundle.directory / KNOWN_PROMPTS_FILE, known)
+    return KNOWN_PROMPTS_FILE
 
 
 def _encoded(predictor: BundlePredictor, manifest: Manifest, examples: Examples) -> dict[str, Arrays]:

@@ -16,8 +16,9 @@ from edgefuse.fusion.checkpoint import Checkpoint, load_checkpoint
 from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.errors import FusionError
 from edgefuse.fusion.examples import Examples, TaskSamples
-from edgefuse.fusion.labels import NOTHING, prompt_of
+from edgefuse.fusion.labels import NOTHING, prompt_of, prompts_of_labels
 from edgefuse.fusion.task import BuiltInTask
+from edgefuse.fusion.task_record import FolderRecord
 from edgefuse.fusion.tokenizer import token_ids
 from edgefuse.runtime.bundle.bundle import sha256_of
 from edgefuse.runtime.bundle.manifest import AudioModality, ImageModality, Modality, TextModality
@@ -53,6 +54,8 @@ def spec_from_checkpoint(path: Path, samples_of: SamplesOf, collection: Collecti
         if collection is None:
             raise
         samples, collection = set_samples(collection, _modalities(checkpoint), error.reason), None
+        if isinstance(checkpoint.task, FolderRecord):
+            samples = replace(samples, prompts=prompts_of_labels(checkpoint.labels))
     except FusionError as error:
         raise ExportError(str(error)) from error
     spec = spec_from_network(path.stem, checkpoint, samples, sha256_of(path))
@@ -113,6 +116,7 @@ def spec_from_network(name: str, checkpoint: Checkpoint, samples: TaskSamples, s
         checkpoint_sha256=sha256,
         validation=samples.validation,
         remarks=samples.remarks,
+        prompts=samples.prompts,
     )
 
 

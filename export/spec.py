@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from edgefuse.fusion.examples import Examples
+from edgefuse.fusion.labels import PromptTexts
 from edgefuse.runtime.bundle.manifest import Modality
 
 
@@ -52,8 +53,9 @@ class FusionSpec:
     labels)` is how good scores are, 0..1; the share of right first guesses if None. `validation` gives labelled samples
     that training never saw, to measure confidence on; where it is None that is done on the hold-out. `tokenizer` is
     needed by a text sense; 0 is its padding. `checkpoint_sha256` says which weights these are. `remarks` say, for the
-    report, what cannot be measured on these samples. Modules are in float32 and on the CPU; the export puts them into
-    eval mode.
+    report, what cannot be measured on these samples. `prompts` are those that training gave and paraphrases of them, so
+    that the bundle can tell a prompt that the network hardly knows; None where nobody knows them. Modules are in
+    float32 and on the CPU; the export puts them into eval mode.
     """
 
     name: str
@@ -68,6 +70,7 @@ class FusionSpec:
     checkpoint_sha256: str | None = None
     validation: Callable[[], Examples] | None = None
     remarks: tuple[str, ...] = ()
+    prompts: PromptTexts | None = None
 
     @property
     def is_split(self) -> bool:

@@ -10,20 +10,27 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import torch
-from pydantic import ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 
 from edgefuse.fusion.config import NetworkConfig
+from edgefuse.fusion.encoder_choice import Compact, DeepSpeech
 from edgefuse.fusion.errors import CheckpointError, PretrainedError
 from edgefuse.fusion.network import FusionNetwork
 from edgefuse.fusion.task_record import RECORD, TaskRecord
 
 KIND = "edgefuse.fusion.checkpoint"
 SCHEMA = "1"
+
+LABELS: TypeAdapter[tuple[str, ...]] = TypeAdapter(
+    Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
+)
+FIGURES: TypeAdapter[dict[str, float]] = TypeAdapter(dict[str, float])
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +93,12 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         )
     try:
         config = NetworkConfig.model_validate_json(metadata["config"])
+        check_sizes(config, state)
         network = FusionNetwork(config)
         network.load_state_dict(state)
         tokenizer = Tokenizer.from_str(metadata["tokenizer"])
-        labels = tuple(json.loads(metadata["labels"]))
-        figures = json.loads(metadata["figures"])
+        labels = LABELS.validate_json(metadata["labels"])
+        figures = FIGURES.validate_json(metadata["figures"])
         task = RECORD.validate_json(metadata["task"]) if "task" in metadata else None
     except ValidationError as error:
         fields = ", ".join(".".join(map(str, one["loc"])) for one in error.errors())
@@ -100,6 +108,23 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     except Exception as error:  # tokenizers raises bare Exception; torch RuntimeError with many lines
         raise CheckpointError(f"{path}: damaged checkpoint: {str(error).splitlines()[0]}") from error
     return Checkpoint(network.eval(), tokenizer, labels, figures, config, task)
+
+
+def check_sizes(config: NetworkConfig, state: dict[str, torch.Tensor]) -> None:
+    """Raises ValueError where no weight has a size that the configuration says, before memory is taken for it."""
+    there = {size for value in state.values() for size in value.shape}
+    said: dict[str, tuple[int, ...]] = {"dim": (config.dim,)}
+    if isinstance(config.image_encoder, Compact):
+        said["image_channels"] = config.image_channels
+    if isinstance(config.audio_encoder, Compact):
+        said["audio_channels"] = config.audio_channels
+    elif isinstance(config.audio_encoder, DeepSpeech):
+        said["width"] = (config.audio_encoder.width,)
+    if isinstance(config.text_encoder, Compact):
+        said["vocabulary_size"] = (config.vocabulary_size,)
+    for name, sizes in said.items():
+        if missing := set(sizes) - there:
+            raise ValueError(f"its configuration says {name} {min(missing)}, and no weight of it is of that size")
 
 
 def read(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:

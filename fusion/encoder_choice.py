@@ -10,7 +10,7 @@ Means = tuple[float, float, float]
 class EncoderChoice(BaseModel):
     """What every choice has in common: strict, and never changed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Compact(EncoderChoice):
@@ -23,9 +23,9 @@ class DeepSpeech(EncoderChoice):
     """The encoder of deep_speech.py: MFCC, dense layers, a recurrent layer."""
 
     kind: Literal["deep_speech"] = "deep_speech"
-    cepstra: int = Field(26, ge=1, description="cepstral coefficients of a frame, from the lowest")
-    context: int = Field(9, ge=0, description="frames on either side that the first layer sees")
-    width: int = Field(1024, ge=8, description="units of every layer")
+    cepstra: int = Field(26, ge=1, le=1024, description="cepstral coefficients of a frame, from the lowest")
+    context: int = Field(9, ge=0, le=1024, description="frames on either side that the first layer sees")
+    width: int = Field(1024, ge=8, le=16_384, description="units of every layer")
 
 
 class PretrainedImage(EncoderChoice):

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from edgefuse.fusion.labels import PromptTexts
+
 
 @dataclass(frozen=True, slots=True)
 class Examples:
@@ -43,9 +45,10 @@ class TaskSamples:
     """What a network is calibrated and judged on. calibration: of what the robot will meet, to measure ranges on;
     holdout: others, to measure errors and, where they have labels, accuracy; validation: gives labelled ones that
     training never saw, to measure confidence on (on the hold-out if None); remarks: what cannot be measured on these,
-    for the report."""
+    for the report; prompts: those of the training, None where nobody knows them."""
 
     calibration: Examples
     holdout: Examples
     validation: Callable[[], Examples] | None = None
     remarks: tuple[str, ...] = ()
+    prompts: PromptTexts | None = None

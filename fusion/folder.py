@@ -132,7 +132,10 @@ def read_recording(files: list[Path], label: int, config: NetworkConfig) -> Reco
 
 
 def read_picture(path: Path, size: tuple[int, int]) -> np.ndarray:
-    """uint8 (rows, columns, 3) RGB of `size`."""
+    """uint8 (rows, columns, 3) RGB of `size`, upright: as a person sees it, turned as its EXIF orientation asks.
+
+    What it shows then stands as it will before a robot's camera; no pixel's place matters here, as it does to a lens.
+    """
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
         raise DataError(f"{path}: not a picture that OpenCV can read")

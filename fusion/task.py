@@ -10,6 +10,7 @@ from tokenizers import Tokenizer
 
 from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.examples import TaskSamples
+from edgefuse.fusion.labels import PromptTexts
 from edgefuse.fusion.prediction import Predictor
 from edgefuse.fusion.prefetch import Batches
 from edgefuse.fusion.progress import Progress
@@ -80,6 +81,11 @@ class BuiltInTask(Task, Protocol):
     @property
     def name(self) -> str:
         """As checkpoints record it."""
+        ...
+
+    @property
+    def prompts(self) -> PromptTexts:
+        """Those that its training gives."""
         ...
 
     def samples(self, tokenizer: Tokenizer) -> TaskSamples:

@@ -39,7 +39,7 @@ class StreamError(EdgefuseError):
 
 
 class PromptError(EdgefuseError):
-    """A prompt that is empty or too long."""
+    """A prompt that names nothing or would be cut, or two that the network cannot tell apart."""
 
 
 class CalibrationError(EdgefuseError):

@@ -19,7 +19,6 @@ from edgefuse.runtime.bundle.bundle import Bundle
 from edgefuse.runtime.bundle.manifest import Manifest, Modality
 from edgefuse.runtime.corrections.confidence import Confidence, read_confidence
 from edgefuse.runtime.corrections.corrections import Corrections, read_corrections
-from edgefuse.runtime.corrections.drift import Drift, own_familiar
 from edgefuse.runtime.encoder import Encoder, GraphEncoder, RawEncoder
 from edgefuse.runtime.engines.backends import open_engine
 from edgefuse.runtime.engines.engine import Backend, Engine
@@ -27,7 +26,9 @@ from edgefuse.runtime.engines.selftest import replay
 from edgefuse.runtime.errors import BundleError, EdgefuseError, SampleError, StreamError
 from edgefuse.runtime.fusion import Fusion
 from edgefuse.runtime.heads.classes import Classes
-from edgefuse.runtime.heads.prompts import name_classes
+from edgefuse.runtime.heads.drift import Drift, own_familiar
+from edgefuse.runtime.heads.known_prompts import own_known_prompts
+from edgefuse.runtime.heads.prompts import Prompts, name_classes
 from edgefuse.runtime.intake import Intake
 from edgefuse.runtime.live import LiveThreads
 from edgefuse.runtime.percept import Percept, Trace
@@ -94,8 +95,8 @@ class Perceiver:
             replay(bundle, self._engines)
         self._encoders = {sense: _encoder(self._engines.get(sense)) for sense in self.senses}
         self._fusion = Fusion(bundle.manifest, self._engines["fusion"])
-        named = name_classes(bundle.manifest, prompts, self._tokenizer, self._engines)
-        self._classes = Classes(bundle.manifest, named, _confidence(confidence, bundle))
+        self._known_prompts = own_known_prompts(bundle)
+        self._classes = Classes(bundle.manifest, self._named(prompts), _confidence(confidence, bundle))
         # An engine is for one thread at a time, and prompts are encoded by the text sense's.
         self._encoding = {modality.name: threading.Lock() for modality in bundle.manifest.modalities}
         self._fusing = threading.Lock()
@@ -155,6 +156,11 @@ class Perceiver:
         return self._classes.prompts.labels
 
     @property
+    def far_prompts(self) -> dict[str, str]:
+        """By label whose prompt is far from all that training knew: a sentence that says so, and why. See Percept."""
+        return dict(self._classes.prompts.far or {})
+
+    @property
     def backends(self) -> dict[str, str]:
         """What really runs each graph, by the graph's name."""
         return {graph: engine.backend for graph, engine in self._engines.items()}
@@ -192,7 +198,7 @@ class Perceiver:
         """Name the classes anew from the next percept on, see `open`; raises PromptError and changes nothing then."""
         naming = self.bundle.manifest.naming
         with self._encoding[naming.name] if naming else nullcontext():
-            named = name_classes(self.bundle.manifest, prompts, self._tokenizer, self._engines)
+            named = self._named(prompts)
         with self._fusing:
             self._classes.prompts = named
 
@@ -317,6 +323,13 @@ class Perceiver:
         for watcher in watchers:
             watched = [watcher.tap(stream) for stream in watched]
         return watched
+
+    def _named(self, texts: Sequence[str]) -> Prompts:
+        """See name_classes; warns of prompts that the network can hardly know."""
+        named = name_classes(self.bundle.manifest, texts, self._tokenizer, self._engines, self._known_prompts)
+        for doubt in (named.far or {}).values():
+            log.warning("%s", doubt)
+        return named
 
     def _note_stranger(self, sense: str) -> None:
         """Say once that samples are of a sense that the bundle has not; one that is not used is left in silence."""

@@ -78,7 +78,10 @@ class Percept:
     Where confidence is calibrated for the senses that are valid, `confidence` is how often such percepts are right and
     `certain` whether that is enough for the precision that was wanted (False: abstain, also where a sense met what the
     bundle was not made for); else `confidence` is the score of the label and `certain` None. That was measured with the
-    bundle's own labels, and is a guess with other prompts.
+    bundle's own prompts, so that with any others `certain` is None.
+
+    `far_prompt` is whether the prompt that names `label` is far from all that training knew, so that the percept says
+    little; None where the bundle does not say what training knew.
     """
 
     stamp_ns: int
@@ -91,6 +94,7 @@ class Percept:
     trace: Trace
     certain: bool | None = None
     frame_id: str = ""
+    far_prompt: bool | None = None
 
     @property
     def contradiction(self) -> bool:
@@ -104,6 +108,7 @@ class Percept:
             "label": self.label,
             "confidence": round(self.confidence, 6),
             "certain": self.certain,
+            "far_prompt": self.far_prompt,
             "scores": {label: round(score, 6) for label, score in self.scores.items()},
             "senses": {name: _sense_as_json(sense) for name, sense in self.senses.items()},
             "agreement": _rounded(self.agreement, 6),

@@ -1,10 +1,11 @@
 """What a person types about the object: often one attribute only, with synonyms and slips of the fingers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import product
 
 import numpy as np
 
-from edgefuse.fusion.labels import NOTHING
+from edgefuse.fusion.labels import NOTHING, PromptTexts, said_otherwise
 from edgefuse.fusion.slips import misspell
 from edgefuse.tabletop.vocabulary import COLOR_SYNONYMS, PAIRS, SHAPE_SYNONYMS
 
@@ -19,6 +20,9 @@ ABOUT_COLOR = (
 ABOUT_NOTHING = (
     "nothing", "nothing here", "there is nothing", "the table is empty", "nothing there", "no object", "empty",
 )  # fmt: skip
+
+PROMPT_WAYS, COLOR_PROMPT_WAYS = ABOUT_PAIR[:4], ABOUT_COLOR[:4]
+"""Those that prompts are drawn from."""
 
 PAIR, COLOR, SHAPE, EMPTY = "pair", "color", "shape", "nothing"
 TYPO_RATE = {"low": 0.0, "middle": 0.1, "high": 0.25}
@@ -43,10 +47,26 @@ def remark(label: int, typo_rate: float, rng: np.random.Generator, kind: str | N
 
 def prompts(rng: np.random.Generator) -> list[str]:
     """One random wording per class (37), then per colour (6), then per shape (6): prompts a user might give."""
-    pairs = [pick(ABOUT_PAIR[:4], rng).format(f"{color} {shape}") for color, shape in PAIRS] + [NOTHING]
-    colors = [pick(ABOUT_COLOR[:4], rng).format(color) for color in COLOR_SYNONYMS]
-    shapes = [pick(ABOUT_PAIR[:4], rng).format(shape) for shape in SHAPE_SYNONYMS]
+    pairs = [pick(PROMPT_WAYS, rng).format(f"{color} {shape}") for color, shape in PAIRS] + [NOTHING]
+    colors = [pick(COLOR_PROMPT_WAYS, rng).format(color) for color in COLOR_SYNONYMS]
+    shapes = [pick(PROMPT_WAYS, rng).format(shape) for shape in SHAPE_SYNONYMS]
     return pairs + colors + shapes
+
+
+def all_prompts() -> PromptTexts:
+    """Every wording that `prompts` draws from; and others, with synonyms, that it does not."""
+    names = [f"{color} {shape}" for color, shape in PAIRS]
+    trained = [way.format(name) for way in PROMPT_WAYS for name in (*names, *SHAPE_SYNONYMS)] + [NOTHING]
+    trained += [way.format(color) for way in COLOR_PROMPT_WAYS for color in COLOR_SYNONYMS]
+    synonyms = [f"a {color} {shape}" for color, shape in ways_to_say_pairs() if f"{color} {shape}" not in names]
+    paraphrases = (*said_otherwise((*names, *SHAPE_SYNONYMS)), *synonyms)
+    return PromptTexts(tuple(dict.fromkeys(trained)), paraphrases)
+
+
+def ways_to_say_pairs() -> Iterator[tuple[str, str]]:
+    """Colour and shape of each pair, in every word for them."""
+    for color, shape in PAIRS:
+        yield from product((color, *COLOR_SYNONYMS[color]), (shape, *SHAPE_SYNONYMS[shape]))
 
 
 def synonym(word: str, synonyms: Mapping[str, tuple[str, ...]], rng: np.random.Generator) -> str:

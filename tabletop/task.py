@@ -8,6 +8,7 @@ from tokenizers import Tokenizer
 
 from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.examples import TaskSamples
+from edgefuse.fusion.labels import PromptTexts
 from edgefuse.fusion.prediction import Predictor
 from edgefuse.fusion.progress import Progress, unseen
 from edgefuse.fusion.settings import TrainingSettings
@@ -15,6 +16,7 @@ from edgefuse.fusion.task_record import BuiltInRecord
 from edgefuse.tabletop.batches import SETTLED_SHARES, TabletopBatches
 from edgefuse.tabletop.evaluation import evaluate
 from edgefuse.tabletop.pools import Backdrops, ScenePool, UtterancePool, scene_pool, utterance_pool
+from edgefuse.tabletop.remarks import all_prompts
 from edgefuse.tabletop.report import Report
 from edgefuse.tabletop.splits import few_task_samples, task_samples
 from edgefuse.tabletop.vocabulary import LABELS, build_tokenizer
@@ -48,6 +50,11 @@ class Tabletop:
     ) -> "TabletopTraining":
         """See Task.prepare. Raises `SynthesisError` without espeak-ng once batches are asked for."""
         return TabletopTraining(self, tokenizer, settings, progress)
+
+    @property
+    def prompts(self) -> PromptTexts:
+        """See BuiltInTask.prompts."""
+        return all_prompts()
 
     def samples(self, tokenizer: Tokenizer) -> TaskSamples:
         """See BuiltInTask.samples. Raises `SynthesisError` without espeak-ng."""

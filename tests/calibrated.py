@@ -10,9 +10,9 @@ import numpy as np
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle
 from edgefuse.runtime.bundle.bundle import described
 from edgefuse.runtime.corrections.confidence import Confidence, SubsetConfidence, network_sha256, write_confidence
-from edgefuse.runtime.corrections.drift import Centres, Familiar, direction, write_familiar
 from edgefuse.runtime.corrections.measured import Measured
 from edgefuse.runtime.engines.backends import open_engine
+from edgefuse.runtime.heads.drift import Centres, Familiar, direction, write_familiar
 
 MEASURED = Measured(at="2026-11-23T12:00:00+00:00", by="edgefuse", how="made up")
 TEMPERATURE = 2.0
@@ -60,10 +60,10 @@ def bundle_with(directory: Path, measured: Confidence | None = None, familiar: F
     """The default bundle with these in it and none of its own, as an export writes them."""
     shutil.copytree(DEFAULT_BUNDLE, directory)
     manifest = Bundle.open(directory).manifest
-    own = {file for file in (manifest.confidence, manifest.familiar) if file is not None}
+    own = {file for file in (manifest.confidence, manifest.familiar, manifest.known_prompts) if file is not None}
     for file in own:
         (directory / file).unlink()
-    changed: dict[str, str | None] = {"confidence": None, "familiar": None}
+    changed: dict[str, str | None] = {"confidence": None, "familiar": None, "known_prompts": None}
     if measured is not None:
         write_confidence(directory / "confidence.json", measured)
         changed["confidence"] = "confidence.json"

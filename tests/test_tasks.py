@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edgefuse.export import ExportError
@@ -10,7 +11,8 @@ from edgefuse.export.errors import DataNotHereError
 from edgefuse.fusion import Checkpoint, load_checkpoint
 from edgefuse.fusion.task_record import BuiltInRecord, FolderRecord
 from edgefuse.tabletop import LABELS, SHIPPED, TABLETOP
-from edgefuse.tasks import BUILT_IN, DEFAULT, built_in_with, find_samples, record_of
+from edgefuse.tabletop.remarks import prompts
+from edgefuse.tasks import BUILT_IN, DEFAULT, built_in_with, find_samples, prompts_of, record_of
 
 PATH = Path("some.safetensors")
 
@@ -49,6 +51,22 @@ def test_what_is_not_here_is_asked_for(shipped):
         find_samples(PATH, replace(shipped, task=gone))
     with pytest.raises(DataNotHereError, match=r"does not say what .* only its labels \(cup, nothing\)"):
         find_samples(PATH, replace(shipped, task=None, labels=("cup", "nothing")))
+
+
+def test_what_prompts_training_gave_is_known_where_its_task_is(shipped):
+    folder = FolderRecord(path="/nowhere/cups", trained_on=(), held_out=())
+    assert prompts_of(BuiltInRecord(name="tabletop"), shipped) == TABLETOP.prompts
+    assert prompts_of(None, shipped) is None
+    found = prompts_of(folder, replace(shipped, labels=("old cup", "mug", "nothing")))
+    assert found.trained == ("an old cup", "a mug", "nothing")
+    assert "show me the old cup" in found.paraphrases
+    assert not {text for text in found.paraphrases if "nothing" in text}
+
+
+def test_paraphrases_are_none_of_the_prompts_that_training_draws():
+    drawn = {text for seed in range(40) for text in prompts(np.random.default_rng(seed))}
+    assert drawn == set(TABLETOP.prompts.trained)
+    assert not drawn & set(TABLETOP.prompts.paraphrases)
 
 
 def test_the_shipped_network_reads_texts_with_the_tasks_tokenizer(shipped):

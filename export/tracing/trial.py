@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from edgefuse.export.errors import ExportError
 from edgefuse.export.tracing.modules import EncoderGraph, FusionGraph
 from edgefuse.export.tracing.outputs import ENCODER_OUTPUTS
+from edgefuse.export.tracing.state import check_stateless
 
 TRIAL_SAMPLES = 3
 """Neither the batch of one nor the batch that is traced."""
@@ -37,7 +39,8 @@ class EncoderTrial:
 
     def run(self, samples: Tensor) -> None:
         """Raises ExportError unless samples (batch, ...) give tokens (batch, n, d) and embedding (batch, d)."""
-        outputs = self._outputs(samples)
+        others = [partial(self._outputs, samples[[row] * len(samples)]) for row in range(len(samples))]
+        outputs = check_stateless(self.title, self.module.encoder, partial(self._outputs, samples), others)
         check_tensor(self.title, "tokens", outputs["tokens"], (len(samples), None, None))
         check_tensor(self.title, "embedding", outputs["embedding"], (len(samples), None))
         check_alone(self.title, outputs, self._outputs(samples[:1]))
@@ -50,7 +53,7 @@ class EncoderTrial:
             return False
 
     def _outputs(self, samples: Tensor) -> Outputs:
-        return attempt(self.title, lambda: dict(zip(ENCODER_OUTPUTS, self.module(samples), strict=True)))
+        return attempt(self.title, lambda: dict(zip(ENCODER_OUTPUTS, self.module(samples.clone()), strict=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +66,14 @@ class FusionTrial:
 
     def run(self, sensed: list[Tensor], prompts: Tensor | None) -> tuple[str, ...]:
         """The names of its outputs; raises ExportError unless they are as the manifest describes them."""
-        outputs = self._outputs(sensed, prompts)
+        rows = range(len(sensed[0]))
+        others = [partial(self._outputs, [tensor[[row] * len(tensor)] for tensor in sensed], prompts) for row in rows]
+        outputs = check_stateless(self.title, self.module.fusion, partial(self._outputs, sensed, prompts), others)
         self._check(outputs, len(sensed[0]), self.classes)
         check_alone(self.title, outputs, self._outputs([tensor[:1] for tensor in sensed], prompts))
         if prompts is not None:
-            others = prompts[torch.arange(TRIAL_CLASSES) % len(prompts)]
-            self._check(self._outputs(sensed, others), len(sensed[0]), TRIAL_CLASSES)
+            more = prompts[torch.arange(TRIAL_CLASSES) % len(prompts)]
+            self._check(self._outputs(sensed, more), len(sensed[0]), TRIAL_CLASSES)
         if "present" in self.module.extras and self.module.senses > 1:
             self._check_absent(sensed, prompts)
         return tuple(outputs)
@@ -107,7 +112,8 @@ class FusionTrial:
         everything = torch.ones(len(sensed[0]), self.module.senses, dtype=torch.bool)
         known = {"present": everything if present is None else present, "prompts": prompts}
         extras = [value for name in self.module.extras if (value := known[name]) is not None]
-        return attempt(self.title, lambda: self.module.named(*sensed, *extras))
+        copies = [tensor.clone() for tensor in sensed]  # a module may write into its inputs
+        return attempt(self.title, lambda: self.module.named(*copies, *extras))
 
 
 def attempt(title: str, call: Callable[[], Outputs]) -> Outputs:

@@ -239,6 +239,7 @@ class Manifest(Strict):
     report: File | None = Field(default=None, description="what export measured to choose each graph's precision")
     confidence: File | None = Field(default=None, description="how sure percepts really are")
     familiar: File | None = Field(default=None, description="what the senses usually meet")
+    known_prompts: File | None = Field(default=None, description="the prompts that training gave")
     files: dict[File, FileSpec] = Field(max_length=MOST_FILES)
     made: Provenance
     verified: Verification | None = None
@@ -259,7 +260,7 @@ class Manifest(Strict):
         """The files that the manifest speaks of."""
         graphs = self.graphs.values()
         golden = self.golden.file if self.golden else None
-        single = (self.tokenizer, self.report, golden, self.confidence, self.familiar)
+        single = (self.tokenizer, self.report, golden, self.confidence, self.familiar, self.known_prompts)
         engines = [engine.file for graph in graphs for engine in graph.engines]
         return [graph.file for graph in graphs] + engines + [file for file in single if file is not None]
 

@@ -47,18 +47,20 @@ class Classes:
 
         `strange`: a sense that took part met what the bundle was not made for, so confidence was not measured for it.
         """
-        labels, fit = self.prompts.labels, fused.fit
-        judged = judge(fused.scores, self._measured_for(fit))
+        prompts, fit = self.prompts, fused.fit
+        judged = judge(fused.scores, self._measured_for(fit) if prompts.own else None)
+        label = prompts.labels[fused.scores.index(max(fused.scores))]
         return Percept(
             stamp_ns=stamp_ns,
-            label=labels[fused.scores.index(max(fused.scores))],
+            label=label,
             confidence=judged.confidence,
-            scores=dict(zip(labels, judged.scores, strict=True)),
+            scores=dict(zip(prompts.labels, judged.scores, strict=True)),
             embedding=fused.embedding,
             senses={name: self._sense(fused, index, aligned.get(name)) for index, name in enumerate(self._names)},
             agreement=fused.agreement if len(fit) > 1 else None,
             certain=judged.certain and not strange,
             frame_id=next((frame_id for name in fit if (frame_id := aligned[name].tokens.evidence.frame_id)), ""),
+            far_prompt=None if prompts.far is None else label in prompts.far,
             trace=trace(),
         )
 

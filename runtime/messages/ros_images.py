@@ -52,7 +52,9 @@ def frame_from_image(message: Any, stamp_ns: int, sense: str) -> Frame:
 
 
 def frame_from_compressed_image(message: Any, stamp_ns: int, sense: str) -> Frame:
-    """A sensor_msgs/CompressedImage (JPEG, PNG or what else OpenCV decodes) as a bgr8 Frame.
+    """A sensor_msgs/CompressedImage (JPEG, PNG or what else OpenCV decodes) as a bgr8 Frame, as the sensor gave it.
+
+    It is not turned as EXIF data ask: its camera_info would no longer fit.
 
     Raises StreamError for a depth image or a video codec, SampleError for data that cannot be decoded.
     """
@@ -60,7 +62,7 @@ def frame_from_compressed_image(message: Any, stamp_ns: int, sense: str) -> Fram
     if "compresseddepth" in format_ or format_ in ("h264", "h265", "hevc", "av1"):
         raise StreamError(f"the compressed image format {message.format!r} is not known here; expected jpeg or png")
     data = np.frombuffer(message.data, np.uint8)
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION) if len(data) else None
     if image is None:
         raise SampleError(f"holds {len(data)} bytes that are no {message.format} image")
     return Frame(stamp_ns, image, "bgr8", sense, message.header.frame_id)

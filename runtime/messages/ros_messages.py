@@ -70,7 +70,8 @@ def percept_from_percept(percept: Percept, ros_ns: int, bundle_name: str, bundle
     for milliseconds in (*percept.trace.stages_ms.values(), percept.trace.latency_ms):
         message.number("float64", milliseconds)
     message.string(bundle_name).string(bundle_id).number("bool", percept.certain is not None)
-    return message.number("bool", percept.certain is True).content
+    message.number("bool", percept.certain is True)
+    return message.number("bool", percept.far_prompt is True).content
 
 
 def _add_sense(message: CdrBuilder, name: str, sense: Sense) -> None:

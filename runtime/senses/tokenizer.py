@@ -1,15 +1,16 @@
-"""Texts as the ids that text graphs take."""
+"""Texts as the ids that text graphs take, and how a tokenizer reads them."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from edgefuse.runtime.bundle.bundle import Bundle
 from edgefuse.runtime.errors import BundleError, FileError, SampleError
@@ -26,14 +27,56 @@ _NESTED: Final = re.compile(r"\((?:[^()\\]|\\.)*(?<!\\)[+*](?:[^()\\]|\\.)*\)(?:
 """A repetition within a repetition, as (a+)+: what does not match takes a time that doubles with each character."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a tokenizer reads a text.
+
+    `tokens`: how many it takes, with those that mark its beginning and end; `read_until`: the place in the text where
+    those end that a graph takes; `words` and into how many `pieces` each is split; `known`: whether any piece is known.
+    """
+
+    tokens: int
+    read_until: int
+    words: tuple[str, ...]
+    pieces: tuple[int, ...]
+    known: bool
+
+
 def token_ids(tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int) -> np.ndarray:
     """Token ids int64 (texts, max_tokens), cut at max_tokens and padded with 0; SampleError for what has none."""
     ids = np.zeros((len(texts), max_tokens), np.int64)
     for first in range(0, len(texts), _AT_ONCE):
         some = list(texts[first : first + _AT_ONCE])
-        for row, kept in zip(ids[first:], _encoded(tokenizer, some), strict=False):
-            row[: len(kept)] = kept[:max_tokens]
+        for row, encoding in zip(ids[first:], _encoded(tokenizer, some), strict=False):
+            kept = encoding.ids[:max_tokens]
+            row[: len(kept)] = kept
     return ids
+
+
+def readings(tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int) -> list[Reading]:
+    """How each text is read, where a graph takes `max_tokens`; SampleError for what has no tokens."""
+    unknown = getattr(tokenizer.model, "unk_token", None)
+    encodings = _encoded(tokenizer, list(texts))
+    return [_reading(text, encoding, unknown, max_tokens) for text, encoding in zip(texts, encodings, strict=True)]
+
+
+def _reading(text: str, encoding: Encoding, unknown: str | None, max_tokens: int) -> Reading:
+    said = [
+        place
+        for place, (mask, marker) in enumerate(zip(encoding.attention_mask, encoding.special_tokens_mask, strict=True))
+        if mask and not marker
+    ]
+    spans: dict[int, list[tuple[int, int]]] = {}
+    for place in said:
+        word = encoding.word_ids[place]
+        spans.setdefault(place if word is None else word, []).append(encoding.offsets[place])
+    return Reading(
+        tokens=sum(sum(part.attention_mask) for part in (encoding, *encoding.overflowing)),
+        read_until=max((encoding.offsets[place][1] for place in said if place < max_tokens), default=0),
+        words=tuple(text[span[0][0] : span[-1][1]] for span in spans.values()),
+        pieces=tuple(len(span) for span in spans.values()),
+        known=any(encoding.tokens[place] != unknown for place in said),
+    )
 
 
 def open_tokenizer(bundle: Bundle) -> Tokenizer | None:
@@ -51,9 +94,10 @@ def open_tokenizer(bundle: Bundle) -> Tokenizer | None:
     return tokenizer
 
 
-def _encoded(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
+def _encoded(tokenizer: Tokenizer, texts: list[str]) -> list[Encoding]:
     try:
-        return [encoding.ids for encoding in tokenizer.encode_batch(texts)]
+        encodings: list[Encoding] = tokenizer.encode_batch(texts)
+        return encodings
     except BaseException as error:
         raise SampleError(f"has no tokens: {_reason(error)}") from error
 

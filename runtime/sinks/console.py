@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text as StyledText
 
-from edgefuse.runtime.corrections.drift import DRIFT_WARN
+from edgefuse.runtime.heads.drift import DRIFT_WARN
 from edgefuse.runtime.percept import Percept
 from edgefuse.runtime.sinks.statistics import RunStatistics
 
@@ -46,6 +46,7 @@ def percept_panel(percept: Percept, statistics: RunStatistics) -> Panel:
     """One percept: its label and confidence, a row per sense, and the run's latency."""
     warning = "  the senses disagree" if percept.contradiction else ""
     doubt = "  not certain" if percept.certain is False else ""
+    doubt += "  prompt far from training" if percept.far_prompt else ""
     head = StyledText.assemble(
         (percept.label, "bold"), f"  {percept.confidence:.0%}", (doubt, "yellow"), (warning, "bold red")
     )
@@ -90,6 +91,7 @@ def summary(
         weight = "-" if part.mean_weight is None else f"{part.mean_weight:.2f}"
         table.add_row(name, f"{part.valid_share:.0%}", weight, f"{part.mean_age_ms:.0f} ms", dropped)
     doubt = f"{statistics.uncertain} not certain, " if statistics.judged else ""
+    doubt += f"{statistics.far_prompts} of prompts far from training, " if statistics.far_prompts else ""
     most = ", ".join(f"{label} {count}" for label, count in statistics.labels.most_common(5))
     odd = [
         f"{name} is unlike what the bundle was made for: drift {score:.1f}"

@@ -29,6 +29,7 @@ class RunStatistics:
         self.contradictions = 0
         self.judged = 0
         self.uncertain = 0
+        self.far_prompts = 0
         self.labels: Counter[str] = Counter()
         self._first_ns = self._last_ns = 0
         self._latencies_ms: deque[float] = deque(maxlen=_LATENCIES_KEPT)
@@ -45,6 +46,7 @@ class RunStatistics:
         self.contradictions += percept.contradiction
         self.judged += percept.certain is not None
         self.uncertain += percept.certain is False
+        self.far_prompts += percept.far_prompt is True
         self.labels[percept.label] += 1
         self._latencies_ms.append(percept.trace.latency_ms)
         for name, sense in percept.senses.items():

@@ -150,6 +150,7 @@ class RerunLog:
 def _markdown(percept: Percept) -> str:
     """One percept to be read: what it says, each sense's part, and the best scores as bars."""
     warning = " - the senses disagree" if percept.contradiction else ""
+    warning += " - prompt far from training" if percept.far_prompt else ""
     lines = [f"# {percept.label} {percept.confidence:.0%}{warning}", "", "| sense | says | weight | age |"]
     lines += ["|---|---|---|---|"]
     for name, sense in percept.senses.items():

@@ -156,9 +156,9 @@ class Grabber:
 
 
 def _decoded(packet: np.ndarray) -> np.ndarray | None:
-    """The picture of a JPEG file, uint8 (1, bytes); None if it is cut off or damaged."""
+    """The picture of a JPEG file, uint8 (1, bytes), as the sensor gave it; None if it is cut off or damaged."""
     ending = packet.ravel()[-64:].tobytes().rstrip(b"\0\r\n")
     if not ending.endswith(_END_OF_JPEG):
         return None
-    picture: np.ndarray | None = cv2.imdecode(packet, cv2.IMREAD_COLOR)
+    picture: np.ndarray | None = cv2.imdecode(packet, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     return picture

@@ -28,6 +28,7 @@ from edgefuse.tasks import find_samples
 def test_a_bundle_says_how_sure_it_is_with_every_subset_of_its_senses(fp32_bundle: Path) -> None:
     manifest = Bundle.open(fp32_bundle).manifest
     assert (manifest.confidence, manifest.familiar) == ("confidence.json", "familiar.json")
+    assert manifest.known_prompts == "known_prompts.json"
     confidence = read_confidence(fp32_bundle / "confidence.json", manifest)
     assert len(confidence.subsets) == 7
     assert confidence.measured.how == "148 samples of the tabletop task that neither training nor test holds"
@@ -54,7 +55,9 @@ def test_the_calibration_of_another_network_is_refused(fp32_bundle: Path, bundle
 def test_without_labels_nothing_is_claimed(bundle_copy: Path, spec: FusionSpec) -> None:
     unlabelled = replace(spec, validation=None, holdout=Examples(spec.holdout.samples))
     bundle = Bundle.open(bundle_copy)
-    assert write_calibrations(bundle, unlabelled, unseen) == {"confidence": None, "familiar": "familiar.json"}
+    written = write_calibrations(bundle, unlabelled, unseen)
+    assert written == {"confidence": None, "familiar": "familiar.json", "known_prompts": "known_prompts.json"}
+    assert write_calibrations(bundle, replace(unlabelled, prompts=None), unseen)["known_prompts"] is None
     with pytest.raises(ExportError, match="no labelled samples"):
         confidence_of(bundle, unlabelled, 0.95)
 

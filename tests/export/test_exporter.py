@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from edgefuse.runtime.bundle.bundle import Bundle, sha256_of
 from edgefuse.runtime.engines.backends import open_engine
 from edgefuse.runtime.engines.engine import Engine
 from edgefuse.runtime.engines.selftest import replay
-from edgefuse.runtime.errors import BundleError
+from edgefuse.runtime.errors import BundleError, PromptError
 
 SLOW_EXPORT = """
 import pathlib, sys, time
@@ -164,6 +165,22 @@ def test_another_kind_of_file_is_refused(content: bytes | None, reason: str, tmp
     with pytest.raises(ExportError, match=reason) as caught:
         spec_from_name(str(path))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said"),
+    [
+        ("a Blue  BALL", r"the prompts 'a Blue  BALL' and 'a blue ball' are the same to the network's tokenizer"),
+        ("red " * 40, r"would be cut after ' red red red red red': it is 40 tokens long, and the network reads 32"),
+        ("日本", "the prompt '日本' holds nothing that the network's tokenizer knows"),
+    ],
+)
+def test_labels_that_no_network_can_tell_apart_are_refused(
+    spec: FusionSpec, tmp_path: Path, prompt: str, said: str
+) -> None:
+    with pytest.raises(PromptError, match=said):
+        export_bundle(replace(spec, labels={**spec.labels, "red ball": prompt}), tmp_path / "bundle", "fp32")
+    assert not list(tmp_path.iterdir())
 
 
 def test_weights_that_are_no_numbers_are_refused_by_name(checkpoint_path: Path, tmp_path: Path) -> None:

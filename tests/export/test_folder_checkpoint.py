@@ -27,7 +27,7 @@ from edgefuse.fusion.task_record import BuiltInRecord, FolderRecord
 from edgefuse.fusion.training import Trained, train
 from edgefuse.networks import spec_from_name
 from edgefuse.runtime import Clip, Perceiver
-from edgefuse.runtime.corrections.drift import DRIFT_WARN
+from edgefuse.runtime.heads.drift import DRIFT_WARN
 
 pytestmark = pytest.mark.slow
 

@@ -50,8 +50,20 @@ def test_what_may_change_while_active_does_and_the_rest_is_refused_with_the_reas
     assert ros.set(perception, prompts=["a red ball", "a green cube"]) is None
     assert list(next_percept().labels) == ["a red ball", "a green cube", "nothing"]
     answer = ros.call(SetPrompts, f"{perception}/set_prompts", SetPrompts.Request(prompts=["a blue star"]))
-    assert (answer.success, list(answer.labels)) == (True, ["a blue star", "nothing"])
+    assert (answer.success, answer.message, list(answer.labels)) == (True, "", ["a blue star", "nothing"])
     assert list(next_percept().labels) == ["a blue star", "nothing"]
+    assert not next_percept().calibrated, "which was measured with the bundle's own prompts"
+    far = ros.call(SetPrompts, f"{perception}/set_prompts", SetPrompts.Request(prompts=["a zebra"]))
+    assert far.success
+    assert "'a zebra' is far from all that training knew" in far.message
+    one = next_percept()
+    assert (one.far_prompt, one.label) in ((True, "a zebra"), (False, "nothing"))
+    for same in ("A Blue  STAR", "a blue star"), ("red " * 40,):
+        refusal = ros.call(SetPrompts, f"{perception}/set_prompts", SetPrompts.Request(prompts=same))
+        assert not refusal.success
+        assert "are the same" in refusal.message or "would be cut" in refusal.message
+        assert list(refusal.labels) == ["a zebra", "nothing"]
+    assert ros.set(perception, prompts=["a blue star"]) is None
     answer = ros.call(SetPrompts, f"{perception}/set_prompts", SetPrompts.Request(prompts=["x" * 600]))
     assert not answer.success
     assert "600 characters" in answer.message

@@ -61,8 +61,12 @@ def drawn(image: np.ndarray, percept: Percept) -> np.ndarray:
 
 
 def _headline(percept: Percept) -> str:
-    certain = {True: "", False: " not certain", None: ""}[percept.certain]
-    return f"{percept.label} {percept.confidence:.2f}{certain}{' contradiction' if percept.contradiction else ''}"
+    doubts = {
+        " not certain": percept.certain is False,
+        " prompt far from training": percept.far_prompt,
+        " contradiction": percept.contradiction,
+    }
+    return f"{percept.label} {percept.confidence:.2f}{''.join(doubt for doubt, holds in doubts.items() if holds)}"
 
 
 def _line(name: str, sense: Sense) -> str:

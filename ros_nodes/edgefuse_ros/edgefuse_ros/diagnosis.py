@@ -90,6 +90,7 @@ class Diagnosis:
             "latency p99 [ms]": _shown(figures.latency_p99_ms),
             "less sure than min_confidence": withheld,
             "bundle": f"{bundle.manifest.name} {bundle.identity}",
+            "prompts far from training": ", ".join(perceiving.perceiver.far_prompts),
         }
         values |= {f"backend of {graph}": backend for graph, backend in perceiving.perceiver.backends.items()}
         return self._status("perception", level, message, values)

@@ -204,7 +204,10 @@ class PerceivingNode(LifecycleNode, ABC):
         prompts = Parameter("prompts", Parameter.Type.STRING_ARRAY, list(request.prompts) or [""])
         (result,) = self.set_parameters([prompts])
         response.success, response.message = result.successful, result.reason
-        response.labels = [] if self.perceiving is None else list(self.perceiving.perceiver.labels)
+        if self.perceiving is not None:
+            perceiver = self.perceiving.perceiver
+            response.labels = list(perceiver.labels)
+            response.message = response.message or "; ".join(perceiver.far_prompts.values())
         return response
 
     def _on_set_parameters(self, parameters: list[Parameter[Any]]) -> SetParametersResult:

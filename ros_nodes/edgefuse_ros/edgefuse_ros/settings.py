@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from edgefuse.runtime.corrections.drift import DRIFT_WARN
 from edgefuse.runtime.engines.engine import Backend
+from edgefuse.runtime.heads.drift import DRIFT_WARN
 
 
 def _live(default: Any, description: str, **limits: Any) -> Any:

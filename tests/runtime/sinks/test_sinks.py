@@ -35,7 +35,8 @@ def test_json_lines_hold_what_is_documented(percepts, tmp_path):
     assert [line["stamp_ns"] for line in lines] == [percept.stamp_ns for percept in percepts]
     last = lines[-1]
     assert set(last) == {
-        "stamp_ns", "label", "confidence", "certain", "scores", "senses", "agreement", "contradiction", "trace",
+        "stamp_ns", "label", "confidence", "certain", "far_prompt", "scores", "senses", "agreement", "contradiction",
+        "trace",
     }  # fmt: skip
     assert last["scores"][last["label"]] == max(last["scores"].values())
     assert set(last["senses"]["audio"]) == {"weight", "age_ms", "valid", "label"}
