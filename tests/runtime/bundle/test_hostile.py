@@ -121,7 +121,7 @@ def golden_bomb(path: Path) -> None:
 
 
 def golden_of_many_samples(path: Path) -> None:
-    vectors = {name: array for name, array in np.load(DEFAULT_BUNDLE / "golden.npz").items()}
+    vectors = dict(np.load(DEFAULT_BUNDLE / "golden.npz").items())
     many = {name: np.repeat(array, 2000, axis=0) for name, array in vectors.items() if name.startswith("text/")}
     np.savez_compressed(path, **vectors | many)
 
