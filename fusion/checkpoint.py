@@ -10,9 +10,10 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import torch
-from pydantic import ValidationError
+from pydantic import Field, FiniteFloat, TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
@@ -24,6 +25,8 @@ from edgefuse.fusion.task_record import RECORD, TaskRecord
 
 KIND = "edgefuse.fusion.checkpoint"
 SCHEMA = "1"
+LABELS = TypeAdapter(tuple[Annotated[str, Field(min_length=1)], ...])
+FIGURES = TypeAdapter(dict[str, FiniteFloat])
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,20 +89,34 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         )
     try:
         config = NetworkConfig.model_validate_json(metadata["config"])
+        check_weights(config, state)
         network = FusionNetwork(config)
         network.load_state_dict(state)
         tokenizer = Tokenizer.from_str(metadata["tokenizer"])
-        labels = tuple(json.loads(metadata["labels"]))
-        figures = json.loads(metadata["figures"])
+        labels = LABELS.validate_json(metadata["labels"])
+        figures = FIGURES.validate_json(metadata["figures"])
         task = RECORD.validate_json(metadata["task"]) if "task" in metadata else None
     except ValidationError as error:
         fields = ", ".join(".".join(map(str, one["loc"])) for one in error.errors())
-        raise CheckpointError(f"{path}: its network configuration or task is not valid here ({fields})") from error
+        raise CheckpointError(
+            f"{path}: its network configuration, labels, figures or task are not valid here ({fields})"
+        ) from error
     except PretrainedError as error:
         raise PretrainedError(f"{path}: {error}") from error
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
     except Exception as error:  # tokenizers raises bare Exception; torch RuntimeError with many lines
         raise CheckpointError(f"{path}: damaged checkpoint: {str(error).splitlines()[0]}") from error
     return Checkpoint(network.eval(), tokenizer, labels, figures, config, task)
+
+
+def check_weights(config: NetworkConfig, state: dict[str, torch.Tensor]) -> None:
+    """Raises `CheckpointError` where the configuration is of a network far larger than the weights that are there:
+    before memory is taken for it."""
+    held = sum(weights.numel() for weights in state.values())
+    wanted = config.fusion_layers * config.dim**2
+    if wanted > held:
+        raise CheckpointError(f"its configuration is of {wanted:,} weights and more, but it holds {held:,}")
 
 
 def read(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:

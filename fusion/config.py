@@ -1,12 +1,13 @@
 """The numbers that fix the network's shape. They travel in the checkpoint's metadata."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from edgefuse.fusion.encoder_choice import AudioChoice, Compact, ImageChoice, TextChoice
 
 Modalities = tuple[Literal["image"], Literal["audio"], Literal["text"]]
+Size = Annotated[int, Field(ge=1, le=4096)]
 MODALITIES: Modalities = ("image", "audio", "text")
 PADDING_ID = 0
 VOCABULARY_SIZE = 205
@@ -24,29 +25,33 @@ class NetworkConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     modalities: Modalities = MODALITIES
-    dim: int = Field(128, ge=16, multiple_of=8, description="width of tokens and of the aligned space")
-    heads: int = Field(4, ge=1, description="attention heads, in every transformer block")
+    dim: int = Field(128, ge=16, le=4096, multiple_of=8, description="width of tokens and of the aligned space")
+    heads: int = Field(4, ge=1, le=256, description="attention heads, in every transformer block")
     fusion_layers: int = Field(2, ge=1, le=8, description="transformer blocks over the senses' tokens")
 
     image_encoder: ImageChoice = Compact()
     audio_encoder: AudioChoice = Compact()
     text_encoder: TextChoice = Compact()
 
-    image_size: tuple[int, int] = Field((96, 128), description="rows, columns that the image encoder works on")
-    image_channels: tuple[int, int, int, int] = Field((24, 32, 64, 128), description="stem and the three stages")
+    image_size: tuple[Size, Size] = Field((96, 128), description="rows, columns that the image encoder works on")
+    image_channels: tuple[Size, Size, Size, Size] = Field((24, 32, 64, 128), description="stem and the three stages")
 
     audio_features: Literal["log_mel", "mfcc"] = "log_mel"
-    sample_rate_hz: int = Field(16_000, description="of the PCM the audio encoder takes")
-    window_samples: int = Field(25_600, description="length of the audio window: 1.6 s")
-    frame_samples: int = Field(400, multiple_of=2, description="length of one Hann-windowed frame: 25 ms")
-    hop_samples: int = Field(200, description="from frame to frame: 12.5 ms")
-    mel_bands: int = Field(48, multiple_of=8)
-    audio_channels: tuple[int, int, int] = Field((32, 48, 96), description="stem and the two stages")
+    sample_rate_hz: int = Field(16_000, ge=1_000, le=384_000, description="of the PCM the audio encoder takes")
+    window_samples: int = Field(25_600, ge=1, le=50_000_000, description="length of the audio window: 1.6 s")
+    frame_samples: int = Field(
+        400, ge=2, le=1_000_000, multiple_of=2, description="length of one Hann-windowed frame: 25 ms"
+    )
+    hop_samples: int = Field(200, ge=1, le=1_000_000, description="from frame to frame: 12.5 ms")
+    mel_bands: int = Field(48, ge=8, le=1024, multiple_of=8)
+    audio_channels: tuple[Size, Size, Size] = Field((32, 48, 96), description="stem and the two stages")
 
-    vocabulary_size: int = Field(VOCABULARY_SIZE, ge=4, description="rows of the token table: the tokenizer's size")
+    vocabulary_size: int = Field(
+        VOCABULARY_SIZE, ge=4, le=1_000_000, description="rows of the token table: the tokenizer's size"
+    )
     continuation_from: int = Field(CONTINUATION_FROM, description="token ids from here on continue the word before")
-    text_length: int = Field(32, ge=4, description="token ids per text at most")
-    text_tokens: int = Field(4, ge=1, description="tokens the text encoder hands to the fusion")
+    text_length: int = Field(32, ge=4, le=10_000, description="token ids per text at most")
+    text_tokens: int = Field(4, ge=1, le=1_000, description="tokens the text encoder hands to the fusion")
 
     @property
     def audio_frames(self) -> int:
