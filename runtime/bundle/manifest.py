@@ -305,12 +305,11 @@ class Manifest(Strict):
 def read_manifest(directory: Path) -> Manifest:
     """The manifest of the bundle in `directory`; BundleError names the file, the field and what was expected."""
     path = directory / MANIFEST_FILE
-    if not path.exists():
-        raise BundleError(f"{directory} is no bundle: it has no {MANIFEST_FILE}; make one with `edgefuse export`")
     try:
         return _manifest_from(read_text(path, MANIFEST_BYTES), path)
     except FileError as error:
-        raise BundleError(str(error)) from error
+        missing = f"{directory} is no bundle: it has no {MANIFEST_FILE}; make one with `edgefuse export`"
+        raise BundleError(missing if isinstance(error.__cause__, FileNotFoundError) else str(error)) from error
 
 
 def _manifest_from(text: str, path: Path) -> Manifest:

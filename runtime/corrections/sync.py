@@ -30,11 +30,11 @@ class Sync(Measurement):
     reference: Literal["image"] = "image"
     method: Literal["events", "correlation"]
     offset_ms: float = Field(ge=-60_000.0, le=60_000.0)
-    offset_sd_ms: float = Field(ge=0)
+    offset_sd_ms: float = Field(ge=0, le=60_000.0)
     at_s: float = Field(ge=0, le=1e9)
     drift_ppm: float = Field(ge=-100_000.0, le=100_000.0)
-    drift_sd_ppm: float = Field(gt=0)
-    span_s: float = Field(gt=0, description="from the first evidence to the last")
+    drift_sd_ppm: float = Field(ge=1e-6, le=1e6)
+    span_s: float = Field(gt=0, le=1e9, description="from the first evidence to the last")
     events: int = Field(ge=0, description="seen and heard; 0 where it was correlated without events")
 
     @property

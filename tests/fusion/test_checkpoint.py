@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from edgefuse.fusion.checkpoint import KIND, Checkpoint, load_checkpoint, save_checkpoint
@@ -75,4 +76,31 @@ def test_damaged_inside(path, tmp_path, network):
     assert "damaged" in refusal(tmp_path / "weights.safetensors")
     metadata |= {"labels": "[]", "figures": "{}", "task": json.dumps({"kind": "module", "path": "robot.tasks"})}
     save_file(network.state_dict(), tmp_path / "task.safetensors", metadata)
-    assert "task is not valid here" in refusal(tmp_path / "task.safetensors")
+    assert "task are not valid here" in refusal(tmp_path / "task.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("config", {"dim": 10**12}, "(dim)"),
+        (
+            "config",
+            {"dim": 4096, "fusion_layers": 8},
+            "its configuration is of 134,217,728 weights and more, but it holds",
+        ),
+        ("config", {"window_samples": 2**62}, "(window_samples)"),
+        ("config", {"image_channels": [24, 32, 64, 10**9]}, "(image_channels.3)"),
+        ("labels", {"cup": 1}, "not valid"),
+        ("labels", [1, 2], "not valid"),
+        ("figures", [1], "not valid"),
+        ("figures", {"accuracy": float("nan")}, "not valid"),
+    ],
+)
+def test_metadata_that_makes_no_sense(path, tmp_path, field, value, said):
+    """A configuration of a large network took the memory for it before its weights were looked at."""
+    with safe_open(path, framework="pt") as file:
+        metadata, state = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    known = json.loads(metadata[field])
+    metadata[field] = json.dumps(known | value if isinstance(known, dict) and isinstance(value, dict) else value)
+    save_file(state, tmp_path / "other.safetensors", metadata)
+    assert said in refusal(tmp_path / "other.safetensors")

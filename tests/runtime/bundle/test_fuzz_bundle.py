@@ -1,4 +1,4 @@
-"""Bundles mutated at random, sealed again or not, are opened in another process, which refuses them or is right."""
+"""Bundles mutated at random, sealed again or not: the process that opens them refuses in one line, or is right."""
 
 from __future__ import annotations
 
