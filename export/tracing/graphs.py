@@ -16,7 +16,7 @@ from edgefuse.export.tracing.modules import EncoderGraph, FusionGraph, WholeGrap
 from edgefuse.export.tracing.outputs import ENCODER_OUTPUTS
 from edgefuse.export.tracing.trial import TRIAL_CLASSES, TRIAL_SAMPLES, EncoderTrial, FusionTrial
 from edgefuse.runtime.bundle.manifest import ImageModality, TextModality
-from edgefuse.runtime.heads.prompts import prompt_ids
+from edgefuse.runtime.senses.tokenizer import token_ids
 
 EXAMPLE_BATCH = 5
 """Of the traced inputs: neither 0, 1 nor likely to be another size of the network's, which the tracer would take for
@@ -128,12 +128,12 @@ def whole_source(spec: FusionSpec) -> GraphSource:
 
 
 def prompt_embeddings(spec: FusionSpec, encoders: Sequence[GraphSource]) -> np.ndarray:
-    """The labels' prompts (classes, dim) by the first text sense that has an encoder; PromptError as `prompt_ids`."""
+    """The labels' prompts (classes, dim) by the first text sense that has an encoder."""
     texts = [modality.described for modality in spec.modalities if isinstance(modality.described, TextModality)]
     if not texts or spec.tokenizer is None:
         raise ExportError(f"the fusion ({type(spec.fusion).__name__}) takes prompts, and no text sense makes them")
     encoder = next(encoder for encoder in encoders if encoder.name == texts[0].name)
-    ids = prompt_ids(spec.tokenizer, list(spec.labels.values()), texts[0].max_tokens)
+    ids = token_ids(spec.tokenizer, list(spec.labels.values()), texts[0].max_tokens)
     return encoder.run({encoder.inputs[0]: ids})["embedding"]
 
 

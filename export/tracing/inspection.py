@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from inspect import signature
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from edgefuse.export.spec import FusionSpec, ModalitySpec
 from edgefuse.export.tracing.outputs import FUSION_OUTPUTS
 from edgefuse.fusion.examples import Examples
 from edgefuse.runtime.bundle.manifest import AudioModality, ImageModality, Modality, SignalModality, TextModality
+from edgefuse.runtime.heads.prompts import prompt_ids
 
 RESERVED = frozenset({"fusion", "present", "prompts", "percepts", *FUSION_OUTPUTS})
 """Names of graphs, of their tensors and of topics, which no sense can have."""
@@ -22,8 +24,10 @@ LARGEST_GRAPH_BYTES = 2**31 - 2**20
 
 
 def inspect(spec: FusionSpec) -> None:
-    """Raises ExportError, one line, for what cannot be exported whatever the network does."""
+    """Raises ExportError, one line, for what cannot be exported whatever the network does; PromptError for labels that
+    no network can tell apart."""
     _inspect_names(spec)
+    _inspect_prompts(spec)
     for modality in spec.modalities:
         _inspect_features(spec, modality)
     features = {modality.features for modality in spec.modalities if modality.features and modality.encoder is None}
@@ -80,6 +84,12 @@ def _inspect_names(spec: FusionSpec) -> None:
     texts = [modality.name for modality in spec.modalities if isinstance(modality.described, TextModality)]
     if texts and spec.tokenizer is None:
         raise ExportError(f"{spec.name}: the text sense {texts[0]} needs the spec's tokenizer")
+
+
+def _inspect_prompts(spec: FusionSpec) -> None:
+    texts = [modality.described for modality in spec.modalities if isinstance(modality.described, TextModality)]
+    if texts and spec.tokenizer is not None and "prompts" in signature(spec.fusion.forward).parameters:
+        prompt_ids(spec.tokenizer, list(spec.labels.values()), texts[0].max_tokens)
 
 
 def _inspect_features(spec: FusionSpec, modality: ModalitySpec) -> None:
