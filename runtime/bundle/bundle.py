@@ -7,6 +7,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgefuse.runtime.arguments import path_of
 from edgefuse.runtime.bundle.manifest import MANIFEST_FILE, Manifest, read_manifest
 from edgefuse.runtime.errors import BundleError
 
@@ -28,7 +29,7 @@ class Bundle:
     @staticmethod
     def open(directory: str | Path) -> Bundle:
         """Read and check a bundle; raises BundleError where a file is missing, altered or of another schema."""
-        directory = Path(directory)
+        directory = path_of("the bundle's directory", directory)
         if not directory.is_dir():
             raise BundleError(f"{directory}: no such bundle; a bundle is a directory made by `edgefuse export`")
         manifest = read_manifest(directory)
