@@ -7,6 +7,7 @@ its files that hold the same as one that is trained on. What is left out, and wh
 
 import hashlib
 import logging
+import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +88,7 @@ def read_folder(
     Logs what is left out. Raises `DataError`, one line, for a folder without classes, a class that is none of `labels`,
     and for files that cannot be read or make no sense.
     """
-    folder, left_out = Path(folder).resolve(), LeftOut()
+    folder, left_out = Path(os.path.realpath(folder)), LeftOut()  # a loop of links is no folder, and raises nothing here
     classes = list_folder(folder, left_out)
     known = [one.label for one in classes] if labels is None else list(labels)
     for one in classes:

@@ -97,11 +97,16 @@ def is_class(path: Path, left_out: LeftOut) -> bool:
         left_out.add(HIDDEN, path)
     elif not path.is_dir():
         left_out.add("beside the folders of the classes", path)
-    elif path.resolve() == path.parent or path.resolve() in path.parent.parents:
+    elif path_without_links(path) in (path.parent, *path.parent.parents):
         left_out.add("links to a folder around them", path)
     else:
         return True
     return False
+
+
+def path_without_links(path: Path) -> Path:
+    """Where it really lies; a loop of links raises nothing."""
+    return Path(os.path.realpath(path))
 
 
 def is_hidden(path: Path) -> bool:
@@ -166,7 +171,7 @@ def check_apart(paths: Sequence[Path]) -> None:
     """Raises `DataError` where two classes are one folder."""
     real: dict[Path, Path] = {}
     for path in paths:
-        other = real.setdefault(path.resolve(), path)
+        other = real.setdefault(path_without_links(path), path)
         if other != path:
             raise DataError(f"{shown(other)} and {shown(path.name)} are the same folder; take the link away")
 

@@ -1,5 +1,6 @@
 """A folder of one's own as a task."""
 
+import os
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -19,7 +20,7 @@ class FolderTask:
     """`folder` is laid out as folder_listing.py says. Raises `DataError`, one line, where it has no classes."""
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder).resolve()
+        self.folder = Path(os.path.realpath(folder))
         self.labels = tuple(one.label for one in list_folder(self.folder, LeftOut()))
 
     def build_tokenizer(self, length: int) -> Tokenizer:

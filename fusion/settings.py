@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-MOST_EPOCHS = 10_000
+MOST_EPOCHS = 100_000
 LARGEST_SEED = 2**63 - 1
 """PyTorch takes no larger one."""
 

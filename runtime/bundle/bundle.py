@@ -7,7 +7,6 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgefuse.runtime.arguments import path_of
 from edgefuse.runtime.bundle.manifest import MANIFEST_FILE, Manifest, read_manifest
 from edgefuse.runtime.errors import BundleError
 
@@ -29,8 +28,12 @@ class Bundle:
     @staticmethod
     def open(directory: str | Path) -> Bundle:
         """Read and check a bundle; raises BundleError where a file is missing, altered or of another schema."""
-        directory = path_of("the bundle's directory", directory)
-        if not directory.is_dir():
+        try:
+            directory = Path(directory)
+            there = directory.is_dir()
+        except (TypeError, ValueError, OSError) as error:  # no path at all, one with a NUL, one that is too long
+            raise BundleError(f"a bundle's directory should be a path, but that is none: {error}") from error
+        if not there:
             raise BundleError(f"{directory}: no such bundle; a bundle is a directory made by `edgefuse export`")
         manifest = read_manifest(directory)
         for file, expected in manifest.files.items():

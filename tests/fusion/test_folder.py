@@ -285,3 +285,10 @@ def test_any_picture_and_any_sound_is_read_or_refused_in_one_line(folder: Path) 
             assert is_one_line(error)
 
     each_round(100, check)
+
+
+def test_a_loop_of_links_is_no_folder(folder: Path) -> None:
+    (folder / "a").symlink_to(folder / "b")
+    (folder / "b").symlink_to(folder / "a")
+    assert read(folder).labels == ("ball", "cup")
+    assert "no such folder" in refused(folder / "a")
