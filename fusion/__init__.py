@@ -64,6 +64,7 @@ __all__ = [
     "TaskSamples",
     "TextEncoder",
     "Trained",
+    "TrainingError",
     "TrainingSettings",
     "load_checkpoint",
     "save_checkpoint",

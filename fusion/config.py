@@ -37,18 +37,26 @@ class NetworkConfig(BaseModel):
     text_encoder: TextChoice = Compact()
 
     image_size: tuple[Edge, Edge] = Field((96, 128), description="rows, columns that the image encoder works on")
-    image_channels: tuple[Channels, Channels, Channels, Channels] = Field((24, 32, 64, 128), description="stem and the three stages")
+    image_channels: tuple[Channels, Channels, Channels, Channels] = Field(
+        (24, 32, 64, 128), description="stem and the three stages"
+    )
 
     audio_features: Literal["log_mel", "mfcc"] = "log_mel"
     sample_rate_hz: int = Field(16_000, ge=1000, le=192_000, description="of the PCM the audio encoder takes")
     window_samples: int = Field(25_600, ge=1, le=10_000_000, description="length of the audio window: 1.6 s")
-    frame_samples: int = Field(400, ge=2, le=8192, multiple_of=2, description="length of one Hann-windowed frame: 25 ms")
+    frame_samples: int = Field(
+        400, ge=2, le=8192, multiple_of=2, description="length of one Hann-windowed frame: 25 ms"
+    )
     hop_samples: int = Field(200, ge=1, le=8192, description="from frame to frame: 12.5 ms")
     mel_bands: int = Field(48, ge=8, le=512, multiple_of=8)
     audio_channels: tuple[Channels, Channels, Channels] = Field((32, 48, 96), description="stem and the two stages")
 
-    vocabulary_size: int = Field(VOCABULARY_SIZE, ge=4, le=1_000_000, description="rows of the token table: the tokenizer's size")
-    continuation_from: int = Field(CONTINUATION_FROM, ge=0, description="token ids from here on continue the word before")
+    vocabulary_size: int = Field(
+        VOCABULARY_SIZE, ge=4, le=1_000_000, description="rows of the token table: the tokenizer's size"
+    )
+    continuation_from: int = Field(
+        CONTINUATION_FROM, ge=0, description="token ids from here on continue the word before"
+    )
     text_length: int = Field(32, ge=4, le=4096, description="token ids per text at most")
     text_tokens: int = Field(4, ge=1, le=256, description="tokens the text encoder hands to the fusion")
 

@@ -88,7 +88,10 @@ def read_folder(
     Logs what is left out. Raises `DataError`, one line, for a folder without classes, a class that is none of `labels`,
     and for files that cannot be read or make no sense.
     """
-    folder, left_out = Path(os.path.realpath(folder)), LeftOut()  # a loop of links is no folder, and raises nothing here
+    folder, left_out = (
+        Path(os.path.realpath(folder)),
+        LeftOut(),
+    )  # a loop of links is no folder, and raises nothing here
     classes = list_folder(folder, left_out)
     known = [one.label for one in classes] if labels is None else list(labels)
     for one in classes:
@@ -122,7 +125,9 @@ def read_examples(
                 faults.append(error)
             done += 1
             progress("reading the folder", done, total)
-        read.append([(files, left) for files, whole in examples if (left := heard(whole, one, files, left_out)).digests])
+        read.append(
+            [(files, left) for files, whole in examples if (left := heard(whole, one, files, left_out)).digests]
+        )
     if faults:
         more = f" (and {len(faults) - 1} more files cannot be used)" if len(faults) > 1 else ""
         raise DataError(f"{faults[0]}{more}")
@@ -134,7 +139,9 @@ def heard(one: Recording, where: ClassFolder, files: Mapping[Sense, Path], left_
     if one.pcm is None or where.label == NOTHING or not is_silent(one.pcm):
         return one
     left_out.add("silent sounds", files["audio"])
-    return Recording(one.image, None, one.label, {sense: one.digests[sense] for sense in one.digests if sense != "audio"})
+    return Recording(
+        one.image, None, one.label, {sense: one.digests[sense] for sense in one.digests if sense != "audio"}
+    )
 
 
 def without_contradictions(read: Read, left_out: LeftOut) -> list[list[Recording]]:
@@ -150,9 +157,7 @@ def without_contradictions(read: Read, left_out: LeftOut) -> list[list[Recording
             for sense, file in files.items():
                 if one.digests.get(sense) in contradicting:
                     left_out.add("that lie in another class too", file)
-    return [
-        [left for _, one in examples if (left := one.without(contradicting)).digests] for examples in read
-    ]
+    return [[left for _, one in examples if (left := one.without(contradicting)).digests] for examples in read]
 
 
 def divide(

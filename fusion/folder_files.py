@@ -44,7 +44,9 @@ def read_whole(path: Path) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise DataError(f"{shown(path)}: no regular file")
         if status.st_size > MOST_BYTES:
-            raise DataError(f"{shown(path)}: {status.st_size:,} bytes, at most {MOST_BYTES:,} are read; make it smaller")
+            raise DataError(
+                f"{shown(path)}: {status.st_size:,} bytes, at most {MOST_BYTES:,} are read; make it smaller"
+            )
         if status.st_size == 0:
             raise DataError(f"{shown(path)}: empty")
         return path.read_bytes()

@@ -4,6 +4,7 @@
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ SUFFIXES: Mapping[Sense, tuple[str, ...]] = {
 WHAT: Mapping[Sense, str] = {"image": "pictures", "audio": "sounds"}
 
 HIDDEN = "hidden or of the system"
+UNREAD = "of kinds that are not read"
 OF_THE_SYSTEM = {
     "__pycache__", "__macosx", "@eadir", "@recycle", "lost+found", "$recycle.bin", "system volume information",
     "thumbs.db", "ehthumbs.db", "desktop.ini",
@@ -45,10 +47,18 @@ class LeftOut:
     def in_words(self, folder: Path) -> str | None:
         """One line with every reason, its count, and an example of it; None where nothing is left out."""
         parts = [
-            f"{len(paths)} {reason} (such as {shown(paths[0].relative_to(folder))})"
+            f"{len(paths)} {reason} ({kinds_of(paths)}such as {shown(paths[0].relative_to(folder))})"
             for reason, paths in self._paths.items()
         ]
         return f"left out: {', '.join(parts)}" if parts else None
+
+
+def kinds_of(paths: Sequence[Path], most: int = 6) -> str:
+    """The suffixes of files that are of several, the most frequent first."""
+    counts = Counter(path.suffix.lower() or "no suffix" for path in paths)
+    if len(counts) < 2:
+        return ""
+    return "".join(f"{count} {shown(kind)}, " for kind, count in counts.most_common(most))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +154,7 @@ def class_files(path: Path, left_out: LeftOut) -> Iterator[tuple[Path, Sense]]:
         elif file.is_dir():
             left_out.add("folders within a class", file)
         elif sense is None:
-            suffix = file.suffix.lower()
-            left_out.add(f"that end in {shown(suffix)}" if suffix else "without a suffix", file)
+            left_out.add(UNREAD, file)
         else:
             yield file, sense
 

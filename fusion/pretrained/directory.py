@@ -164,7 +164,9 @@ def read_tokenizer(directory: Path, model: dict[str, Any]) -> Tokenizer:
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises bare Exception
-        raise PretrainedError(f"{path}: not a tokenizer ({next(iter(str(error).splitlines()), type(error).__name__)})") from error
+        raise PretrainedError(
+            f"{path}: not a tokenizer ({next(iter(str(error).splitlines()), type(error).__name__)})"
+        ) from error
     if tokenizer.get_vocab_size() > model["vocab_size"]:
         size = tokenizer.get_vocab_size()
         raise PretrainedError(f"{path}: {size} tokens, more than the encoder's {model['vocab_size']}; another model's?")

@@ -76,6 +76,6 @@ def test_any_change_to_a_line_is_taken_or_refused_in_one_line(tmp_path: Path) ->
                 assert scored.scores.min() >= 0
                 assert scored.scores.max() <= 1
         except EdgefuseError as error:
-            assert is_one_line(error)
+            assert is_one_line(error)  # noqa: PT017
 
     each_round(100, check)

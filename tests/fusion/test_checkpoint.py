@@ -143,6 +143,6 @@ def test_any_change_to_a_checkpoint_is_the_same_network_or_one_line(path, tmp_pa
             assert names == sorted(loaded.network.state_dict())
             assert loaded.labels
         except FusionError as error:
-            assert is_one_line(error)
+            assert is_one_line(error)  # noqa: PT017
 
     each_round(25, check)

@@ -230,7 +230,7 @@ def test_any_change_to_a_directory_is_an_encoder_or_one_line(pretrained, tmp_pat
         try:
             start_network(NetworkConfig(), EncoderDirectories(**{SENSES[name]: directory}), build_tokenizer())
         except PretrainedError as error:
-            assert is_one_line(error)
+            assert is_one_line(error)  # noqa: PT017
         finally:
             path.write_text(json.dumps(whole[path]))
 

@@ -1,4 +1,4 @@
-"""Whatever a program gives to `edgefuse.runtime`: it is taken for what it is, counted as dropped, or refused by name."""
+"""Whatever a program gives to `edgefuse.runtime` is taken for what it is, counted as dropped, or refused by name."""
 
 from __future__ import annotations
 
@@ -42,7 +42,6 @@ from edgefuse.runtime import (
     Signal,
     Source,
     Stream,
-    StreamError,
     Text,
     Timeline,
     Viewer,
@@ -62,8 +61,8 @@ MS = 1_000_000
 GREY = np.full((24, 32, 3), 90, np.uint8)
 HUM = np.zeros(320, np.float32)
 ODD: tuple[Any, ...] = (
-    *SENSELESS, np.float32(0.5), np.int64(3), np.float64("nan"), np.zeros(0), np.zeros((3, 3)), np.array(None), object(),
-    np.array(["a"]), b"bytes", 1 + 2j, (1, 2), {"a": 1}, {1}, range(3), lambda: 0, int, 10**5000, Path("nowhere"),
+    *SENSELESS, np.float32(0.5), np.int64(3), np.float64("nan"), np.zeros(0), np.zeros((3, 3)), np.array(None),
+    object(), np.array(["a"]), b"bytes", 1 + 2j, (1, 2), {"a": 1}, {1}, range(3), lambda: 0, int, 10**5000, Path("nowhere"),
 )  # fmt: skip
 
 
@@ -348,7 +347,9 @@ def test_nothing_is_perceived_for_nobody(perceiver: Perceiver) -> None:
 
 
 @pytest.fixture(scope="module")
-def calls(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
+def calls(
+    bundle: Bundle, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
     """Public calls, each with arguments that are in order (or lead to one line)."""
     place = tmp_path_factory.mktemp("calls")
     perceiver = Perceiver(bundle, selftest=False)
@@ -367,7 +368,7 @@ def calls(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
         "newest": (perceiver.newest, {"sense": "image"}),
         "refusal": (perceiver.refusal, {"sense": "image"}),
         "open_engine": (open_engine, {"bundle": bundle, "graph": "text", "backend": "cpu"}),
-        "Camera": (Camera, {**camera, "exposure_ms": 5.0, "buffers": 1, "patience": None, "frame_id": "", "modality": "a"}),
+        "Camera": (Camera, {**camera, "exposure_ms": 5.0, "buffers": 1, "patience": None, "frame_id": ""}),
         "Microphone": (Microphone, {"device": None, "rate_hz": 16_000, "channels": 1, "block_ms": 20.0, "modality": "a",
                                     "device_rate_hz": None, "patience": Patience()}),
         "Patience": (Patience, {"first_sample_s": 5.0, "stalled_after_s": 0.5}),
@@ -377,7 +378,8 @@ def calls(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
         "open_streams": (open_streams, {"source": Source(DEFAULT_CLIP), "manifest": manifest, "senses": ["image"],
                                         "fast": True}),
         "Source": (Source, {"file": DEFAULT_CLIP, "audio": None, "camera": None, "microphone": None, "topics": []}),
-        "Recorder": (Recorder, {"path": place / "new.mcap", "bundle": bundle, "image_format": "jpeg", "jpeg_quality": 9}),
+        "Recorder": (Recorder, {"path": place / "new.mcap", "bundle": bundle, "image_format": "jpeg",
+                                "jpeg_quality": 9}),
         "Timeline": (Timeline, {"path": place / "new.png"}),
         "JsonLines": (JsonLines, {"target": str(place / "new.jsonl")}),
         "LiveTable": (LiveTable, {"console": Console(quiet=True), "statistics": RunStatistics()}),
@@ -401,8 +403,8 @@ def called(call: Callable[..., Any], given: dict[str, Any], changed: dict[str, A
     except ValidationError:
         return  # of a model, whose lines name the field
     except (EdgefuseError, TypeError, ValueError) as error:
-        assert is_one_line(error)
-        assert isinstance(error, EdgefuseError), f"{changed!r:.300}: {type(error).__name__}: {error}"
+        if not (isinstance(error, EdgefuseError) and is_one_line(error)):
+            raise
         return
     for one in made if isinstance(made, list) else [made]:
         if isinstance(one, Perceiver):
@@ -414,7 +416,9 @@ def called(call: Callable[..., Any], given: dict[str, Any], changed: dict[str, A
 
 
 def test_every_public_call_is_tried(calls: dict[str, Any]) -> None:
-    plain_data = re.compile("DEFAULT_|DRIFT_|Error$|Modality$|^(Sample|Signal|Frame|Text|AudioChunk|Stream|Sink|Observer)$")
+    plain_data = re.compile(
+        "DEFAULT_|DRIFT_|Error$|Modality$|^(Sample|Signal|Frame|Text|AudioChunk|Stream|Sink|Observer)$"
+    )
     held = {"Backend", "Engine", "Evidence", "Tokens", "Percept", "Sense", "Trace", "Manifest", "TensorSpec"}
     held |= {"StreamHealth", "StreamState", "SenseStatistics", "RunStatistics", "Confidence", "Corrections", "Sync"}
     elsewhere = {"deliver", "summary", "Perceiver", "Bundle"}
@@ -465,7 +469,7 @@ def test_any_sample_gives_a_sensible_percept_or_is_counted(bundle: Bundle) -> No
         try:
             taken = perceiver.push(sample)
         except EdgefuseError as error:
-            assert is_one_line(error)
+            assert is_one_line(error)  # noqa: PT017
             return
         known = sample.modality in perceiver.senses
         assert taken or not known or sum(sum(of.values()) for of in perceiver.drops().values()) > before
