@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import numbers
 import operator
 import os
@@ -73,7 +72,7 @@ def shown(value: Any) -> str:
     if value is None or isinstance(value, (bool, int, float, str)):
         try:
             text = repr(value)
-        except ValueError:  # an integer of thousands of digits
-            text = f"an integer of {math.floor(value.bit_length() * math.log10(2))} digits"
+        except ValueError:
+            text = "an integer of thousands of digits"
         return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
     return f"a {type(value).__name__}"

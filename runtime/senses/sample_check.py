@@ -42,7 +42,7 @@ def checked(sample: Sample) -> Sample:
         _check_array("pcm" if isinstance(sample, AudioChunk) else "values", _values(sample))
     if all(type(getattr(sample, name)) is int for name in counts):
         return sample
-    return replace(sample, **counts)
+    return replace(sample, **counts)  # type: ignore[arg-type]  # whole numbers, by the names of fields that are
 
 
 def check_frame(frame: Frame) -> None:

@@ -62,7 +62,8 @@ GREY = np.full((24, 32, 3), 90, np.uint8)
 HUM = np.zeros(320, np.float32)
 ODD: tuple[Any, ...] = (
     *SENSELESS, np.float32(0.5), np.int64(3), np.float64("nan"), np.zeros(0), np.zeros((3, 3)), np.array(None),
-    object(), np.array(["a"]), b"bytes", 1 + 2j, (1, 2), {"a": 1}, {1}, range(3), lambda: 0, int, 10**5000, Path("nowhere"),
+    object(), np.array(["a"]), b"bytes", 1 + 2j, (1, 2), {"a": 1}, {1}, range(3), lambda: 0, int,
+    10**5000, Path("nowhere"),
 )  # fmt: skip
 
 
