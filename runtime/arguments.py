@@ -27,7 +27,7 @@ def check_kind(name: str, value: Any, *kinds: type | None) -> None:
 
 def number_in(name: str, value: Any, low: float, high: float, unit: str = "") -> float:
     """The number; raises EdgefuseError for another thing, NaN, and what is not within these bounds, both included."""
-    if not isinstance(value, numbers.Real) or isinstance(value, bool) or not low <= value <= high:
+    if not _is_a(numbers.Real, value) or not low <= value <= high:
         unit = f" {unit}" if unit else ""
         raise EdgefuseError(f"{name} should be {low:g} to {high:g}{unit}, but is {shown(value)}")
     return float(value)
@@ -35,9 +35,14 @@ def number_in(name: str, value: Any, low: float, high: float, unit: str = "") ->
 
 def whole_in(name: str, value: Any, low: int, high: int) -> int:
     """The whole number, of NumPy or Python; raises EdgefuseError as `number_in`, and for a number with a point."""
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or not low <= value <= high:
+    if not _is_a(numbers.Integral, value) or not low <= value <= high:
         raise EdgefuseError(f"{name} should be a whole number from {low} to {high}, but is {shown(value)}")
     return operator.index(value)
+
+
+def _is_a(kind: type, value: Any) -> bool:
+    """Whether it is a number of that kind, of NumPy or Python; bool is none."""
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def is_one_of(value: Any, choices: Collection[str]) -> bool:

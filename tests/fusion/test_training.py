@@ -35,9 +35,11 @@ def folder(tmp_path):
 
 @pytest.mark.slow
 def test_training_on_a_folder(folder, tmp_path):
-    seen = []
+    said = []
     settings = TrainingSettings(steps_per_epoch=12, **SMALL)
-    trained = train(FolderTask(folder), settings, tmp_path / "out", lambda said, *_: seen.append(total_loss(said)))
+    trained = train(FolderTask(folder), settings, tmp_path / "out", lambda stage, *_: said.append(stage))
+    assert said[:12] == ["reading the folder"] * 12
+    seen = [total_loss(stage) for stage in said[12:]]
     loaded = load_checkpoint(trained.checkpoint)
     assert loaded.labels == ("cold cup", "warm cup")
     assert isinstance(loaded.task, FolderRecord)
