@@ -13,6 +13,8 @@ from edgefuse.runtime.errors import CalibrationError
 from edgefuse.runtime.samples import Frame
 
 _READ = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".pgm", ".ppm", ".webp")
+log = logging.getLogger(__name__)
+
 _DRAWN = (".png", ".svg", ".pdf")
 
 log = logging.getLogger(__name__)
@@ -20,7 +22,10 @@ log = logging.getLogger(__name__)
 
 def pictures_in(folder: Path) -> list[Path]:
     """Those of a folder, by name; raises CalibrationError if there are none."""
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in _READ)
+    named = [path for path in folder.iterdir() if path.suffix.lower() in _READ]
+    found = sorted(path for path in named if path.is_file() and not path.name.startswith("."))
+    if len(found) < len(named):
+        log.warning("%s: %d are left out, being hidden or no files", folder, len(named) - len(found))
     if not found:
         raise CalibrationError(f"{folder} holds no pictures; expected names that end in {', '.join(_READ)}")
     return found

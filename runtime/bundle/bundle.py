@@ -36,8 +36,12 @@ class Bundle:
 
         `require_signature` is a public key: a bundle that its owner did not sign is refused before it is read.
         """
-        directory = Path(directory)
-        if not directory.is_dir():
+        try:
+            directory = Path(directory)
+            there = directory.is_dir()
+        except (TypeError, ValueError, OSError) as error:  # no path at all, one with a NUL, one that is too long
+            raise BundleError(f"a bundle's directory should be a path, but that is none: {error}") from error
+        if not there:
             raise BundleError(f"{directory}: no such bundle; a bundle is a directory made by `edgefuse export`")
         if require_signature is not None:
             check_signature(directory, Path(require_signature))

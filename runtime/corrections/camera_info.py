@@ -14,6 +14,7 @@ import numpy as np
 import yaml
 from pydantic import FailFast, Field, model_validator
 
+from edgefuse.runtime.arguments import check_kind, path_of
 from edgefuse.runtime.corrections.measured import Measured, Measurement, validate, write_text
 from edgefuse.runtime.errors import CalibrationError, FileError
 from edgefuse.runtime.files.documents import read_yaml
@@ -146,6 +147,7 @@ def read_camera_info(path: str | Path) -> CameraInfo:
 
 def write_camera_info(path: Path, info: CameraInfo) -> None:
     """Write what `read_camera_info` and ROS read; raises CalibrationError."""
+    check_kind("info", info, CameraInfo)
     values = info.model_dump(mode="json", exclude_none=True)
     text = yaml.safe_dump(values, sort_keys=False, default_flow_style=None, width=120)
     write_text(path, _HEADING + text)
@@ -161,6 +163,6 @@ def _check_rotation(matrix: np.ndarray) -> None:
 
 def local_path(url: str | Path) -> Path:
     """The file of a path or a file:// URL."""
-    if not str(url).startswith("file:"):
-        return Path(url)
-    return Path(unquote(urlparse(str(url)).path))
+    if not (isinstance(url, str) and url.startswith("file:")):
+        return path_of("a camera_info", url)
+    return path_of("a camera_info", unquote(urlparse(url).path))

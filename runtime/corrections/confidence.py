@@ -18,6 +18,7 @@ from typing import Annotated, Final, Literal
 import numpy as np
 from pydantic import FailFast, Field, model_validator
 
+from edgefuse.runtime.arguments import check_kind, path_of
 from edgefuse.runtime.bundle.fields import Sha256, Share
 from edgefuse.runtime.bundle.manifest import Manifest
 from edgefuse.runtime.corrections.measured import Measured, Measurement, read_measured, write_text
@@ -118,7 +119,7 @@ def network_sha256(manifest: Manifest) -> str:
 
 def read_confidence(path: str | Path, manifest: Manifest) -> Confidence:
     """Raises CalibrationError in one line for a file that is missing, damaged, or of another bundle."""
-    file = Path(path)
+    file = path_of("a confidence", path)
     confidence = read_measured(Confidence, file, _REMEDY)
     if confidence.network_sha256 != network_sha256(manifest):
         raise CalibrationError(f"{file} is of another bundle ({confidence.bundle}), or of an older export; {_REMEDY}")
@@ -127,4 +128,5 @@ def read_confidence(path: str | Path, manifest: Manifest) -> Confidence:
 
 def write_confidence(path: Path, confidence: Confidence) -> None:
     """Write what `read_confidence` reads; raises CalibrationError."""
+    check_kind("confidence", confidence, Confidence)
     write_text(path, confidence.model_dump_json(indent=2) + "\n")

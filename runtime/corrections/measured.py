@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from edgefuse.runtime.arguments import path_of
 from edgefuse.runtime.errors import CalibrationError, FileError, first_fault
 from edgefuse.runtime.files.documents import read_json
 from edgefuse.runtime.files.whole_file import write_whole
@@ -54,6 +55,7 @@ def read_measured(model: type[M], path: Path, remedy: str) -> M:
 
 def write_text(path: Path, text: str) -> None:
     """Whole or not at all, so that a robot never reads half a file; raises CalibrationError."""
+    path = path_of("what is to be written", path)
     try:
         write_whole(path, text.encode())
     except OSError as error:

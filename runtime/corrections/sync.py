@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
+from edgefuse.runtime.arguments import check_kind, path_of
 from edgefuse.runtime.corrections.measured import Measured, Measurement, read_measured, write_text
 from edgefuse.runtime.samples import NS_PER_S
 
@@ -54,9 +55,10 @@ class Sync(Measurement):
 
 def read_sync(path: str | Path) -> Sync:
     """Raises CalibrationError in one line for a file that is missing, damaged or of another kind or schema."""
-    return read_measured(Sync, Path(path), _REMEDY)
+    return read_measured(Sync, path_of("a sync", path), _REMEDY)
 
 
 def write_sync(path: Path, sync: Sync) -> None:
     """Write what `read_sync` reads; raises CalibrationError."""
+    check_kind("sync", sync, Sync)
     write_text(path, sync.model_dump_json(indent=2) + "\n")

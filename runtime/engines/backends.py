@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from typing import get_args
 
+from edgefuse.runtime.arguments import check_kind, is_one_of, shown
 from edgefuse.runtime.bundle.bundle import Bundle
 from edgefuse.runtime.bundle.manifest import GraphSpec
 from edgefuse.runtime.engines.engine import Backend, Engine, mismatch
@@ -39,8 +40,11 @@ def open_engine(bundle: Bundle, graph: str, backend: Backend = "auto") -> Engine
     Raises EngineError where a backend asked for by name is not really usable, never falling back to another, and
     BundleError where the graph is not what its manifest says.
     """
-    if backend not in get_args(Backend):
-        raise EngineError(f"there is no backend {backend!r}; there are {', '.join(get_args(Backend))}")
+    check_kind("bundle", bundle, Bundle)
+    if not is_one_of(graph, bundle.manifest.graphs):
+        raise EngineError(f"there is no graph {shown(graph)}; there are {', '.join(bundle.manifest.graphs)}")
+    if not is_one_of(backend, get_args(Backend)):
+        raise EngineError(f"there is no backend {shown(backend)}; there are {', '.join(get_args(Backend))}")
     engine = _best(bundle, graph) if backend == "auto" else _wanted(bundle, graph, backend)
     spec = bundle.manifest.graphs[graph]
     _log.info("the graph %s (%s, %s) runs on %s", graph, spec.file, spec.precision, engine.backend)

@@ -10,12 +10,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from edgefuse.runtime.arguments import check_kind, number_in, whole_in
 from edgefuse.runtime.errors import StreamError
 from edgefuse.runtime.samples import NS_PER_S, Frame
 from edgefuse.runtime.streams.capture import CameraFormat, CameraSource, camera_source, open_capture, read_back, refused
 from edgefuse.runtime.streams.device_stream import DeviceStream
 from edgefuse.runtime.streams.watchdog import Patience
 
+_MOST_DEVICES = 10_000
 _WAITED_NS = 2_000_000
 _DRAIN_NS = NS_PER_S // 2
 _OLDEST_DRIVER_STAMP_NS = NS_PER_S
@@ -46,6 +48,18 @@ class Camera(DeviceStream[Frame]):
         modality: str = "image",
         frame_id: str = "",
     ) -> None:
+        check_kind("device", device, int, str, Path)
+        if isinstance(device, int):
+            whole_in("device", device, 0, _MOST_DEVICES)
+        check_kind("pixel_format", pixel_format, str, None)
+        check_kind("patience", patience, Patience, None)
+        check_kind("modality", modality, str)
+        check_kind("frame_id", frame_id, str)
+        most = {"width": 65_536, "height": 65_536, "rate_hz": 10_000, "exposure_ms": 60_000, "buffers": 1000}
+        asked = {"width": width, "height": height, "rate_hz": rate_hz, "exposure_ms": exposure_ms, "buffers": buffers}
+        for name, value in asked.items():
+            if value is not None:
+                number_in(name, value, 0.001, most[name])
         wanted = CameraFormat(width, height, rate_hz, pixel_format, exposure_ms, buffers)
         self._grabber = Grabber(camera_source(device), wanted, modality, frame_id)
         super().__init__(self._grabber, 1, patience)

@@ -12,6 +12,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from edgefuse.runtime.arguments import check_kind, path_of, texts_in, whole_in
 from edgefuse.runtime.errors import StreamError
 from edgefuse.runtime.samples import NS_PER_S, AudioChunk, Frame, Sample
 from edgefuse.runtime.streams import Stream
@@ -33,8 +34,8 @@ class Clip(Stream):
 
     def __init__(
         self,
-        video: Path | None,
-        audio: Path | None,
+        video: str | Path | None,
+        audio: str | Path | None,
         live: bool = True,
         rate_hz: int = 16_000,
         senses: tuple[str, str] = ("image", "audio"),
@@ -42,13 +43,18 @@ class Clip(Stream):
     ) -> None:
         if video is None and audio is None:
             raise StreamError("a clip needs a video or a sound file")
+        check_kind("live", live, bool)
+        check_kind("frame_id", frame_id, str)
+        if len(texts_in("senses", senses)) != 2:
+            raise StreamError("senses should be two, of the picture and of the sound")
         self.live = live
-        self._rate_hz = rate_hz
+        self._rate_hz = whole_in("rate_hz", rate_hz, 1000, 768_000)
         self._seen, self._heard = senses
         self._frame_id = frame_id
-        self.video, self.audio = video, audio
-        self._capture = None if video is None else _open_video(video)
-        self._sound = None if audio is None else _open_audio(audio)
+        self.video = None if video is None else path_of("video", video)
+        self.audio = None if audio is None else path_of("audio", audio)
+        self._capture = None if self.video is None else _open_video(self.video)
+        self._sound = None if self.audio is None else _open_audio(self.audio)
         self._pacer = Pacer()
 
     def __iter__(self) -> Iterator[Sample]:

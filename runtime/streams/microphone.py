@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from edgefuse.runtime.arguments import check_kind, number_in, whole_in
 from edgefuse.runtime.samples import AudioChunk
 from edgefuse.runtime.streams.device_stream import DeviceStream
 from edgefuse.runtime.streams.sound_card import BACKLOG_S, SoundCard
 from edgefuse.runtime.streams.watchdog import Patience
+
+_RATES_HZ = (1000, 768_000)
+_MOST_CHANNELS = 256
+_MOST_DEVICES = 10_000
 
 
 class Microphone(DeviceStream[AudioChunk]):
@@ -27,6 +32,16 @@ class Microphone(DeviceStream[AudioChunk]):
         patience: Patience | None = None,
         modality: str = "audio",
     ) -> None:
+        check_kind("device", device, int, str, None)
+        if isinstance(device, int):
+            whole_in("device", device, 0, _MOST_DEVICES)
+        check_kind("patience", patience, Patience, None)
+        check_kind("modality", modality, str)
+        whole_in("rate_hz", rate_hz, *_RATES_HZ)
+        whole_in("channels", channels, 1, _MOST_CHANNELS)
+        number_in("block_ms", block_ms, 1.0, 1000.0, "ms")
+        if device_rate_hz is not None:
+            whole_in("device_rate_hz", device_rate_hz, *_RATES_HZ)
         wanted = None if device == "default" else device
         self._sound_card = SoundCard(wanted, rate_hz, channels, block_ms / 1e3, device_rate_hz, modality)
         super().__init__(self._sound_card, round(BACKLOG_S * 1e3 / block_ms), patience)

@@ -9,7 +9,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
+from typing import get_args
 
+from edgefuse.runtime.arguments import check_kind, path_of, texts_in
 from edgefuse.runtime.bundle.manifest import Modality
 from edgefuse.runtime.errors import StreamError
 from edgefuse.runtime.messages.ros_messages import MODALITY_KEY
@@ -27,6 +29,8 @@ _RATE_HZ = 16_000
 _BETWEEN_RUNS_NS = NS_PER_S  # so that no window reaches across, not even of a recording of what is replayed
 _NO_SPEECH = ("/robot_description",)  # of type String on every robot
 _ONLY_IF_NAMED = (UINT8_ARRAY,)  # may hold anything
+
+_MODALITIES = get_args(get_args(Modality)[0])
 
 log = logging.getLogger(__name__)
 
@@ -54,11 +58,18 @@ class Recording(Stream):
 
     def __init__(
         self,
-        path: Path,
+        path: str | Path,
         live: bool = True,
         topics: Mapping[str, str] | None = None,
-        senses: Collection[Modality] = (),
+        senses: Sequence[Modality] = (),
     ) -> None:
+        check_kind("live", live, bool)
+        check_kind("topics", topics, Mapping, None)
+        texts_in("topics", [*(topics or {}), *(topics or {}).values()])
+        check_kind("senses", senses, Sequence)
+        for sense in senses:
+            check_kind("each of senses", sense, *_MODALITIES)
+        path = path_of("path", path)
         self.live = live
         self._bag = Bag(path)
         chosen = _chosen(self._bag, topics or {}, {sense.name: sense.kind for sense in senses})

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgefuse.runtime.arguments import check_kind, path_of, texts_in
 from edgefuse.runtime.bundle.manifest import AudioModality, ImageModality, Manifest, Modality
 from edgefuse.runtime.errors import StreamError
 from edgefuse.runtime.streams import Stream
@@ -28,6 +29,15 @@ class Source:
     microphone: str | None = None
     topics: Sequence[str] = ()
 
+    def __post_init__(self) -> None:
+        """Paths may be given as texts; raises EdgefuseError for what names nothing."""
+        for name in ("file", "audio"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, None if value is None else path_of(name, value))
+        for name in ("camera", "microphone"):
+            check_kind(name, getattr(self, name), str, None)
+        texts_in("topics", self.topics)
+
     @property
     def devices(self) -> bool:
         """Whether it is live devices."""
@@ -44,6 +54,11 @@ def open_streams(source: Source, manifest: Manifest, senses: Sequence[str], fast
 
     Of several senses of one kind, a device or a clip is of the first; a recording may have a topic for each.
     """
+    check_kind("source", source, Source)
+    check_kind("manifest", manifest, Manifest)
+    check_kind("fast", fast, bool)
+    for sense in texts_in("senses", senses):
+        manifest.modality(sense)
     used = [modality for modality in manifest.modalities if modality.name in senses]
     if source.devices:
         return _devices(source, manifest, used, fast)

@@ -11,14 +11,16 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Generic, Protocol, TypeVar
 
+from edgefuse.runtime.arguments import number_in
 from edgefuse.runtime.errors import StreamError
 from edgefuse.runtime.samples import NS_PER_S
 from edgefuse.runtime.streams import StreamState
 
 _CLOSE_TIMEOUT_S = 3.0
+_LONGEST_WAIT_S = 86_400.0
 S_co = TypeVar("S_co", covariant=True)
 S = TypeVar("S")
 
@@ -55,6 +57,10 @@ class Patience:
     lost_after_s: float = 2.0
     retry_first_s: float = 0.05
     retry_longest_s: float = 0.5
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            number_in(field.name, getattr(self, field.name), 1e-3, _LONGEST_WAIT_S, "s")
 
 
 class Watchdog(Generic[S]):

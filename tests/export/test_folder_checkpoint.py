@@ -20,7 +20,8 @@ from edgefuse.export.report.files import read_report
 from edgefuse.export.spec import FusionSpec
 from edgefuse.export.verify import verify_bundle
 from edgefuse.fusion.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from edgefuse.fusion.folder import read_folder, read_picture
+from edgefuse.fusion.folder import read_folder
+from edgefuse.fusion.folder_files import read_picture
 from edgefuse.fusion.folder_task import FolderTask
 from edgefuse.fusion.settings import TrainingSettings
 from edgefuse.fusion.task_record import BuiltInRecord, FolderRecord
