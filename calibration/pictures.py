@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
-
-from edgefuse.runtime.errors import CalibrationError
+from edgefuse.runtime.errors import CalibrationError, FileError, SampleError
+from edgefuse.runtime.files.documents import read_bytes
+from edgefuse.runtime.files.limits import PICTURE_BYTES
+from edgefuse.runtime.files.pictures import decode_picture
 from edgefuse.runtime.samples import Frame
 
 _READ = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".pgm", ".ppm", ".webp")
@@ -25,9 +26,12 @@ def pictures_in(folder: Path) -> list[Path]:
 def read_pictures(folder: Path) -> Iterator[Frame]:
     """As frames (bgr8), numbered instead of stamped; raises CalibrationError for one that cannot be read."""
     for number, path in enumerate(pictures_in(folder)):
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        if image is None:
-            raise CalibrationError(f"{path} is no picture that can be read: take it out of the folder")
+        try:
+            image = decode_picture(read_bytes(path, PICTURE_BYTES))
+        except SampleError as error:
+            raise CalibrationError(f"{path} is no picture that can be read, take it out of the folder: it {error}") from error
+        except FileError as error:
+            raise CalibrationError(f"{error}: take it out of the folder") from error
         yield Frame(number, image, "bgr8")
 
 

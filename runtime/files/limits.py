@@ -38,3 +38,6 @@ DOCUMENT_BYTES: Final = Limit("DOCUMENT_BYTES", 16_000_000, "bytes")
 
 FRAME_PIXELS: Final = Limit("FRAME_PIXELS", 50_000_000, "pixels")
 """Width times height of a frame, as its own header says; 8K video has 33 million."""
+
+PICTURE_BYTES: Final = Limit("PICTURE_BYTES", 200_000_000, "bytes")
+"""Of a picture's file, or of one frame of a network camera; FRAME_PIXELS in a BMP have 150 million."""
