@@ -37,7 +37,7 @@ from edgefuse.runtime.senses.evidence import Tokens
 from edgefuse.runtime.senses.inlets import open_inlet
 from edgefuse.runtime.senses.tokenizer import open_tokenizer
 from edgefuse.runtime.senses.tokens import TokenStore
-from edgefuse.runtime.streams import Stream, Watcher
+from edgefuse.runtime.streams import Guarded, Stream, Watcher
 from edgefuse.runtime.streams.bell import Bell
 from edgefuse.runtime.streams.corrected import Corrected
 
@@ -302,9 +302,9 @@ class Perceiver:
     def _watched(self, streams: Sequence[Stream], watchers: Sequence[Watcher]) -> list[Stream]:
         """The streams, corrected, and then seen by the watchers."""
         corrections = self._runs.newest.corrections
-        watched = list(streams)
+        watched: list[Stream] = [Guarded(stream) for stream in streams]
         if corrections is not None:
-            watched = [Corrected(stream, corrections) for stream in streams]
+            watched = [Corrected(stream, corrections) for stream in watched]
         for watcher in watchers:
             watched = [watcher.tap(stream) for stream in watched]
         return watched

@@ -59,7 +59,7 @@ class Recording(Stream):
         topics: Mapping[str, str] | None = None,
         senses: Collection[Modality] = (),
     ) -> None:
-        self.live = live
+        self.live, self.name = live, str(path)
         self._bag = Bag(path)
         chosen = _chosen(self._bag, topics or {}, {sense.name: sense.kind for sense in senses})
         rates_hz = {sense.name: sense.rate_hz for sense in senses if sense.kind == "audio"}
