@@ -29,7 +29,9 @@ def read_pictures(folder: Path) -> Iterator[Frame]:
         try:
             image = decode_picture(read_bytes(path, PICTURE_BYTES))
         except SampleError as error:
-            raise CalibrationError(f"{path} is no picture that can be read, take it out of the folder: it {error}") from error
+            raise CalibrationError(
+                f"{path} is no picture that can be read, take it out of the folder: it {error}"
+            ) from error
         except FileError as error:
             raise CalibrationError(f"{error}: take it out of the folder") from error
         yield Frame(number, image, "bgr8")

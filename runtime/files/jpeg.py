@@ -13,7 +13,7 @@ BEGIN: Final = b"\xff\xd8\xff"
 _END, _START_OF_SCAN, _START_OF_IMAGE = 0xD9, 0xDA, 0xD8
 _WITHOUT_LENGTH: Final = frozenset((0x01, *range(0xD0, 0xD8)))
 _SIZES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0 to SOF15, but for DHT, JPG and DAC
-_MARKER: Final = re.compile(rb"\xff+[^\x00\xff]")
+_MARKER: Final = re.compile(rb"\xff+[\x01\xc0-\xfe]|\xff*[^\xff]", re.DOTALL)  # or what stands in its place
 _MARKER_IN_SCAN: Final = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")  # neither a stuffed byte nor a restart
 _MOST_SCANS: Final = 100
 """A progressive picture has about 10. Each is decoded in full, so that some kilobytes could take minutes."""
@@ -60,19 +60,27 @@ def end_of_jpeg(content: bytes | bytearray | memoryview, begin: int = 0) -> int 
 
 
 def _segments(content: bytes | bytearray | memoryview, begin: int) -> Iterator[Segment]:
-    """Those after the start of image, as libjpeg finds them: what is between two of them is skipped."""
+    """Those after the start of image. Only the data of a scan may stand between two of them."""
     if bytes(content[begin : begin + 2]) != BEGIN[:2]:
         raise NoJpegError("no start of image", begin + 1)
-    at, pattern = begin + 2, _MARKER
-    while (found := pattern.search(content, at)) is not None:
-        segment = _segment(content, found)
-        if segment is None:
+    segment = Segment(_START_OF_IMAGE, begin + 2, begin + 2)
+    while segment.end < len(content):
+        found = (_MARKER_IN_SCAN.search if segment.marker == _START_OF_SCAN else _MARKER.match)(content, segment.end)
+        if found is None:
             return
+        if not _names_marker(found[0]):
+            raise NoJpegError("something else in the place of a marker", segment.begin)
+        following = _segment(content, found)
+        if following is None:
+            return
+        segment = following
         yield segment
         if segment.marker == _END:
             return
-        at = segment.end
-        pattern = _MARKER_IN_SCAN if segment.marker == _START_OF_SCAN or pattern is _MARKER_IN_SCAN else _MARKER
+
+
+def _names_marker(found: bytes) -> bool:
+    return found[0] == 0xFF and (found[-1] == 0x01 or found[-1] >= 0xC0)
 
 
 def _segment(content: bytes | bytearray | memoryview, found: re.Match[bytes]) -> Segment | None:

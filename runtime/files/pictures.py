@@ -25,7 +25,7 @@ def decode_picture(content: bytes | memoryview | np.ndarray) -> np.ndarray:
     from "it", for a format that is not known, for more than limits.FRAME_PIXELS, and for what is damaged or cut off.
     """
     data = np.frombuffer(content, np.uint8)
-    _check(memoryview(data))
+    _check(data.data)
     try:
         image: np.ndarray | None = cv2.imdecode(data, _SEEN)
     except cv2.error as error:

@@ -12,10 +12,11 @@ import numpy as np
 import soundfile
 import soxr
 
-from edgefuse.runtime.errors import StreamError
+from edgefuse.runtime.errors import EndOfFileError, StreamError
 from edgefuse.runtime.samples import NS_PER_S, AudioChunk, Frame, Sample
 from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.streams.pacer import Pacer, wake_on_time
+from edgefuse.runtime.streams.video_file import VideoFile
 
 _CHUNK_S = 0.02
 _SHORTER_THAN_ITS_HEADER_SAYS = "(should be"  # libsndfile's log; it reads on without an error
@@ -28,7 +29,8 @@ class Clip(Stream):
     Either file may be None; `senses` are those that the picture and the sound are of, `frame_id` is the
     coordinate frame of the picture. Played in real time (`live`),
     stamps are on the monotonic clock and begin when the iteration does; otherwise they begin at 0. Sound of any rate
-    and number of channels becomes mono at `rate_hz`. Raises StreamError if a file is missing, unreadable or cut off.
+    and number of channels becomes mono at `rate_hz`. Raises StreamError if a file is missing,
+    unreadable or cut off, see VideoFile.
     """
 
     def __init__(
@@ -42,12 +44,12 @@ class Clip(Stream):
     ) -> None:
         if video is None and audio is None:
             raise StreamError("a clip needs a video or a sound file")
-        self.live = live
+        self.live, self.name = live, str(video or audio)
         self._rate_hz = rate_hz
         self._seen, self._heard = senses
         self._frame_id = frame_id
         self.video, self.audio = video, audio
-        self._capture = None if video is None else _open_video(video)
+        self._capture = None if video is None else VideoFile(video)
         self._sound = None if audio is None else _open_audio(audio)
         self._pacer = Pacer()
 
@@ -71,26 +73,20 @@ class Clip(Stream):
 
     def _release(self) -> None:
         if self._capture is not None:
-            self._capture.release()
+            self._capture.close()
         if self._sound is not None:
             self._sound.close()
 
     def _frames(self, start_ns: int) -> Iterator[Frame]:
         if self._capture is None:
             return
-        expected = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        read = 0
         while not self._pacer.stopped:
-            there, image = self._capture.read()
-            if not there:
-                break
-            read += 1
-            stamp_ns = start_ns + round(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
-            yield Frame(stamp_ns, cv2.cvtColor(image, cv2.COLOR_BGR2RGB), "rgb8", self._seen, self._frame_id)
-        else:
-            return
-        if read < expected:
-            raise StreamError(f"{self.video} is cut off: {read} of its {expected} frames can be read")
+            try:
+                stamp_ns = start_ns + self._capture.grab()
+            except EndOfFileError:
+                return
+            image = cv2.cvtColor(self._capture.retrieve(), cv2.COLOR_BGR2RGB)
+            yield Frame(stamp_ns, image, "rgb8", self._seen, self._frame_id)
 
     def _chunks(self, start_ns: int) -> Iterator[AudioChunk]:
         index = 0
@@ -124,15 +120,6 @@ def sound_beside(video: Path) -> Path:
         f"{video} has no sound beside it: expected {video.with_suffix('.wav').name}; "
         "name one with --audio, or go without with --drop audio"
     )
-
-
-def _open_video(path: Path) -> cv2.VideoCapture:
-    if not path.is_file():
-        raise StreamError(f"{path}: no such video file")
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-    if not capture.isOpened():
-        raise StreamError(f"{path} is no video that can be read, or is cut off")
-    return capture
 
 
 def _open_audio(path: Path) -> soundfile.SoundFile:
