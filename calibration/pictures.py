@@ -9,7 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edgefuse.runtime.errors import CalibrationError
+from edgefuse.runtime.errors import CalibrationError, FileError, SampleError
+from edgefuse.runtime.files.documents import read_bytes
+from edgefuse.runtime.files.limits import PICTURE_BYTES
+from edgefuse.runtime.files.pictures import decode_picture
 from edgefuse.runtime.samples import Frame
 
 _READ = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".pgm", ".ppm", ".webp")
@@ -39,10 +42,16 @@ def read_pictures(folder: Path) -> Iterator[Frame]:
     """
     said = False
     for number, path in enumerate(pictures_in(folder)):
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-        if image is None:
-            raise CalibrationError(f"{path} is no picture that can be read: take it out of the folder")
-        turned = None if said else cv2.imread(str(path), cv2.IMREAD_COLOR)
+        try:
+            content = read_bytes(path, PICTURE_BYTES)
+            image = decode_picture(content)
+        except SampleError as error:
+            raise CalibrationError(
+                f"{path} is no picture that can be read, take it out of the folder: it {error}"
+            ) from error
+        except FileError as error:
+            raise CalibrationError(f"{error}: take it out of the folder") from error
+        turned = None if said else cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
         if turned is not None and not np.array_equal(image, turned):
             said = True
             log.warning(

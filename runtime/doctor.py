@@ -181,6 +181,8 @@ def _measured(subject: str, measurement: Callable[[], tuple[str, str | None]]) -
 
 def _camera(device: str) -> tuple[str, str | None]:
     seen = measure_camera(Camera(device))
+    if not seen.rate_hz:
+        return "it was watched for 3 s", seen.wrong
     size = f"{seen.format.width} x {seen.format.height}"
     detail = (
         f"{size} at {seen.rate_hz:.1f} Hz, jitter {seen.jitter_ms:.1f} ms, longest gap {seen.longest_gap_ms:.0f} ms"

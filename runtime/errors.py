@@ -38,6 +38,14 @@ class StreamError(EdgefuseError):
     """A source of samples that cannot be opened or has broken off."""
 
 
+class EndOfFileError(EdgefuseError):
+    """There is no more in a file, which is no fault. Python's own EOFError may be one, of a library."""
+
+
+class BrokenFileError(StreamError):
+    """A file that is missing, cut off, or not what it should be: opening it again would not help."""
+
+
 class PromptError(EdgefuseError):
     """A prompt that names nothing or would be cut, or two that the network cannot tell apart."""
 

@@ -57,6 +57,9 @@ GRAPH_BYTES: Final = Limit("GRAPH_BYTES", 4_000_000_000, "bytes")
 MANIFEST_BYTES: Final = Limit("MANIFEST_BYTES", 1_000_000, "bytes")
 """Of a bundle's manifest, which has some ten thousand; a label takes fifty."""
 
+PICTURE_BYTES: Final = Limit("PICTURE_BYTES", 200_000_000, "bytes")
+"""Of a picture's file, or of one frame of a network camera; FRAME_PIXELS in a BMP have 150 million."""
+
 SAMPLE_BYTES: Final = Limit("SAMPLE_BYTES", 2_000_000_000, "bytes")
 """Of a set of samples that quantization is calibrated on."""
 

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 
 from edgefuse.runtime.errors import SampleError, StreamError
+from edgefuse.runtime.files.limits import FRAME_PIXELS
+from edgefuse.runtime.files.pictures import decode_picture
 from edgefuse.runtime.samples import Frame, FrameEncoding
 
 _AS_THEY_ARE: Final = get_args(FrameEncoding)
@@ -52,20 +54,16 @@ def frame_from_image(message: Any, stamp_ns: int, sense: str) -> Frame:
 
 
 def frame_from_compressed_image(message: Any, stamp_ns: int, sense: str) -> Frame:
-    """A sensor_msgs/CompressedImage (JPEG, PNG or what else OpenCV decodes) as a bgr8 Frame, as the sensor gave it.
+    """A sensor_msgs/CompressedImage (JPEG, PNG or what else `decode_picture` knows) as a bgr8 Frame, as sensed.
 
     It is not turned as EXIF data ask: its camera_info would no longer fit.
 
-    Raises StreamError for a depth image or a video codec, SampleError for data that cannot be decoded.
+    Raises StreamError for a depth image or a video codec, SampleError for what cannot be decoded, or is too large.
     """
     format_ = message.format.lower()
     if "compresseddepth" in format_ or format_ in ("h264", "h265", "hevc", "av1"):
         raise StreamError(f"the compressed image format {message.format!r} is not known here; expected jpeg or png")
-    data = np.frombuffer(message.data, np.uint8)
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION) if len(data) else None
-    if image is None:
-        raise SampleError(f"holds {len(data)} bytes that are no {message.format} image")
-    return Frame(stamp_ns, image, "bgr8", sense, message.header.frame_id)
+    return Frame(stamp_ns, decode_picture(message.data), "bgr8", sense, message.header.frame_id)
 
 
 def _pixels(message: Any, bytes_per_pixel: int) -> np.ndarray:
@@ -76,5 +74,7 @@ def _pixels(message: Any, bytes_per_pixel: int) -> np.ndarray:
         raise SampleError(
             f"says {width}x{height} {message.encoding} in rows of {step} bytes, but holds {len(data)} bytes"
         )
+    if (refusal := FRAME_PIXELS.refusal(height * width)) is not None:
+        raise SampleError(f"is {width}x{height}: {refusal}")
     rows = data.reshape(height, step)[:, : width * bytes_per_pixel]
     return rows.reshape(height, width, bytes_per_pixel) if bytes_per_pixel > 1 else np.ascontiguousarray(rows)

@@ -13,10 +13,11 @@ import soundfile
 import soxr
 
 from edgefuse.runtime.arguments import check_kind, path_of, texts_in, whole_in
-from edgefuse.runtime.errors import StreamError
+from edgefuse.runtime.errors import EndOfFileError, StreamError
 from edgefuse.runtime.samples import NS_PER_S, AudioChunk, Frame, Sample
 from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.streams.pacer import Pacer, wake_on_time
+from edgefuse.runtime.streams.video_file import VideoFile
 
 _CHUNK_S = 0.02
 _SHORTER_THAN_ITS_HEADER_SAYS = "(should be"  # libsndfile's log; it reads on without an error
@@ -29,7 +30,8 @@ class Clip(Stream):
     Either file may be None; `senses` are those that the picture and the sound are of, `frame_id` is the
     coordinate frame of the picture. Played in real time (`live`),
     stamps are on the monotonic clock and begin when the iteration does; otherwise they begin at 0. Sound of any rate
-    and number of channels becomes mono at `rate_hz`. Raises StreamError if a file is missing, unreadable or cut off.
+    and number of channels becomes mono at `rate_hz`. Raises StreamError if a file is missing,
+    unreadable or cut off, see VideoFile.
     """
 
     def __init__(
@@ -47,13 +49,13 @@ class Clip(Stream):
         check_kind("frame_id", frame_id, str)
         if len(texts_in("senses", senses)) != 2:
             raise StreamError("senses should be two, of the picture and of the sound")
-        self.live = live
         self._rate_hz = whole_in("rate_hz", rate_hz, 1000, 768_000)
         self._seen, self._heard = senses
         self._frame_id = frame_id
         self.video = None if video is None else path_of("video", video)
         self.audio = None if audio is None else path_of("audio", audio)
-        self._capture = None if self.video is None else _open_video(self.video)
+        self.live, self.name = live, str(self.video or self.audio)
+        self._capture = None if self.video is None else VideoFile(self.video)
         self._sound = None if self.audio is None else _open_audio(self.audio)
         self._pacer = Pacer()
 
@@ -77,26 +79,20 @@ class Clip(Stream):
 
     def _release(self) -> None:
         if self._capture is not None:
-            self._capture.release()
+            self._capture.close()
         if self._sound is not None:
             self._sound.close()
 
     def _frames(self, start_ns: int) -> Iterator[Frame]:
         if self._capture is None:
             return
-        expected = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        read = 0
         while not self._pacer.stopped:
-            there, image = self._capture.read()
-            if not there:
-                break
-            read += 1
-            stamp_ns = start_ns + round(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
-            yield Frame(stamp_ns, cv2.cvtColor(image, cv2.COLOR_BGR2RGB), "rgb8", self._seen, self._frame_id)
-        else:
-            return
-        if read < expected:
-            raise StreamError(f"{self.video} is cut off: {read} of its {expected} frames can be read")
+            try:
+                stamp_ns = start_ns + self._capture.grab()
+            except EndOfFileError:
+                return
+            image = cv2.cvtColor(self._capture.retrieve(), cv2.COLOR_BGR2RGB)
+            yield Frame(stamp_ns, image, "rgb8", self._seen, self._frame_id)
 
     def _chunks(self, start_ns: int) -> Iterator[AudioChunk]:
         index = 0
@@ -130,15 +126,6 @@ def sound_beside(video: Path) -> Path:
         f"{video} has no sound beside it: expected {video.with_suffix('.wav').name}; "
         "name one with --audio, or go without with --drop audio"
     )
-
-
-def _open_video(path: Path) -> cv2.VideoCapture:
-    if not path.is_file():
-        raise StreamError(f"{path}: no such video file")
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-    if not capture.isOpened():
-        raise StreamError(f"{path} is no video that can be read, or is cut off")
-    return capture
 
 
 def _open_audio(path: Path) -> soundfile.SoundFile:

@@ -70,7 +70,7 @@ class Recording(Stream):
         for sense in senses:
             check_kind("each of senses", sense, *_MODALITIES)
         path = path_of("path", path)
-        self.live = live
+        self.live, self.name = live, str(path)
         self._bag = Bag(path)
         chosen = _chosen(self._bag, topics or {}, {sense.name: sense.kind for sense in senses})
         rates_hz = {sense.name: sense.rate_hz for sense in senses if sense.kind == "audio"}

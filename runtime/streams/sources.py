@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from edgefuse.runtime.arguments import check_kind, path_of, texts_in
 from edgefuse.runtime.bundle.manifest import AudioModality, ImageModality, Manifest, Modality
 from edgefuse.runtime.errors import StreamError
 from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.streams.bags.bag import is_bag
-from edgefuse.runtime.streams.clip import Clip, sound_beside
+from edgefuse.runtime.streams.clip import Clip
+from edgefuse.runtime.streams.sound_inside import sound_of
+from edgefuse.runtime.streams.video_file import check_readable, check_video
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """What to perceive, as a user says it: a file, or a camera or a microphone or both.
 
-    `file` is a video with its sound beside it (or in `audio`), or a bag (MCAP, sqlite3, or a directory of rosbag2), of
-    which `topics` ("sense=topic") chooses where several fit. `camera` and `microphone` are what Camera and Microphone
-    take.
+    `file` is a video with its sound beside or inside it (or in `audio`), or a bag (MCAP, sqlite3, or a directory of
+    rosbag2), of which `topics` ("sense=topic") chooses where several fit. `camera` and `microphone` are what Camera and
+    Microphone take.
     """
 
     file: Path | None
@@ -116,9 +119,13 @@ def _clip(source: Source, path: Path, manifest: Manifest, used: Sequence[Modalit
         raise StreamError(_of_no_use("a clip", manifest, used))
     _check_enough("a clip", manifest, [sense.name for sense in (image, audio) if sense is not None])
     video = None if image is None else path
-    sound = None if audio is None else source.audio or sound_beside(path)
     names = (image.name if image else "image", audio.name if audio else "audio")
-    return Clip(video, sound, live=not fast, rate_hz=audio.rate_hz if audio else 16_000, senses=names)
+    check_readable(path, "video file")
+    if video is not None:
+        check_video(video)  # what is wrong with it is said before its sound is looked for
+    with TemporaryDirectory() as folder:  # gone once the clip has opened what is in it
+        sound = None if audio is None else source.audio or sound_of(path, Path(folder))
+        return Clip(video, sound, live=not fast, rate_hz=audio.rate_hz if audio else 16_000, senses=names)
 
 
 def _seeing(used: Sequence[Modality]) -> ImageModality | None:

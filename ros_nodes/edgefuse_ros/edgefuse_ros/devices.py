@@ -16,7 +16,7 @@ class Delayed(Stream):
     """A stream that begins at a moment, so that the nodes that play a clip's picture and sound begin together."""
 
     def __init__(self, stream: Stream, start_ns: int, now_ns: Callable[[], int]) -> None:
-        self.live = stream.live
+        self.live, self.name = stream.live, stream.name
         self._stream = stream
         self._start_ns = start_ns
         self._now_ns = now_ns
