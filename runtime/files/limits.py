@@ -38,3 +38,18 @@ DOCUMENT_BYTES: Final = Limit("DOCUMENT_BYTES", 16_000_000, "bytes")
 
 FRAME_PIXELS: Final = Limit("FRAME_PIXELS", 50_000_000, "pixels")
 """Width times height of a frame, as its own header says; 8K video has 33 million."""
+
+SOUND_RATE: Final = Limit("SOUND_RATE", 768_000, "Hz")
+"""Samples a second of a file, a message or a device, before they are resampled; converters end there."""
+
+SOUND_CHANNELS: Final = Limit("SOUND_CHANNELS", 256, "channels")
+"""Of a file or a message; a ROS message can say no more than 255."""
+
+_LOWEST_RATE_HZ: Final = 1000  # a message that says less would grow a thousandfold where it is resampled
+
+
+def sound_refusal(rate_hz: int, channels: int) -> str | None:
+    """Why sound of such a form is not taken, to follow "says"; None where it is."""
+    if not rate_hz >= _LOWEST_RATE_HZ:
+        return f"{rate_hz} Hz, which is no rate of sound (at least {_LOWEST_RATE_HZ} Hz)"
+    return SOUND_RATE.refusal(rate_hz) or SOUND_CHANNELS.refusal(channels)
