@@ -20,6 +20,7 @@ from edgefuse.cli_train import train
 from edgefuse.options import (
     OWN_BUNDLE,
     Camera,
+    Channel,
     Microphone,
     OnBackend,
     SignedBy,
@@ -134,6 +135,7 @@ def run(
     audio: SoundFile = None,
     camera: Camera = None,
     microphone: Microphone = None,
+    channel: Channel = None,
     topic: Topics = None,
     fast: Annotated[bool, typer.Option("--fast", help="as fast as possible instead of in real time")] = False,
     prompt: Annotated[list[str] | None, typer.Option(help="a text that names a class; may be repeated")] = None,
@@ -173,7 +175,7 @@ def run(
     senses = _left(opened.manifest, drop or [])
     corrections = read_corrections(camera_info, sync, opened.manifest)
     nothing_named = file is None and camera is None and microphone is None
-    source = Source(DEFAULT_CLIP if nothing_named else file, audio, camera, microphone, topic or ())
+    source = Source(DEFAULT_CLIP if nothing_named else file, audio, camera, microphone, topic or (), channel)
     console = open_console(stderr=jsonl == "-")
     with console.status(f"opening {file} ...") if source.recording and not is_quiet() else nullcontext():
         streams = open_streams(source, opened.manifest, senses, fast)

@@ -75,7 +75,10 @@ class Intake:
         self._received_ns = received_ns
         ahead_ns = sample.until_ns - received_ns
         if ahead_ns > tolerance_ns:
-            raise SampleError(f"is stamped {ahead_ns / 1e6:.1f} ms in the future of the perceiver's clock", "future")
+            until = f"is stamped {ahead_ns / 1e6:.1f} ms in the future of the perceiver's clock"
+            if sample.stamp_ns - received_ns <= tolerance_ns:
+                until += " at its last value: it should be stamped at its first value, not at its end"
+            raise SampleError(until, "future")
 
     def refuse(self, sense: str, error: SampleError) -> None:
         """Count a sample that came to nothing, and say the first of its kind."""

@@ -54,7 +54,7 @@ GOLDEN_SAMPLES: Final = Limit("GOLDEN_SAMPLES", 1_000, "samples")
 GRAPH_BYTES: Final = Limit("GRAPH_BYTES", 4_000_000_000, "bytes")
 """That ONNX Runtime takes on the CPU for all graphs of a process, their weights among them."""
 
-MANIFEST_BYTES: Final = Limit("MANIFEST_BYTES", 1_000_000, "bytes")
+MANIFEST_BYTES: Final = Limit("MANIFEST_BYTES", 4_000_000, "bytes")
 """Of a bundle's manifest, which has some ten thousand; a label takes fifty."""
 
 PICTURE_BYTES: Final = Limit("PICTURE_BYTES", 200_000_000, "bytes")
@@ -65,3 +65,17 @@ SAMPLE_BYTES: Final = Limit("SAMPLE_BYTES", 2_000_000_000, "bytes")
 
 TOKENIZER_BYTES: Final = Limit("TOKENIZER_BYTES", 40_000_000, "bytes")
 """Of a tokenizer.json; Gemma's, of 256,000 tokens, has 34 million."""
+SOUND_RATE: Final = Limit("SOUND_RATE", 768_000, "Hz")
+"""Samples a second of a file, a message or a device, before they are resampled; converters end there."""
+
+SOUND_CHANNELS: Final = Limit("SOUND_CHANNELS", 256, "channels")
+"""Of a file or a message; a ROS message can say no more than 255."""
+
+_LOWEST_RATE_HZ: Final = 1000  # a message that says less would grow a thousandfold where it is resampled
+
+
+def sound_refusal(rate_hz: int, channels: int) -> str | None:
+    """Why sound of such a form is not taken, to follow "says"; None where it is."""
+    if not rate_hz >= _LOWEST_RATE_HZ:
+        return f"{rate_hz} Hz, which is no rate of sound (at least {_LOWEST_RATE_HZ} Hz)"
+    return SOUND_RATE.refusal(rate_hz) or SOUND_CHANNELS.refusal(channels)

@@ -133,6 +133,8 @@ def _wrong_with_camera(camera: Camera, rate_hz: float, jitter_ms: float) -> str 
 def _wrong_with_microphone(microphone: Microphone, pcm: np.ndarray, seconds: float) -> str | None:
     if not len(pcm):
         return "it is open but sends no sound"
+    if microphone.lost_in_the_mean is not None:
+        return microphone.lost_in_the_mean
     complaint = complaint_about(pcm)
     if complaint is not None:
         return f"it is {complaint}: {ADVICE[complaint]}"

@@ -41,9 +41,10 @@ class Recording(Stream):
     `path` is a file (MCAP, or sqlite3: .db3) or a directory of them, as rosbag2 makes it. A topic is chosen by its
     message type: images (sensor_msgs Image, CompressedImage), sound (edgefuse_msgs AudioChunk, audio_common_msgs), text
     (std_msgs String), edgefuse_msgs Signal. `senses` are those wanted; by default one of each kind, named after it,
-    with sound at 16 kHz. Sound becomes mono at the rate of its sense. What edgefuse recorded goes to the sense of the
-    same name; a topic of others goes to the first sense of its kind. `topics` {sense: topic} chooses where that does
-    not fit; it alone chooses std_msgs UInt8MultiArray, as sound that an audio_common_msgs AudioInfo describes.
+    with sound at 16 kHz. Sound becomes mono at the rate of its sense: the mean of its channels, or `channel`, counted
+    from 0. What edgefuse recorded goes to the sense of the same name; a topic of others goes to the first sense of its
+    kind. `topics` {sense: topic} chooses where that does not fit; it alone chooses std_msgs UInt8MultiArray, as sound
+    that an audio_common_msgs AudioInfo describes.
 
     Replayed in real time (`live`), stamps are on the monotonic clock and begin when the iteration does; otherwise they
     begin at 0. They keep the distances of the messages' own stamps (`header.stamp`), or of the log times for messages
@@ -62,6 +63,7 @@ class Recording(Stream):
         live: bool = True,
         topics: Mapping[str, str] | None = None,
         senses: Sequence[Modality] = (),
+        channel: int | None = None,
     ) -> None:
         check_kind("live", live, bool)
         check_kind("topics", topics, Mapping, None)
@@ -75,7 +77,7 @@ class Recording(Stream):
         chosen = _chosen(self._bag, topics or {}, {sense.name: sense.kind for sense in senses})
         rates_hz = {sense.name: sense.rate_hz for sense in senses if sense.kind == "audio"}
         self._tracks = [
-            open_track(self._bag, topic, sense, rates_hz.get(sense, _RATE_HZ))
+            open_track(self._bag, topic, sense, rates_hz.get(sense, _RATE_HZ), channel)
             for sense, topic in sorted(chosen.items(), key=_turn)
         ]
         for track in self._tracks:

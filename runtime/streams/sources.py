@@ -23,7 +23,7 @@ class Source:
 
     `file` is a video with its sound beside or inside it (or in `audio`), or a bag (MCAP, sqlite3, or a directory of
     rosbag2), of which `topics` ("sense=topic") chooses where several fit. `camera` and `microphone` are what Camera and
-    Microphone take.
+    Microphone take. `channel` is which of its channels the sound is, counted from 0, by default their mean.
     """
 
     file: Path | None
@@ -31,6 +31,7 @@ class Source:
     camera: str | None = None
     microphone: str | None = None
     topics: Sequence[str] = ()
+    channel: int | None = None
 
     def __post_init__(self) -> None:
         """Paths may be given as texts; raises EdgefuseError for what names nothing."""
@@ -91,7 +92,7 @@ def _devices(source: Source, manifest: Manifest, used: Sequence[Modality], fast:
     if source.camera is not None and image is not None:
         streams[image.name] = Camera(source.camera, modality=image.name)
     if source.microphone is not None and audio is not None:
-        streams[audio.name] = Microphone(source.microphone, audio.rate_hz, modality=audio.name)
+        streams[audio.name] = Microphone(source.microphone, audio.rate_hz, modality=audio.name, channel=source.channel)
     if not streams:
         raise StreamError(_of_no_use("these devices", manifest, used))
     _check_enough("what is given", manifest, streams)
@@ -108,7 +109,7 @@ def _recording(source: Source, path: Path, manifest: Manifest, used: Sequence[Mo
         if sense not in names or not topic:
             raise StreamError(f"--topic {choice}: expected sense=topic, where the sense is one of {', '.join(names)}")
         topics[sense] = topic
-    recording = Recording(path, live=not fast, topics=topics, senses=used)
+    recording = Recording(path, live=not fast, topics=topics, senses=used, channel=source.channel)
     _check_enough(str(path), manifest, recording.topics)
     return recording
 
@@ -120,12 +121,13 @@ def _clip(source: Source, path: Path, manifest: Manifest, used: Sequence[Modalit
     _check_enough("a clip", manifest, [sense.name for sense in (image, audio) if sense is not None])
     video = None if image is None else path
     names = (image.name if image else "image", audio.name if audio else "audio")
+    rate_hz = audio.rate_hz if audio else 16_000
     check_readable(path, "video file")
     if video is not None:
         check_video(video)  # what is wrong with it is said before its sound is looked for
     with TemporaryDirectory() as folder:  # gone once the clip has opened what is in it
         sound = None if audio is None else source.audio or sound_of(path, Path(folder))
-        return Clip(video, sound, live=not fast, rate_hz=audio.rate_hz if audio else 16_000, senses=names)
+        return Clip(video, sound, live=not fast, rate_hz=rate_hz, senses=names, channel=source.channel)
 
 
 def _seeing(used: Sequence[Modality]) -> ImageModality | None:

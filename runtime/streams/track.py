@@ -21,16 +21,17 @@ from edgefuse.runtime.messages.ros_sounds import (
     UINT8_ARRAY,
     UNSTAMPED,
     SoundFormat,
+    SoundReader,
     format_from_audio_info,
-    sound_from_message,
 )
 from edgefuse.runtime.messages.ros_stamps import stamp_ns_from_header
-from edgefuse.runtime.samples import NS_PER_S, AudioChunk, Sample, Text
+from edgefuse.runtime.samples import NS_PER_S, Sample, Text
 from edgefuse.runtime.streams.bags import RawMessage, Topic
 from edgefuse.runtime.streams.bags.bag import Bag
 from edgefuse.runtime.streams.bags.decoding import Decode, decoder_of
+from edgefuse.runtime.streams.mixdown import Mixdown
 from edgefuse.runtime.streams.recorded_runs import CLOCKS_APART_NS
-from edgefuse.runtime.streams.soundtrack import Soundtrack
+from edgefuse.runtime.streams.soundtrack import Soundtrack, chunk_of_message
 
 _STRING: Final = "std_msgs/msg/String"
 
@@ -54,7 +55,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One topic, read as `sense`; `rate_hz` is that of the sound to make of it, `form` how that is encoded.
+    """One topic, read as `sense`; `rate_hz` is that of the sound to make of it, by `reader` and `mixdown`.
 
     `where` is the recording, for what is logged.
     """
@@ -63,7 +64,8 @@ class Track:
     topic: Topic
     sense: str
     rate_hz: int
-    form: SoundFormat
+    reader: SoundReader
+    mixdown: Mixdown
     decode: Decode
 
     @property
@@ -77,7 +79,8 @@ class Track:
         The stamp is the message's own; its log time where it has none, or with `by_log_time`, which then counts as the
         time when the whole message was sensed. Raises StreamError for data that are of no use at all.
         """
-        soundtrack = Soundtrack(self.rate_hz, self.sense)
+        soundtrack = Soundtrack(self.rate_hz, self.sense, self.mixdown)
+        self.reader.restart()
         skipped = 0
         for message in messages:
             try:
@@ -93,6 +96,9 @@ class Track:
                 continue
             if sample is not None:
                 yield sample
+        rest = soundtrack.rest()
+        if rest is not None:
+            yield rest
 
     def _own_ns(self, content: Any, log_ns: int) -> int | None:
         """The stamp of its header, if it has one; raises SampleError if that is damaged, since others' fit the log."""
@@ -104,7 +110,7 @@ class Track:
 
     def _sample(self, content: Any, own_ns: int | None, log_ns: int, soundtrack: Soundtrack) -> Sample | None:
         if self.kind == "audio":
-            return self._chunk(content, own_ns, log_ns, soundtrack)
+            return chunk_of_message(soundtrack, self.reader, content, own_ns, log_ns)
         stamp_ns = log_ns if own_ns is None else own_ns
         if self.kind == "text":
             return Text(stamp_ns, content.data, self.sense)
@@ -114,17 +120,13 @@ class Track:
             return frame_from_compressed_image(content, stamp_ns, self.sense)
         return frame_from_image(content, stamp_ns, self.sense)
 
-    def _chunk(self, content: Any, own_ns: int | None, log_ns: int, soundtrack: Soundtrack) -> AudioChunk | None:
-        """`own_ns` is when the first sample was sensed; without it, the last one was at `log_ns`."""
-        sound = sound_from_message(content, self.topic.type, self.form)
-        first_ns = log_ns - len(sound.pcm) * NS_PER_S // sound.rate_hz if own_ns is None else own_ns
-        return soundtrack.chunk(sound, first_ns)
 
-
-def open_track(bag: Bag, topic: Topic, sense: str, rate_hz: int) -> Track:
-    """The track of a topic; raises StreamError where nothing says what its messages hold."""
+def open_track(bag: Bag, topic: Topic, sense: str, rate_hz: int, channel: int | None) -> Track:
+    """The track of a topic; of sound, of this channel of it. StreamError where nothing says what its messages hold."""
     form = _sound_format(bag, topic) if topic.type in FORMAT_ELSEWHERE else SoundFormat()
-    return Track(str(bag.path), topic, sense, rate_hz, form, decoder_of(topic, bag.path))
+    name = f"{bag.path}: {topic.name}"
+    reader, mixdown = SoundReader(topic.type, form, name), Mixdown(name, channel)
+    return Track(str(bag.path), topic, sense, rate_hz, reader, mixdown, decoder_of(topic, bag.path))
 
 
 @contextmanager

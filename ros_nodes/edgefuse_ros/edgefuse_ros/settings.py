@@ -95,6 +95,9 @@ class PerceptionSettings(Settings):
         description="type of the messages of sound; AudioData and AudioDataStamped also need the driver's "
         "audio_common_msgs/msg/AudioInfo on SENSE_info",
     )
+    audio_channel: int = Field(
+        -1, description="which channel of the messages of sound is heard, counted from 0; -1: their mean", ge=-1, le=255
+    )
     undistort: str = Field("", description="camera_info (path or file://) that frames are straightened by; empty: none")
     confidence: str = _live("", "file of `edgefuse calibrate confidence`; empty: the bundle's own")
     future_tolerance_ms: float = Field(
@@ -143,7 +146,10 @@ class MicrophoneSettings(ClipSettings):
 
     device: str = Field("", description="index, name or part of a name; empty: the system's default input")
     rate_hz: int = Field(16_000, description="of the published sound [Hz]", ge=4000, le=192_000)
-    channels: int = Field(1, description="of the device; they are averaged", ge=1, le=64)
+    channels: int = Field(
+        0, description="how many to record; 0: all that the device has, or two of a sound server", ge=0, le=256
+    )
+    channel: int = Field(-1, description="which of them is heard, counted from 0; -1: their mean", ge=-1, le=255)
     frame_id: str = Field("microphone", description="frame_id of the sound")
 
 
