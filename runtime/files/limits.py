@@ -38,3 +38,12 @@ DOCUMENT_BYTES: Final = Limit("DOCUMENT_BYTES", 16_000_000, "bytes")
 
 FRAME_PIXELS: Final = Limit("FRAME_PIXELS", 50_000_000, "pixels")
 """Width times height of a frame, as its own header says; 8K video has 33 million."""
+
+RECORD_BYTES: Final = Limit("RECORD_BYTES", 256_000_000, "bytes")
+"""Of one piece of a recording, unpacked: a message with a picture, a chunk of an MCAP file."""
+
+SERIES_BYTES: Final = Limit("SERIES_BYTES", 16_000_000, "bytes")
+"""Of a recorded message of sound, text or a signal: Python keeps each number of it as an object."""
+
+TOPICS_BYTES: Final = Limit("TOPICS_BYTES", 16_000_000, "bytes")
+"""Of all that a recording says of its topics: names, types, definitions, metadata; a large robot's are 5 MB."""

@@ -123,11 +123,11 @@ class Recording(Stream):
     def _divided(self) -> RecordedRuns:
         """The runs of the recording, by one look at all messages of its topics; what is odd about them is logged."""
         times = {track.topic.name: Times() for track in self._tracks}
-        types = {track.topic.name: track.topic.type for track in self._tracks}
+        topics = {track.topic.name: track.topic for track in self._tracks}
         place = 0
         for file in self._bag.files:
-            for message in file.messages(types):
-                own_ns = None if types[message.topic] in WITHOUT_STAMP else own_stamp_ns(message.data)
+            for message in file.messages(topics):
+                own_ns = None if topics[message.topic].type in WITHOUT_STAMP else own_stamp_ns(message.data)
                 times[message.topic].add(place, message.log_ns, own_ns)
                 place += 1
         runs = divide(times)
