@@ -28,6 +28,8 @@ _TO_BGR: Final[dict[str, tuple[int, int]]] = {
     "bayer_gbrg8": (1, cv2.COLOR_BayerGR2BGR),
     "bayer_grbg8": (1, cv2.COLOR_BayerGB2BGR),
 }
+_DEEP: Final = ("uc1", "sc1", "fc1", "mono16")  # of depth, 16UC1 and 32FC1; 8UC1 is none
+_PNG_MAGIC: Final = b"\x89PNG\r\n\x1a\n"
 
 
 def frame_from_image(message: Any, stamp_ns: int, sense: str) -> Frame:
@@ -56,14 +58,23 @@ def frame_from_compressed_image(message: Any, stamp_ns: int, sense: str) -> Fram
 
     Raises StreamError for a depth image or a video codec, SampleError for data that cannot be decoded.
     """
-    format_ = message.format.lower()
-    if "compresseddepth" in format_ or format_ in ("h264", "h265", "hevc", "av1"):
-        raise StreamError(f"the compressed image format {message.format!r} is not known here; expected jpeg or png")
     data = np.frombuffer(message.data, np.uint8)
+    _check_format(message.format, data)
     image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
     if image is None:
         raise SampleError(f"holds {len(data)} bytes that are no {message.format} image")
     return Frame(stamp_ns, image, "bgr8", sense, message.header.frame_id)
+
+
+def _check_format(said: str, data: np.ndarray) -> None:
+    """Raises StreamError for depth and video, by what the message says and by what a PNG says of itself."""
+    form = said.lower()
+    original, of_original, _ = form.partition(";")  # "16UC1; png compressed": what it was before it was compressed
+    deep = of_original and original.strip().endswith(_DEEP) and original.strip() != "8uc1"
+    if "compresseddepth" in form or deep or form in ("h264", "h265", "hevc", "av1"):
+        raise StreamError(f"the compressed image format {said!r} is not known here; expected jpeg or png of a picture")
+    if data[:8].tobytes() == _PNG_MAGIC and len(data) > 25 and (data[24], data[25]) == (16, 0):
+        raise StreamError(f"a {said} image is grey of 16 bit, as depth is; expected a picture of 8 bit")
 
 
 def _pixels(message: Any, bytes_per_pixel: int) -> np.ndarray:

@@ -26,10 +26,11 @@ from edgefuse.runtime.messages.ros_sounds import (
 )
 from edgefuse.runtime.messages.ros_stamps import stamp_ns_from_header
 from edgefuse.runtime.samples import NS_PER_S, AudioChunk, Sample, Text
-from edgefuse.runtime.streams.bags import RawMessage, Topic
+from edgefuse.runtime.streams.bags import RawMessage, Topic, in_one_line
 from edgefuse.runtime.streams.bags.bag import Bag
 from edgefuse.runtime.streams.bags.decoding import Decode, decoder_of
 from edgefuse.runtime.streams.recorded_runs import CLOCKS_APART_NS
+from edgefuse.runtime.streams.skips import Skips
 from edgefuse.runtime.streams.soundtrack import Soundtrack
 
 _STRING: Final = "std_msgs/msg/String"
@@ -56,7 +57,7 @@ log = logging.getLogger(__name__)
 class Track:
     """One topic, read as `sense`; `rate_hz` is that of the sound to make of it, `form` how that is encoded.
 
-    `where` is the recording, for what is logged.
+    `where` is the recording, for what is logged; `skips` counts the messages that came to nothing.
     """
 
     where: str
@@ -65,6 +66,7 @@ class Track:
     rate_hz: int
     form: SoundFormat
     decode: Decode
+    skips: Skips
 
     @property
     def kind(self) -> str:
@@ -72,24 +74,21 @@ class Track:
         return KINDS[self.topic.type]
 
     def samples(self, messages: Iterable[RawMessage], by_log_time: bool) -> Iterator[Sample]:
-        """All samples of one run's messages, stamped in ROS time; messages that are damaged are skipped.
+        """All samples of one run's messages, stamped in ROS time; what is damaged is skipped, counted and said.
 
         The stamp is the message's own; its log time where it has none, or with `by_log_time`, which then counts as the
         time when the whole message was sensed. Raises StreamError for data that are of no use at all.
         """
         soundtrack = Soundtrack(self.rate_hz, self.sense)
-        skipped = 0
         for message in messages:
+            self.skips.messages += 1
             try:
                 with _naming(self.topic, self.where):
                     content = self.decode(message.data)
                     own_ns = None if by_log_time else self._own_ns(content, message.log_ns)
                     sample = self._sample(content, own_ns, message.log_ns, soundtrack)
             except SampleError as error:
-                if not skipped:
-                    said = f"a message of {self.topic.name} was skipped (more such silently): it {error}"
-                    log.warning("%s: %s", self.where, said)
-                skipped += 1
+                self.skips.add(error)
                 continue
             if sample is not None:
                 yield sample
@@ -123,8 +122,9 @@ class Track:
 
 def open_track(bag: Bag, topic: Topic, sense: str, rate_hz: int) -> Track:
     """The track of a topic; raises StreamError where nothing says what its messages hold."""
+    skips = Skips(str(bag.path), topic.name)
     form = _sound_format(bag, topic) if topic.type in FORMAT_ELSEWHERE else SoundFormat()
-    return Track(str(bag.path), topic, sense, rate_hz, form, decoder_of(topic, bag.path))
+    return Track(str(bag.path), topic, sense, rate_hz, form, decoder_of(topic, bag.path), skips)
 
 
 @contextmanager
@@ -136,6 +136,10 @@ def _naming(topic: Topic, where: object) -> Iterator[None]:
         raise StreamError(f"{where}: {topic.name}: {error}") from error
     except (AttributeError, TypeError) as error:
         raise StreamError(f"{where}: what it calls {topic.type} is something else: {error}") from error
+    except SampleError:
+        raise
+    except Exception as error:  # whatever a library raises is this message's fault
+        raise SampleError(f"cannot be read: {in_one_line(error)}") from error
 
 
 def _sound_format(bag: Bag, topic: Topic) -> SoundFormat:

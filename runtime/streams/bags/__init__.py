@@ -28,7 +28,7 @@ class Topic:
     @property
     def of_ros2(self) -> bool:
         """Whether its messages are of ROS 2, and not such as Foxglove's (Protobuf, JSON) or those of ROS 1."""
-        return self.encoding == _CDR and self.type.count("/msg/") == 1
+        return self.encoding == _CDR and self.type.count("/") == 2
 
     def is_like(self, other: Topic) -> bool:
         """Whether messages of both are decoded alike, as far as is known."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from edgefuse.runtime.files.limits import TOPICS_BYTES
 from edgefuse.runtime.streams.bags import Topic
 
 _OF_ROS2: Final = (SchemaEncoding.ROS2, "ros2idl", "")  # rosbag2 says nothing where it did not find the package
+_NAME: Final = re.compile(r"(?P<package>\w+)/(\w+/)?(?P<name>\w+)")
 
 
 class TopicTable:
@@ -60,11 +62,11 @@ class TopicTable:
 def _topic(channel: Channel, schema: Schema | None) -> Topic:
     if schema is None:
         return Topic(channel.topic, "", channel.message_encoding, "", channel.metadata)
-    definition = schema.data.decode() if schema.encoding == SchemaEncoding.ROS2 else ""
+    definition = schema.data.decode(errors="replace") if schema.encoding == SchemaEncoding.ROS2 else ""
     return Topic(channel.topic, _type_of(schema), channel.message_encoding, definition, channel.metadata)
 
 
 def _type_of(schema: Schema) -> str:
     """As ROS 2 writes it, `package/msg/Name`, where it is of ROS 2; older recorders leave out the middle."""
-    package, *_, name = schema.name.split("/")
-    return f"{package}/msg/{name}" if schema.encoding in _OF_ROS2 and name else schema.name
+    named = _NAME.fullmatch(schema.name) if schema.encoding in _OF_ROS2 else None
+    return f"{named['package']}/msg/{named['name']}" if named else schema.name

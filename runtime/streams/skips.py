@@ -1,0 +1,50 @@
+"""Messages of a topic that came to nothing: each reason is said once, and all are counted."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import Counter
+from typing import Final
+
+from edgefuse.runtime.errors import SampleError
+
+_VALUES: Final = re.compile(r"'[^']*'|\"[^\"]*\"|\d[\d.,]*|-")
+_MOST_REASONS: Final = 8
+"""Reasons that are told apart; a file that was made to fool could have one for each message."""
+
+log = logging.getLogger(__name__)
+
+
+class Skips:
+    """Of one topic, from `restart` on; what was said is said once, also if the recording is read again."""
+
+    def __init__(self, where: str, topic: str) -> None:
+        self._where = where
+        self._topic = topic
+        self._said: dict[str, str] = {}
+        self.restart()
+
+    def restart(self) -> None:
+        """The recording is read from its beginning."""
+        self.messages = 0
+        self.reasons: Counter[str] = Counter()
+
+    def add(self, error: SampleError) -> None:
+        """One more; the first of each reason is logged. Two are alike if they differ in their numbers only."""
+        reason = _VALUES.sub("", str(error))
+        if reason not in self._said and len(self._said) < _MOST_REASONS:
+            self._said[reason] = str(error)
+            more = f"a message of {self._topic} was skipped (more such are only counted): it {error}"
+            log.warning("%s: %s", self._where, more)
+        self.reasons[reason if reason in self._said else ""] += 1
+
+    def sum_up(self) -> None:
+        """Log how many there were, unless each was said."""
+        skipped = self.reasons.total()
+        if skipped <= len(self.reasons):
+            return
+        reasons = "; ".join(f"{number} like: it {self._said.get(reason, 'is damaged otherwise')}" for reason, number in
+                            self.reasons.most_common())  # fmt: skip
+        log.warning("%s: %d of %d messages of %s were skipped: %s", self._where, skipped, self.messages, self._topic,
+                    reasons)  # fmt: skip
