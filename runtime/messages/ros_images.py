@@ -29,6 +29,7 @@ _TO_BGR: Final[dict[str, tuple[int, int]]] = {
     "bayer_grbg8": (1, cv2.COLOR_BayerGB2BGR),
 }
 _DEEP: Final = ("uc1", "sc1", "fc1", "mono16")  # of depth, 16UC1 and 32FC1; 8UC1 is none
+_MOST_SAID: Final = 60  # characters
 _PNG_MAGIC: Final = b"\x89PNG\r\n\x1a\n"
 
 
@@ -43,7 +44,7 @@ def frame_from_image(message: Any, stamp_ns: int, sense: str) -> Frame:
         return Frame(stamp_ns, _pixels(message, 3), encoding, sense, message.header.frame_id)
     if encoding not in _TO_BGR:
         known = ", ".join([*_AS_THEY_ARE, *_TO_BGR])
-        raise StreamError(f"the image encoding {encoding!r} is not known here; expected one of {known}")
+        raise StreamError(f"the image encoding {_short(encoding)} is not known here; expected one of {known}")
     bytes_per_pixel, conversion = _TO_BGR[encoding]
     pixels = _pixels(message, bytes_per_pixel)
     try:
@@ -62,8 +63,13 @@ def frame_from_compressed_image(message: Any, stamp_ns: int, sense: str) -> Fram
     _check_format(message.format, data)
     image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
     if image is None:
-        raise SampleError(f"holds {len(data)} bytes that are no {message.format} image")
+        raise SampleError(f"holds {len(data)} bytes that are no image of the format {_short(message.format)}")
     return Frame(stamp_ns, image, "bgr8", sense, message.header.frame_id)
+
+
+def _short(said: str) -> str:
+    """What a message says of itself, in quotes and in one line, however long it is."""
+    return repr(said if len(said) <= _MOST_SAID else f"{said[:_MOST_SAID]}...")
 
 
 def _check_format(said: str, data: np.ndarray) -> None:
@@ -72,9 +78,9 @@ def _check_format(said: str, data: np.ndarray) -> None:
     original, of_original, _ = form.partition(";")  # "16UC1; png compressed": what it was before it was compressed
     deep = of_original and original.strip().endswith(_DEEP) and original.strip() != "8uc1"
     if "compresseddepth" in form or deep or form in ("h264", "h265", "hevc", "av1"):
-        raise StreamError(f"the compressed image format {said!r} is not known here; expected jpeg or png of a picture")
+        raise StreamError(f"the compressed image format {_short(said)} is not known here; expected jpeg or png of a picture")
     if data[:8].tobytes() == _PNG_MAGIC and len(data) > 25 and (data[24], data[25]) == (16, 0):
-        raise StreamError(f"a {said} image is grey of 16 bit, as depth is; expected a picture of 8 bit")
+        raise StreamError(f"an image of the format {_short(said)} is grey of 16 bit, as depth is; expected a picture of 8 bit")
 
 
 def _pixels(message: Any, bytes_per_pixel: int) -> np.ndarray:

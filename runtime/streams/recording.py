@@ -132,9 +132,9 @@ class Recording(Stream):
 
     def _why_nothing(self) -> str:
         """Why no sample came of the bag, and what to do."""
-        skipped = [f"{number} messages of {self.topics[sense]}" for sense, number in self.skipped.items() if number]
+        skipped = [track.skips.in_words() for track in self._tracks if track.skips.reasons]
         if skipped:
-            return f"{' and '.join(skipped)} were skipped"
+            return "; ".join(skipped)
         found = self._bag.topics.values()
         return f"its topics are {listed(found)}; {how_to_choose(found)}"
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from edgefuse.runtime.errors import SampleError
 
-_VALUES: Final = re.compile(r"'[^']*'|\"[^\"]*\"|\d[\d.,]*|-")
+_VALUES: Final = re.compile(r"0x\w+|'[^']*'|\"[^\"]*\"|\d[\d.,]*|-")
 _MOST_REASONS: Final = 8
 """Reasons that are told apart; a file that was made to fool could have one for each message."""
 
@@ -41,10 +41,14 @@ class Skips:
 
     def sum_up(self) -> None:
         """Log how many there were, unless each was said."""
-        skipped = self.reasons.total()
-        if skipped <= len(self.reasons):
-            return
-        reasons = "; ".join(f"{number} like: it {self._said.get(reason, 'is damaged otherwise')}" for reason, number in
-                            self.reasons.most_common())  # fmt: skip
-        log.warning("%s: %d of %d messages of %s were skipped: %s", self._where, skipped, self.messages, self._topic,
-                    reasons)  # fmt: skip
+        if self.reasons.total() > len(self.reasons):
+            log.warning("%s: %s", self._where, self.in_words())
+
+    def in_words(self) -> str:
+        """How many there were, and of each reason the first."""
+        reasons = [
+            f"{number} like: it {self._said.get(reason, 'is damaged otherwise')}"
+            for reason, number in self.reasons.most_common()
+        ]
+        skipped = f"{self.reasons.total()} of {self.messages} messages of {self._topic} were skipped"
+        return f"{skipped}: {'; '.join(reasons)}"

@@ -183,7 +183,7 @@ def _in_words(error: Exception) -> str:
     if "is no plain table" in said:
         return f"is no bag of ROS 2: {said}"
     if "raises that" in said:
-        return f"is more than is taken: {said}"
+        return f"is not read: {said}"
     if "no such table" in said or "no such column" in said:
         return f"is a database, but no bag of ROS 2: {said}"
     if "readonly" in said:
