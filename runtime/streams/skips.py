@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections import Counter
 from typing import Final
 
-from edgefuse.runtime.errors import SampleError
+from edgefuse.runtime.errors import SampleError, kind_of
 
-_VALUES: Final = re.compile(r"0x\w+|'[^']*'|\"[^\"]*\"|\d[\d.,]*|-")
 _MOST_REASONS: Final = 8
 """Reasons that are told apart; a file that was made to fool could have one for each message."""
 
@@ -31,8 +29,8 @@ class Skips:
         self.reasons: Counter[str] = Counter()
 
     def add(self, error: SampleError) -> None:
-        """One more; the first of each reason is logged. Two are alike if they differ in their numbers only."""
-        reason = _VALUES.sub("", str(error))
+        """One more; the first of each reason is logged. See kind_of."""
+        reason = kind_of(error)
         if reason not in self._said and len(self._said) < _MOST_REASONS:
             self._said[reason] = str(error)
             more = f"a message of {self._topic} was skipped (more such are only counted): it {error}"

@@ -12,18 +12,21 @@ from typing import Final
 from rclpy.impl.rcutils_logger import RcutilsLogger
 
 from edgefuse.runtime import EdgefuseError, SampleError
+from edgefuse.runtime.errors import kind_of
 
 LOST: Final = "lost"  # the reason under which messages that never came are counted
+_MOST_KINDS: Final = 20
 
 
 class Faults:
-    """Counts by place and reason; the first of each is logged, all are published in /diagnostics. Thread-safe."""
+    """Counts by place and reason, published in /diagnostics; the first of each kind is logged. Thread-safe."""
 
     def __init__(self, logger: RcutilsLogger) -> None:
         self._logger = logger
         self._counts: Counter[tuple[str, str]] = Counter()
         self._last: dict[str, str] = {}
         self._lines: dict[tuple[str, str], str] = {}
+        self._said: dict[str, set[str]] = {}
         self._lock = threading.Lock()
 
     @contextmanager
@@ -39,17 +42,25 @@ class Faults:
             self.count(place, "unexpected", f"{type(error).__name__}: {error}")
 
     def count(self, place: str, reason: str, line: str) -> None:
-        """One more, logged where it is the first; `line` says it in words."""
-        if self.note(place, reason, line):
+        """One more, logged where it is the first of its kind; `line` says it in words."""
+        self.note(place, reason, line)
+        if self._is_new(place, kind_of(line)):
             self._logger.warning(f"{place}: {line} (more such are only counted)")
 
-    def note(self, place: str, reason: str, line: str, times: int = 1) -> bool:
-        """So many more, not logged; whether they are the first."""
+    def note(self, place: str, reason: str, line: str, times: int = 1) -> None:
+        """So many more, not logged."""
         with self._lock:
-            first = not self._counts[place, reason]
             self._counts[place, reason] += times
             self._last[place] = self._lines[place, reason] = line
-            return first
+
+    def _is_new(self, place: str, kind: str) -> bool:
+        """What is sent on purpose may have kinds without end: after so many, none is new."""
+        with self._lock:
+            said = self._said.setdefault(place, set())
+            new = kind not in said and len(said) < _MOST_KINDS
+            if new:
+                said.add(kind)
+            return new
 
     def of(self, place: str) -> dict[str, int]:
         """How often, by reason."""
