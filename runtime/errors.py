@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 RefusalReason: TypeAlias = Literal["malformed", "not_finite", "out_of_range", "out_of_order", "future"]
 
-_VALUES: Final = re.compile(r"0x\w+|'[^']*'|\"[^\"]*\"|[-+]?\d[\d.,]*(e[-+]?\d+)?|\bnan\b|\binf\b")
+_VALUES: Final = re.compile(r"'[^']*'|\"[^\"]*\"|[-+]?\d[\d.,]*(e[-+]?\d+)?|\bnan\b|\binf\b")
 
 
 class EdgefuseError(Exception):
