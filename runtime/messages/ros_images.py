@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final, get_args
 
 import cv2
@@ -28,7 +29,7 @@ _TO_BGR: Final[dict[str, tuple[int, int]]] = {
     "bayer_gbrg8": (1, cv2.COLOR_BayerGR2BGR),
     "bayer_grbg8": (1, cv2.COLOR_BayerGB2BGR),
 }
-_DEEP: Final = ("uc1", "sc1", "fc1", "mono16")  # of depth, 16UC1 and 32FC1; 8UC1 is none
+_DEEP: Final = re.compile(r"(16|32|64)[usf]c1|mono16")  # such as depth is
 _MOST_SAID: Final = 60  # characters
 _PNG_MAGIC: Final = b"\x89PNG\r\n\x1a\n"
 
@@ -75,12 +76,12 @@ def _short(said: str) -> str:
 def _check_format(said: str, data: np.ndarray) -> None:
     """Raises StreamError for depth and video, by what the message says and by what a PNG says of itself."""
     form = said.lower()
-    original, of_original, _ = form.partition(";")  # "16UC1; png compressed": what it was before it was compressed
-    deep = of_original and original.strip().endswith(_DEEP) and original.strip() != "8uc1"
-    if "compresseddepth" in form or deep or form in ("h264", "h265", "hevc", "av1"):
-        raise StreamError(f"the compressed image format {_short(said)} is not known here; expected jpeg or png of a picture")
+    original, compressed, _ = form.partition(";")  # "16UC1; png compressed": what it was before it was compressed
+    deep = compressed and _DEEP.fullmatch(original.strip())
+    if deep or "compresseddepth" in form or form in ("h264", "h265", "hevc", "av1"):
+        raise StreamError(f"the compressed image format {_short(said)} is not known here; expected jpeg or png")
     if data[:8].tobytes() == _PNG_MAGIC and len(data) > 25 and (data[24], data[25]) == (16, 0):
-        raise StreamError(f"an image of the format {_short(said)} is grey of 16 bit, as depth is; expected a picture of 8 bit")
+        raise StreamError(f"the image of the format {_short(said)} is grey of 16 bit, as depth is; expected 8 bit")
 
 
 def _pixels(message: Any, bytes_per_pixel: int) -> np.ndarray:

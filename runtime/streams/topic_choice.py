@@ -15,20 +15,20 @@ from edgefuse.runtime.streams.bags import Topic
 from edgefuse.runtime.streams.bags.bag import Bag
 from edgefuse.runtime.streams.track import KINDS
 
-SPOKEN: Final = frozenset(
-    ("text", "speech", "transcript", "transcription", "utterance", "asr", "stt", "speech_to_text")
-    + ("recognized_speech", "recognized_text")
-)
+SPOKEN: Final = frozenset({
+    "text", "speech", "transcript", "transcription", "utterance", "asr", "stt", "speech_to_text", "recognized_speech",
+    "recognized_text",
+})  # fmt: skip
 """How a topic is called, in its last part, whose strings are what somebody says or writes."""
 
 OTHERS: Final[Mapping[str, frozenset[str]]] = {
-    "image": frozenset(
-        ("depth", "disparity", "ir", "infra", "infra1", "infra2", "infrared", "thermal", "mask", "masks", "label")
-        + ("labels", "segmentation", "segmented", "semantic", "instance", "costmap", "map", "heatmap", "confidence")
-        + ("normals", "flow", "debug", "annotated", "overlay")
-    ),
-    "audio": frozenset(("tts", "speaker", "speakers", "playback", "output")),
-}
+    "image": frozenset({
+        "depth", "disparity", "ir", "infra", "infra1", "infra2", "infrared", "thermal", "mask", "masks", "label",
+        "labels", "segmentation", "segmented", "semantic", "instance", "costmap", "map", "heatmap", "confidence",
+        "normals", "flow", "debug", "annotated", "overlay",
+    }),
+    "audio": frozenset({"tts", "speaker", "speakers", "playback", "output"}),
+}  # fmt: skip
 """Words in the name of a topic that is of the type of a sense, and no camera's picture, or not what a robot hears."""
 
 _PICTURES: Final = frozenset(("rgb", "color", "colour"))  # such as of a camera that is called depth_camera
@@ -135,6 +135,7 @@ def _named(bag: Bag, sense: str, name: str, kind: str | None) -> Topic:
     of_kind = [type_ for type_ in KINDS if kind in (None, KINDS[type_])]
     if topic.type not in of_kind or not topic.of_ros2:
         raise StreamError(
-            f"{name} of {bag.path} is {_type(topic)}, which cannot be replayed as {sense}; expected {', '.join(of_kind)}"
+            f"{name} of {bag.path} is {_type(topic)}, which cannot be replayed as {sense}; "
+            f"expected {', '.join(of_kind)}"
         )
     return topic

@@ -144,14 +144,30 @@ def _naming(topic: Topic, where: object) -> Iterator[None]:
 
 def _sound_format(bag: Bag, topic: Topic) -> SoundFormat:
     """What the bag says of sound whose messages do not say it themselves."""
-    for info in bag.topics.values():
-        if info.type == AUDIO_INFO:
-            decode = decoder_of(info, bag.path)
-            for message in bag.messages(info):
-                with suppress(SampleError), _naming(info, bag.path):
-                    return format_from_audio_info(decode(message.data))
+    for info in _infos_of(bag, topic):
+        decode = decoder_of(info, bag.path)
+        for message in bag.messages(info):
+            with suppress(SampleError), _naming(info, bag.path):
+                return format_from_audio_info(decode(message.data))
     if topic.type == UINT8_ARRAY:
         raise StreamError(f"{bag.path}: nothing says how {topic.name} is encoded: record an {AUDIO_INFO} beside it")
     form = SoundFormat()
     log.warning("%s: nothing says how %s is encoded: taken for %s", bag.path, topic.name, form)
     return form
+
+
+def _infos_of(bag: Bag, topic: Topic) -> list[Topic]:
+    """The topics that may say how this one is encoded: of several, that one whose name says so, or all beside it.
+
+    Raises StreamError where no name tells which it is.
+    """
+    infos = [info for info in bag.topics.values() if info.type == AUDIO_INFO and info.of_ros2]
+    if len(infos) < 2:
+        return infos
+    of_name = [info for info in infos if info.name == f"{topic.name}_info"]
+    beside = [info for info in infos if info.name.rpartition("/")[0] == topic.name.rpartition("/")[0]]
+    found = of_name or beside
+    if len(found) != 1:
+        names = ", ".join(info.name for info in infos)
+        raise StreamError(f"{bag.path}: which of {names} says how {topic.name} is encoded is not told by their names")
+    return found

@@ -16,7 +16,8 @@ class Topic:
     """One topic of a bag; `type` is like `sensor_msgs/msg/Image`.
 
     `encoding` is how its messages are serialized (`cdr`), `definition` what they hold (`ros2msg`), empty where the bag
-    does not say it. What others than ROS 2 recorded has their name of its type. `metadata` is what its writer noted besides.
+    does not say it. What others than ROS 2 recorded has their name of its type. `metadata` is what its writer noted
+    besides.
     """
 
     name: str

@@ -13,10 +13,10 @@ from edgefuse.runtime.messages.ros_types import KNOWN_DEFINITIONS
 _MOST_PARTS: Final = 256
 """Messages within a message; those that are read here have at most six. Each is an object in memory."""
 
-_SIMPLE: Final = frozenset(
-    ("bool", "byte", "char", "float32", "float64", "string", "wstring")
-    + tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
-)
+_SIMPLE: Final = frozenset({
+    "bool", "byte", "char", "float32", "float64", "string", "wstring", "int8", "int16", "int32", "int64", "uint8",
+    "uint16", "uint32", "uint64",
+})  # fmt: skip
 _SEPARATOR: Final = re.compile(r"^={3,}$", re.MULTILINE)
 _NAME: Final = re.compile(r"^MSG:\s+(\S+)$", re.MULTILINE)
 _LISTED: Final = "std_msgs/MultiArrayDimension"

@@ -90,13 +90,16 @@ def _check_size(path: Path, size: int) -> None:
 
 def _record(opcode: int, content: bytes) -> Record:
     stream = _stream(content)
+    record: Record
     if opcode == Opcode.SCHEMA:
-        return Schema.read(stream)
-    if opcode == Opcode.CHANNEL:
-        return Channel.read(stream)
-    if opcode == Opcode.STATISTICS:
-        return Statistics.read(stream)
-    return Message.read(stream, len(content))
+        record = Schema.read(stream)
+    elif opcode == Opcode.CHANNEL:
+        record = Channel.read(stream)
+    elif opcode == Opcode.STATISTICS:
+        record = Statistics.read(stream)
+    else:
+        record = Message.read(stream, len(content))
+    return record
 
 
 def _stream(content: bytes) -> ReadDataStream:

@@ -7,8 +7,8 @@ from command_line import edgefuse
 from foreign_bags import Note, scene, serialized, store_of
 from mcap.well_known import MessageEncoding, SchemaEncoding
 from mcap.writer import Writer
-from rosbags.typesys import Stores
 from robot_bags import EPOCH_NS, MS
+from rosbags.typesys import Stores
 
 from edgefuse.runtime import StreamError
 from edgefuse.runtime.streams.recording import Recording

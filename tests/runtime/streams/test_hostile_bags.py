@@ -111,7 +111,9 @@ def many_numbers(path: Path) -> Path:
 
 
 def texts_of(path: Path, length: int, there: bytes) -> Path:
-    return of_definition(path, "std_msgs/msg/String", "string data", struct.pack("<4sI", b"\0\1\0\0", length) + there, "/text")
+    return of_definition(
+        path, "std_msgs/msg/String", "string data", struct.pack("<4sI", b"\0\1\0\0", length) + there, "/text"
+    )
 
 
 def many_topics(path: Path) -> Path:
@@ -174,7 +176,8 @@ def going_round(path: Path) -> Path:
     with sqlite3.connect(path) as made:
         made.executescript("PRAGMA page_size = 4096;" + HUMBLE_SCHEMA)
         made.execute("INSERT INTO topics VALUES (1, '/text', 'std_msgs/msg/String', 'cdr', '')")
-        made.executemany("INSERT INTO messages VALUES (?, 2, ?, ?)", ((n, EPOCH_NS, b"x" * 900) for n in range(1, 2000)))
+        rows = ((n, EPOCH_NS, b"x" * 900) for n in range(1, 2000))
+        made.executemany("INSERT INTO messages VALUES (?, 2, ?, ?)", rows)
         (root,) = made.execute("SELECT rootpage FROM sqlite_master WHERE name = 'messages'").fetchone()
         made.execute("DROP INDEX timestamp_idx")
     made.close()

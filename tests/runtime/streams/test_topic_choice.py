@@ -36,7 +36,7 @@ def test_strings_of_any_meaning_are_no_text(tmp_path, caplog, name):
     assert [sample.text for sample in asked if isinstance(sample, Text)] == ["12.1 V, the red ball"]
 
 
-@pytest.mark.parametrize("name", ["/text", "/speech", "/robot/speech_to_text", "/asr/transcript", "/listener/utterance"])
+@pytest.mark.parametrize("name", ["/text", "/speech", "/robot/speech_to_text", "/asr/transcript", "/a/utterance"])
 def test_names_that_say_so_are_text(tmp_path, caplog, name):
     bag = Bag(tmp_path / "bag")
     bag.add(name, EPOCH_NS, STRING, data="the red ball")
@@ -126,7 +126,7 @@ def test_depth_is_no_picture_however_it_is_compressed(tmp_path, form, depth):
     if not depth:
         assert len(list(Recording(path, live=False))) == 1
         return
-    with pytest.raises(StreamError, match=r"/camera/compressed: .*expected (jpeg or png of )?a picture"):
+    with pytest.raises(StreamError, match=r"/camera/compressed: .*; expected (jpeg or png|8 bit)"):
         Recording(path, live=False)
 
 
@@ -142,4 +142,4 @@ def test_where_nothing_else_is_there_one_line_asks(tmp_path):
     bag = Bag(tmp_path / "bag")
     bag.add("/battery", EPOCH_NS, STRING, data="12.1 V")
     line = refused("run", bag.close(), "--fast")
-    assert "its topics are /battery (std_msgs/msg/String); --topic chooses others, such as --topic text=/battery" in line
+    assert "its topics are /battery (std_msgs/msg/String); --topic chooses others, such as --topic text=" in line
