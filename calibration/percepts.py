@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from edgefuse.calibration.confidence import FEWEST_EXAMPLES, Scored
-from edgefuse.runtime.corrections.measured import read_text
-from edgefuse.runtime.errors import CalibrationError
+from edgefuse.runtime.errors import CalibrationError, FileError
+from edgefuse.runtime.files.documents import parse_json, read_lines
 
 TRUTH = "truth"
 
@@ -38,17 +37,24 @@ def read_percepts(path: Path, labels: Sequence[str]) -> dict[tuple[str, ...], Sc
 
 
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, text in enumerate(read_text(path).splitlines(), start=1):
+    for number, line in _documents(path):
         try:
-            line = json.loads(text)
             if line.get(TRUTH) is None:
                 continue
             _check(line)
-        except (json.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError) as error:
             raise CalibrationError(f"{path}, line {number} is no percept of `edgefuse run --jsonl`") from error
         if line["certain"] is not None:
             raise CalibrationError(f"{path}, line {number} is calibrated already: write it with `--confidence none`")
         yield number, line
+
+
+def _documents(path: Path) -> Iterator[tuple[int, Any]]:
+    try:
+        for number, text in enumerate(read_lines(path), start=1):
+            yield number, parse_json(text, f"{path}, line {number}")
+    except FileError as error:
+        raise CalibrationError(str(error)) from error
 
 
 def _check(line: dict[str, Any]) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from edgefuse.runtime.engines.extras import how_to_install, installed_version
 from edgefuse.runtime.engines.processor import processor_name
 from edgefuse.runtime.errors import EngineError, StreamError
+from edgefuse.runtime.extras import how_to_install, installed_version
 from edgefuse.runtime.streams.camera import Camera
 from edgefuse.runtime.streams.devices import find_devices, measure_camera, measure_microphone
 from edgefuse.runtime.streams.microphone import Microphone

@@ -9,8 +9,11 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+
+import numpy as np
 
 from edgefuse.runtime.bundle.bundle import Bundle
 from edgefuse.runtime.bundle.manifest import Manifest, Modality
@@ -29,7 +32,7 @@ from edgefuse.runtime.intake import Intake
 from edgefuse.runtime.live import LiveThreads
 from edgefuse.runtime.percept import Percept, Trace
 from edgefuse.runtime.run import Run, Runs
-from edgefuse.runtime.samples import Sample
+from edgefuse.runtime.samples import Frame, Sample
 from edgefuse.runtime.schedule import FuseOn, schedule_from
 from edgefuse.runtime.senses.continuity import SetBack
 from edgefuse.runtime.senses.drops import Drops
@@ -119,6 +122,7 @@ class Perceiver:
         confidence: str | Path | None = "bundle",
         camera_info: str | Path | None = None,
         sync: str | Path | None = None,
+        require_signature: str | Path | None = None,
     ) -> Perceiver:
         """A perceiver of the bundle in `directory`.
 
@@ -129,10 +133,10 @@ class Perceiver:
         with the others'. `backend` runs the graphs; with `selftest` it has to reproduce the bundle's golden vectors
         first. `confidence` is a file of `edgefuse calibrate confidence`; "bundle": the bundle's own, if it has one;
         None: percepts are as sure as the network says. `camera_info` is the YAML file of the lens that frames are
-        straightened by, `sync` a file of `edgefuse calibrate sync` that sets stamps right. Raises BundleError,
-        EngineError, PromptError or CalibrationError.
+        straightened by, `sync` a file of `edgefuse calibrate sync` that sets stamps right. `require_signature` is the
+        public key of who must have signed the bundle. Raises BundleError, EngineError, PromptError or CalibrationError.
         """
-        opened = Bundle.open(directory)
+        opened = Bundle.open(directory, require_signature)
         return Perceiver(
             opened,
             prompts,
@@ -223,14 +227,19 @@ class Perceiver:
             self._perceive_in_order(streams, watchers) if kinds == {False} else self._perceive_live(streams, watchers)
         )
 
-    def push(self, sample: Sample) -> bool:
+    def push(self, sample: Sample, copy: bool = True) -> bool:
         """Hand in one sample; False if it was refused, or is of a sense that is not used. Thread-safe.
+
+        A frame's pixels are copied, so that the caller may write into the buffer again; without `copy` the perceiver
+        reads them where they lie, until it has encoded them or a newer frame. All else is always copied.
 
         Raises CalibrationError for a frame of another size than the lens was calibrated for.
         """
         if sample.modality not in self._encoders:
             self._note_stranger(sample.modality)
             return False
+        if copy and isinstance(sample, Frame) and isinstance(sample.image, np.ndarray):
+            sample = replace(sample, image=sample.image.copy())
         corrections = self._runs.for_next_sample().corrections
         return self._take(sample if corrections is None else corrections.correct(sample))
 

@@ -14,8 +14,9 @@ import numpy as np
 import yaml
 from pydantic import Field, model_validator
 
-from edgefuse.runtime.corrections.measured import Measured, Measurement, read_text, validate, write_text
-from edgefuse.runtime.errors import CalibrationError
+from edgefuse.runtime.corrections.measured import Measured, Measurement, validate, write_text
+from edgefuse.runtime.errors import CalibrationError, FileError
+from edgefuse.runtime.files.documents import read_yaml
 
 SCHEMA_VERSION: Final = 1
 DistortionModel: TypeAlias = Literal["plumb_bob", "rational_polynomial", "equidistant"]
@@ -120,9 +121,9 @@ def read_camera_info(path: str | Path) -> CameraInfo:
     """Read ROS's YAML from a path or a file:// URL; raises CalibrationError in one line."""
     file = local_path(path)
     try:
-        content = yaml.safe_load(read_text(file))
-    except yaml.YAMLError as error:
-        raise CalibrationError(f"{file} is no YAML: {_first_line(error)}; {_REMEDY}") from error
+        content = read_yaml(file)
+    except FileError as error:
+        raise CalibrationError(f"{error}; {_REMEDY}") from error
     if isinstance(content, dict):
         content = {key: value for key, value in content.items() if key in CameraInfo.model_fields}
     return validate(CameraInfo, content, file, _REMEDY)
@@ -140,7 +141,3 @@ def local_path(url: str | Path) -> Path:
     if not str(url).startswith("file:"):
         return Path(url)
     return Path(unquote(urlparse(str(url)).path))
-
-
-def _first_line(error: yaml.YAMLError) -> str:
-    return " ".join(part.strip() for part in str(error).splitlines()[:2])

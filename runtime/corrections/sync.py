@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from edgefuse.runtime.corrections.measured import Measured, Measurement, read_json, write_text
+from edgefuse.runtime.corrections.measured import Measured, Measurement, read_measured, write_text
 from edgefuse.runtime.samples import NS_PER_S
 
 SCHEMA_VERSION: Final = 1
@@ -54,7 +54,7 @@ class Sync(Measurement):
 
 def read_sync(path: str | Path) -> Sync:
     """Raises CalibrationError in one line for a file that is missing, damaged or of another kind or schema."""
-    return read_json(Sync, Path(path), _REMEDY)
+    return read_measured(Sync, Path(path), _REMEDY)
 
 
 def write_sync(path: Path, sync: Sync) -> None:

@@ -56,7 +56,7 @@ def _wanted(bundle: Bundle, graph: str, backend: Backend) -> Engine:
 
 def _named(bundle: Bundle, graph: str, backend: Backend) -> Engine:
     spec = bundle.manifest.graphs[graph]
-    path, sha256 = bundle.directory / spec.file, bundle.manifest.files[spec.file]
+    path, sha256 = bundle.directory / spec.file, bundle.graph_sha256(graph)
     if backend == "openvino":
         return _on_openvino(bundle, graph)
     if backend == "cuda":
@@ -73,7 +73,7 @@ def _named(bundle: Bundle, graph: str, backend: Backend) -> Engine:
 
 def _best(bundle: Bundle, graph: str) -> Engine:
     spec = bundle.manifest.graphs[graph]
-    for backend in _candidates(spec, planned_way(bundle.manifest.files[spec.file])):
+    for backend in _candidates(spec, planned_way(bundle.graph_sha256(graph))):
         try:
             return _named(bundle, graph, backend)
         except EngineError as error:
@@ -95,7 +95,7 @@ def _candidates(spec: GraphSpec, planned: Way | None) -> list[Backend]:
 
 def _on_openvino(bundle: Bundle, graph: str) -> OpenVinoEngine:
     spec = bundle.manifest.graphs[graph]
-    path, sha256 = bundle.directory / spec.file, bundle.manifest.files[spec.file]
+    path, sha256 = bundle.directory / spec.file, bundle.graph_sha256(graph)
     way = planned_way(sha256)
     if isinstance(way, OpenVinoWay):
         return open_on_openvino(path, spec, sha256, way)

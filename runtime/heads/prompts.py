@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from edgefuse.runtime.bundle.manifest import Manifest, TextModality
 from edgefuse.runtime.engines.engine import Engine
-from edgefuse.runtime.errors import PromptError
+from edgefuse.runtime.errors import PromptError, SampleError
 from edgefuse.runtime.senses.tokenizer import MAX_TEXT_CHARACTERS, token_ids
 
 
@@ -51,7 +51,10 @@ def encode_prompts(named: Mapping[str, str], tokenizer: Tokenizer, engine: Engin
     """Prompts from `label -> text`, in one call of the text graph; raises PromptError for a text that names nothing."""
     for text in named.values():
         _check(text)
-    ids = token_ids(tokenizer, list(named.values()), modality.max_tokens)
+    try:
+        ids = token_ids(tokenizer, list(named.values()), modality.max_tokens)
+    except SampleError as error:
+        raise PromptError(f"a prompt {error}") from error
     return Prompts(tuple(named), engine.run({engine.inputs[0].name: ids})["embedding"])
 
 

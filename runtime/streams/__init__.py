@@ -19,7 +19,8 @@ class Stream(ABC):
     """What a camera, a microphone, a clip and a recording have in common; derive yours from it.
 
     A `live` stream yields each sample when it has been sensed, stamped on the monotonic clock; one that is not live
-    yields as fast as it is asked, stamped in its own time, which begins at 0.
+    yields as fast as it is asked, stamped in its own time, which begins at 0. A sample's arrays are not written into
+    again once it was yielded: they are read where they lie.
     """
 
     live: bool

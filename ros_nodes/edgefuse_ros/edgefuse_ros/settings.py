@@ -65,6 +65,9 @@ class PerceptionSettings(Settings):
 
     bundle: str = _live("", "directory made by `edgefuse export`; empty: the one that ships with edgefuse")
     backend: Backend = _live("auto", "what runs the graphs; auto: the fastest that works here")
+    require_signature: str = Field(
+        "", description="public key (PEM) of who must have signed the bundle with `edgefuse sign`; empty: nobody"
+    )
     prompts: list[str] = _live([], "texts that name the classes; ['']: the bundle's own labels")
     senses: list[str] = Field([], description="the bundle's senses to use; ['']: all")
     fuse_on: Literal["lead", "any"] = _live("lead", "a percept on each new evidence of the first sense, or of any")

@@ -133,7 +133,7 @@ def test_another_schema_a_missing_and_a_binary_file_are_refused(file, tmp_path):
     with pytest.raises(CalibrationError, match="No such file"):
         read_camera_info(tmp_path / "nowhere.yaml")
     file.write_bytes(b"\xff\xfe\x00\x81")
-    with pytest.raises(CalibrationError, match="no text file"):
+    with pytest.raises(CalibrationError, match="no text in UTF-8"):
         read_camera_info(file)
 
 
