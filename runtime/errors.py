@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+import re
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
 RefusalReason: TypeAlias = Literal["malformed", "not_finite", "out_of_range", "out_of_order", "future"]
+
+_VALUES: Final = re.compile(r"'[^']*'|\"[^\"]*\"|[-+]?\d[\d.,]*(e[-+]?\d+)?|\bnan\b|\binf\b")
 
 
 class EdgefuseError(Exception):
@@ -52,6 +55,11 @@ class PromptError(EdgefuseError):
 
 class CalibrationError(EdgefuseError):
     """A measurement whose evidence is too thin, or a calibration file that is damaged or of something else."""
+
+
+def kind_of(message: object) -> str:
+    """What messages have in common that differ only in their numbers and in what they quote."""
+    return _VALUES.sub("", str(message))
 
 
 def first_fault(error: ValidationError) -> str:

@@ -60,16 +60,26 @@ MANIFEST_BYTES: Final = Limit("MANIFEST_BYTES", 4_000_000, "bytes")
 PICTURE_BYTES: Final = Limit("PICTURE_BYTES", 200_000_000, "bytes")
 """Of a picture's file, or of one frame of a network camera; FRAME_PIXELS in a BMP have 150 million."""
 
+RECORD_BYTES: Final = Limit("RECORD_BYTES", 256_000_000, "bytes")
+"""Of one piece of a recording, unpacked: a message with a picture, a chunk of an MCAP file."""
+
 SAMPLE_BYTES: Final = Limit("SAMPLE_BYTES", 2_000_000_000, "bytes")
 """Of a set of samples that quantization is calibrated on."""
 
-TOKENIZER_BYTES: Final = Limit("TOKENIZER_BYTES", 40_000_000, "bytes")
-"""Of a tokenizer.json; Gemma's, of 256,000 tokens, has 34 million."""
+SERIES_BYTES: Final = Limit("SERIES_BYTES", 16_000_000, "bytes")
+"""Of a recorded message of sound, text or a signal: Python keeps each number of it as an object."""
+
 SOUND_RATE: Final = Limit("SOUND_RATE", 768_000, "Hz")
 """Samples a second of a file, a message or a device, before they are resampled; converters end there."""
 
 SOUND_CHANNELS: Final = Limit("SOUND_CHANNELS", 256, "channels")
 """Of a file or a message; a ROS message can say no more than 255."""
+
+TOKENIZER_BYTES: Final = Limit("TOKENIZER_BYTES", 40_000_000, "bytes")
+"""Of a tokenizer.json; Gemma's, of 256,000 tokens, has 34 million."""
+
+TOPICS_BYTES: Final = Limit("TOPICS_BYTES", 16_000_000, "bytes")
+"""Of all that a recording says of its topics: names, types, definitions, metadata; a large robot's are 5 MB."""
 
 _LOWEST_RATE_HZ: Final = 1000  # a message that says less would grow a thousandfold where it is resampled
 

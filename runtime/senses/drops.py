@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import Counter
 from collections.abc import Iterable
 from typing import Final, Literal, TypeAlias
 
-from edgefuse.runtime.errors import RefusalReason, SampleError
+from edgefuse.runtime.errors import RefusalReason, SampleError, kind_of
 
 DropReason: TypeAlias = RefusalReason | Literal["overtaken", "gap", "stale"]
 
@@ -17,7 +16,7 @@ _MOST_KINDS: Final = 20
 
 
 class Kinds:
-    """What was said once already: messages that differ only in their numbers are of one kind.
+    """What was said once already: messages that differ only in their values are of one kind, see kind_of.
 
     What is sent on purpose may have kinds without end: after 20 of them, no other is new. Not thread-safe.
     """
@@ -27,7 +26,7 @@ class Kinds:
 
     def is_new(self, message: object) -> bool:
         """Whether nothing of its kind came before."""
-        kind = re.sub(r"[-+]?\d[\d.,]*", "0", str(message))
+        kind = kind_of(message)
         if kind in self._known or len(self._known) >= _MOST_KINDS:
             return False
         self._known.add(kind)

@@ -48,13 +48,11 @@ class Faults:
         if new:
             self._logger.warning(f"{place}: {line} (more such are only counted)")
 
-    def note(self, place: str, reason: str, line: str, times: int = 1) -> bool:
-        """So many more, not logged; whether they are the first."""
+    def note(self, place: str, reason: str, line: str, times: int = 1) -> None:
+        """So many more, not logged."""
         with self._lock:
-            first = not self._counts[place, reason]
             self._counts[place, reason] += times
             self._last[place] = self._lines[place, reason] = line
-            return first
 
     def of(self, place: str) -> dict[str, int]:
         """How often, by reason."""
