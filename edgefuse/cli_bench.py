@@ -134,7 +134,7 @@ def _tune(console: Console, bundles: list[Path], source: Path) -> None:
         trials = [trial for v in open_variants(bundles, ("cpu",), source) for trial in trials_from(v, progress)]
     console.print(draw_trials(trials))
     plan = write_plan(plan_from(trials))
-    console.print(f"planned for this machine in {plan}; delete the file to undo it", markup=False)
+    console.print(f"planned for this machine in {plan}; delete the file to undo it")
 
 
 def _compare(console: Console, new: Result, old: Result) -> int:
@@ -145,5 +145,5 @@ def _compare(console: Console, new: Result, old: Result) -> int:
     changes = compare(new, old)
     console.print(draw_changes(changes))
     for line in find_differences(new, old):
-        console.print(f"careful: {line}", markup=False)
+        console.print(f"careful: {line}")
     return 1 if any(change.verdict == "slower" for change in changes) else 0

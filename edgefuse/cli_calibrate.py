@@ -55,8 +55,7 @@ def board(
     import cv2
     import numpy as np
 
-    from edgefuse.calibration.pictures import check_writable
-    from edgefuse.runtime.files.whole_file import write_whole
+    from edgefuse.runtime.files.whole_file import check_writable, write_whole
 
     drawn = _board(kind, size, square, marker, dictionary)
     check_writable(output)
@@ -88,8 +87,9 @@ def camera(
 ) -> None:
     """Measure a lens with a board: hold it all over the picture, near and far, tilted to every side; Ctrl-C ends."""
     from edgefuse.calibration.camera import calibrate_camera
-    from edgefuse.calibration.pictures import check_drawable, check_writable
+    from edgefuse.calibration.pictures import check_drawable
     from edgefuse.runtime import Source, write_camera_info
+    from edgefuse.runtime.files.whole_file import check_writable
 
     check_drawable(picture)
     check_writable(output)
@@ -123,10 +123,11 @@ def sync(
     picture: Picture = None,
 ) -> None:
     """Measure by how much sound is stamped late: flash and beep, or clap, in view, 10 times, at irregular intervals."""
-    from edgefuse.calibration.pictures import check_drawable, check_writable
+    from edgefuse.calibration.pictures import check_drawable
     from edgefuse.calibration.sync import measure_sync
     from edgefuse.calibration.witness import watch
     from edgefuse.runtime import Source, write_sync
+    from edgefuse.runtime.files.whole_file import check_writable
 
     check_drawable(picture)
     check_writable(output)
@@ -164,8 +165,9 @@ def confidence(
     picture: Picture = None,
 ) -> None:
     """Measure how sure percepts really are, for every subset of senses, and from where on they are certain."""
-    from edgefuse.calibration.pictures import check_drawable, check_writable
+    from edgefuse.calibration.pictures import check_drawable
     from edgefuse.runtime import Bundle, write_confidence
+    from edgefuse.runtime.files.whole_file import check_writable
 
     check_drawable(picture)
     check_writable(output)
@@ -200,8 +202,8 @@ def quantization(
 ) -> None:
     """Collect samples that cover what the robot meets, for int8's ranges: let it sense all that it is used for."""
     from edgefuse.calibration.collection import write_collection
-    from edgefuse.calibration.pictures import check_writable
     from edgefuse.runtime import Bundle, Source
+    from edgefuse.runtime.files.whole_file import check_writable
 
     check_writable(output)
     opened, console = Bundle.open(bundle), open_console()

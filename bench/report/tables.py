@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rich.console import RenderableType
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from edgefuse.bench.report import result as measured
 from edgefuse.bench.report.comparison import Change
@@ -19,7 +19,7 @@ def draw_result(result: Result) -> Iterator[RenderableType]:
     """All of them, in order; then what there is to say of the circumstances."""
     host = result.host
     load = f"load {host.load[0]} before and {host.load[1]} after"
-    yield escape(f"{host.cpu}, {host.cores} cores, {load}; {result.power}")
+    yield Text(f"{host.cpu}, {host.cores} cores, {load}; {result.power}")
     if result.engines:
         yield draw_engines(result)
     for pipeline in result.pipelines:
@@ -32,7 +32,7 @@ def draw_result(result: Result) -> Iterator[RenderableType]:
         yield draw_beside(result.peers, "peers by turns, a percept of everything new of any sense; one thread each")
     for stack in result.ros:
         yield draw_ros(stack)
-    yield from map(escape, result.notes)
+    yield from map(Text, result.notes)
 
 
 def draw_engines(result: Result) -> Table:
@@ -82,7 +82,7 @@ def draw_ros(one: RosResult) -> Table:
 
 
 def _draw_flow(title: str, flow: Flow) -> Table:
-    table = Table("", "p50", "p95", "p99", title=escape(title), title_justify="left")
+    table = Table("", "p50", "p95", "p99", title=Text(title), title_justify="left")
     _add_row(table, "percept, sensed to published (ms)", *_format_percentiles(flow.latency_ms))
     for stage, figure in flow.stages_ms.items():
         _add_row(table, f"  {stage}", *_format_percentiles(figure))
@@ -117,7 +117,7 @@ def _list_limits(one: PipelineResult) -> Iterator[Sequence[str]]:
 def draw_beside(beside: measured.Table, title: str) -> Table:
     """Variants or peers."""
     news_of = beside.rows[0].news_of
-    news = (escape(f"newest {news_of} to percept"), "x") if news_of else ()
+    news = (f"newest {news_of} to percept", "x") if news_of else ()
     table = Table(
         "variant", "percepts/s", "latency p50", "x", *news, "CPU per percept, sensors left out", "x", title=title
     )
@@ -135,14 +135,14 @@ def draw_changes(changes: Sequence[Change]) -> Table:
     table = Table("variant", "", "old (ms)", "new (ms)", "new / old", "", title="compared", title_justify="left")
     for one in changes:
         ratio = f"{one.ratio:.2f} ({one.low:.2f}-{one.high:.2f})"
-        verdict = f"[{_COLOURS[one.verdict]}]{one.verdict}[/]"
-        table.add_row(escape(one.variant), escape(one.what), f"{one.old:.3f}", f"{one.new:.3f}", ratio, verdict)
+        verdict = Text(one.verdict, _COLOURS[one.verdict])
+        table.add_row(Text(one.variant), Text(one.what), f"{one.old:.3f}", f"{one.new:.3f}", ratio, verdict)
     return table
 
 
 def _add_row(table: Table, *cells: str) -> None:
     """Names and devices as they are: a bundle's folder may be called [x]."""
-    table.add_row(*map(escape, cells))
+    table.add_row(*map(Text, cells))
 
 
 def _format_percentiles(figure: Figure) -> tuple[str, str, str]:

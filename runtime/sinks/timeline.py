@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from edgefuse.runtime.errors import EdgefuseError
-from edgefuse.runtime.files.whole_file import write_beside
+from edgefuse.runtime.files.whole_file import check_writable, write_beside
 from edgefuse.runtime.percept import Percept
 from edgefuse.runtime.samples import AudioChunk, Frame, Sample
 from edgefuse.runtime.streams import Stream
@@ -45,8 +45,7 @@ class Timeline:
 
         if path.suffix.lower() not in _SUFFIXES:
             raise EdgefuseError(f"{path} cannot be drawn: expected a name that ends in {', '.join(_SUFFIXES)}")
-        if not path.absolute().parent.is_dir():
-            raise EdgefuseError(f"{path} cannot be written: there is no directory {path.parent}")
+        check_writable(path)
         self._path = path
         self._percepts: list[Percept] = []
         self._pictures: list[tuple[int, np.ndarray]] = []
