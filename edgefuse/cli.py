@@ -71,7 +71,7 @@ def commands() -> TyperGroup:
 
 def run_command_line() -> int:
     """The exit code; raises EdgefuseError for a wrong call, and for a package that is not installed."""
-    _quieten_opencv()
+    quieten_opencv()
     show_warnings()
     try:
         return commands()(standalone_mode=False) or 0
@@ -84,7 +84,7 @@ def run_command_line() -> int:
         raise EdgefuseError(f"this command needs {error.name}, which is not installed: {how}") from error
 
 
-def _quieten_opencv() -> None:
+def quieten_opencv() -> None:
     """A file that OpenCV and FFmpeg cannot open is our one line, not theirs as well."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
@@ -129,7 +129,9 @@ def export(
     from edgefuse.export.tensorrt import EngineRequest, sizes_from
     from edgefuse.networks import spec_from_name
     from edgefuse.runtime import Bundle
+    from edgefuse.runtime.files.whole_file import check_directory_writable
 
+    check_directory_writable(output)
     engines = None
     if target != "onnx":
         engines = EngineRequest(target, tuple(compute_capability or (None,)), sizes_from(size or []))

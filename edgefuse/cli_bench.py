@@ -56,14 +56,15 @@ def bench(
     from edgefuse.bench.ros.nodes import check_ros
     from edgefuse.bench.runs.live import devices_from
     from edgefuse.bench.runs.peers import peers_from
+    from edgefuse.runtime.files.whole_file import check_writable
 
     peers = peers_from(vs or "")
     if peers and checkpoint is None:
         raise EdgefuseError("--vs runs the network that the bundle was made from: give its --checkpoint")
     _check_source(source, rate, bool(camera or microphone), bool(peers or ros or tune))
     for file in (json, html):
-        if file is not None and not file.absolute().parent.is_dir():
-            raise EdgefuseError(f"{file} cannot be written: there is no directory {file.parent}")
+        if file is not None:
+            check_writable(file)
     old = read_result(compare) if compare is not None else None
     if rate is not None:
         check_rate(rate)

@@ -17,7 +17,7 @@ from edgefuse.verbosity import is_quiet
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from edgefuse.runtime import Bundle, Manifest, Observer, Perceiver, Source, Stream
+    from edgefuse.runtime import Bundle, Manifest, Observer, Perceiver, Stream
 
 _NOTHING_PERCEIVED = 2
 
@@ -38,7 +38,9 @@ def run(
     drop: Annotated[
         list[str] | None, typer.Option(help="take this sense away; may be repeated", autocompletion=complete_senses)
     ] = None,
-    rate: Annotated[float | None, typer.Option(help="percepts per second at most, not one per frame", min=0.1, max=1000.0)] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="percepts per second at most, not one per frame", min=0.1, max=1000.0)
+    ] = None,
     jsonl: Annotated[str | None, typer.Option(help="write a JSON object per percept; - is the standard output")] = None,
     timeline: Annotated[Path | None, typer.Option(help="draw the run into this PNG, SVG or PDF")] = None,
     record: Annotated[Path | None, typer.Option(help="record samples and percepts into this MCAP file")] = None,

@@ -52,7 +52,9 @@ def open_console(stderr: bool = False) -> Console:
 @contextmanager
 def progress_bar(console: Console) -> Iterator[Progress]:
     """A bar on the terminal, as what is told how far something is."""
-    with bars.Progress(*_columns(), bars.TimeElapsedColumn(), console=console, transient=True, disable=_is_unseen(console)) as bar:
+    with bars.Progress(
+        *_columns(), bars.TimeElapsedColumn(), console=console, transient=True, disable=_is_unseen(console)
+    ) as bar:
         task = bar.add_task("", total=None)
         yield lambda stage, done, total: bar.update(task, description=stage, completed=done, total=total)
 
@@ -60,7 +62,9 @@ def progress_bar(console: Console) -> Iterator[Progress]:
 @contextmanager
 def still_bar(console: Console) -> Iterator[Progress]:
     """As `progress_bar`, but drawn only when called: in between no thread of it takes CPU time, which is measured."""
-    with bars.Progress(*_columns(), console=console, transient=True, auto_refresh=False, disable=_is_unseen(console)) as bar:
+    with bars.Progress(
+        *_columns(), console=console, transient=True, auto_refresh=False, disable=_is_unseen(console)
+    ) as bar:
         task = bar.add_task("", total=None)
 
         def show(stage: str, done: float, total: float | None) -> None:

@@ -6,6 +6,7 @@ files that hold the same as one that is trained on.
 """
 
 import hashlib
+import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +83,7 @@ def read_folder(folder: str | Path, config: NetworkConfig, labels: Sequence[str]
     Raises `DataError`, one line, for a folder without classes, a class that is none of `labels`, or a file that cannot
     be read.
     """
-    folder = Path(folder).resolve()
+    folder = Path(os.path.realpath(folder))
     classes = class_folders(folder)
     known = [path.name for path in classes] if labels is None else list(labels)
     for path in classes:

@@ -1,5 +1,6 @@
 """A folder of one's own as a task."""
 
+import os
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -18,7 +19,7 @@ class FolderTask:
     """`folder` is laid out as folder.py says. Raises `DataError`, one line, where it has no classes."""
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder).resolve()
+        self.folder = Path(os.path.realpath(folder))
         self.labels = tuple(path.name for path in class_folders(self.folder))
 
     def build_tokenizer(self, length: int) -> Tokenizer:

@@ -87,7 +87,9 @@ class Report:
             figures.add_row(one.condition, " + ".join(one.senses), *percent, f"{one.calibration_error:.3f}")
         goals = Table("goal (middle noise, 0 dB)", "reached", "wanted", "")
         for name, (got, wanted) in self.goals().items():
-            goals.add_row(name, f"{got:.3f}", f"{wanted:.2f}", Text("yes", "green") if got >= wanted else Text("no", "red"))
+            goals.add_row(
+                name, f"{got:.3f}", f"{wanted:.2f}", Text("yes", "green") if got >= wanted else Text("no", "red")
+            )
         return Group(figures, goals)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import stat
 from pathlib import Path
@@ -26,6 +27,14 @@ def read_bytes(path: Path, limit: Limit = DOCUMENT_BYTES) -> bytes:
         raise FileError(f"cannot read {path}: {error.strerror or error}") from error
     _refuse_larger(path, len(content), limit)
     return content
+
+
+def refuse_special(path: Path) -> None:
+    """Raises FileError for a device or a pipe, which readers would wait for, or never come to the end of."""
+    with contextlib.suppress(OSError):  # of which the reader knows better what was expected
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise FileError(f"{path} is no regular file")
 
 
 def _refuse_larger(path: Path, size: int, limit: Limit) -> None:

@@ -50,11 +50,29 @@ def check_writable(path: Path) -> None:
         _refuse_other_than_file(path)
         with contextlib.suppress(FileNotFoundError):
             _beside(path).lstat()  # a name may be too long for it
-        room = os.statvfs(folder)
     except OSError as error:
         raise FileError(f"{path} cannot be written: {error.strerror}") from error
+    _check_room(path, folder)
+
+
+def check_directory_writable(path: Path) -> None:
+    """Raises FileError where no directory of this name could be made, or none that is there be written into."""
+    try:
+        there = next(one for one in (path.absolute(), *path.absolute().parents) if os.path.lexists(one))
+        if not there.is_dir():
+            raise FileError(f"{path} cannot be written: {there} is no directory")
+        with contextlib.suppress(FileNotFoundError):
+            path.stat()
+    except OSError as error:
+        raise FileError(f"{path} cannot be written: {error.strerror}") from error
+    _check_room(path, there)
+
+
+def _check_room(path: Path, folder: Path) -> None:
+    """That something may be written into a directory that is there, and that the disk is not full."""
     if not os.access(folder, os.W_OK | os.X_OK):
         raise FileError(f"{path} cannot be written: {os.strerror(errno.EACCES)}")
+    room = os.statvfs(folder)
     if room.f_blocks and not (room.f_bavail if os.geteuid() else room.f_bfree):
         raise FileError(f"{path} cannot be written: {os.strerror(errno.ENOSPC)}")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edgefuse.runtime.bundle.manifest import AudioModality, ImageModality, Manifest, Modality
 from edgefuse.runtime.errors import StreamError
+from edgefuse.runtime.files.documents import refuse_special
 from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.streams.bags.bag import is_bag
 from edgefuse.runtime.streams.clip import Clip, sound_beside
@@ -49,6 +50,9 @@ def open_streams(source: Source, manifest: Manifest, senses: Sequence[str], fast
         return _devices(source, manifest, used, fast)
     if source.file is None:
         raise StreamError("nothing to perceive: name a file, --camera or --microphone")
+    for file in (source.file, source.audio):
+        if file is not None:
+            refuse_special(file)
     if source.recording:
         return [_recording(source, source.file, manifest, used, fast)]
     if source.topics:
