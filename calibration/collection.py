@@ -19,6 +19,7 @@ from edgefuse.runtime import Bundle, Perceiver, Percept
 from edgefuse.runtime.bundle.manifest import TextModality
 from edgefuse.runtime.corrections.measured import BY, Measured, Measurement, validate
 from edgefuse.runtime.errors import CalibrationError
+from edgefuse.runtime.files.documents import refuse_special
 from edgefuse.runtime.files.whole_file import write_whole
 from edgefuse.runtime.samples import NS_PER_S
 from edgefuse.runtime.senses.tokenizer import open_tokenizer, token_ids
@@ -165,6 +166,7 @@ def write_collection(path: Path, collection: Collection) -> None:
 
 def read_collection(path: Path) -> Collection:
     """Raises CalibrationError in one line for a file that is missing, damaged or of another kind."""
+    refuse_special(path)
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}

@@ -61,6 +61,8 @@ def bench(
     peers = peers_from(vs or "")
     if peers and checkpoint is None:
         raise EdgefuseError("--vs runs the network that the bundle was made from: give its --checkpoint")
+    if checkpoint is not None and not peers:
+        raise EdgefuseError("--checkpoint is what the peers of --vs are made from: give --vs as well")
     _check_source(source, rate, bool(camera or microphone), bool(peers or ros or tune))
     for file in (json, html):
         if file is not None:
@@ -116,9 +118,13 @@ def _give(console: Console, result: Result, json: Path | None, html: Path | None
 
 
 def _check_source(source: str, rate: float | None, devices: bool, more: bool) -> None:
-    """Raises EdgefuseError where options do not go together."""
+    """Raises EdgefuseError where options do not go together, and for a source that would be waited for."""
+    from edgefuse.runtime.files.documents import refuse_special
+
     if source != _LIVE and devices:
         raise EdgefuseError(f"--camera and --microphone are of --source live, not of {source}")
+    if source != _LIVE:
+        refuse_special(Path(source))
     if source == _LIVE and rate is not None:
         raise EdgefuseError("--rate: a camera of --source live has a rate of its own")
     if source == _LIVE and more:

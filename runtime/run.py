@@ -20,9 +20,9 @@ from edgefuse.runtime.senses.tokens import TokenStore
 class Run:
     """From the first sample to the end of `perceive()`, or until time is set back; then another goes on with its drops.
 
-    `clocked`: its samples are stamped on the perceiver's clock. `percepts`: so many it has given. `set_back`: it goes on from another run, since whose
-    beginning time was set back so often. `closed`: it is to end. `over`: it has ended, and the next sample belongs to
-    another run.
+    `clocked`: its samples are stamped on the perceiver's clock. `percepts`: so many it has given. `set_back`: it goes
+    on from another run, since whose beginning time was set back so often. `closed`: it is to end. `over`: it has ended,
+    and the next sample belongs to another run.
     """
 
     clocked: bool

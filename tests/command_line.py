@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from importlib.metadata import entry_points
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 EDGEFUSE = Path(sys.executable).with_name("edgefuse")
@@ -45,26 +46,31 @@ def edgefuse(*arguments: object, **environment: str) -> subprocess.CompletedProc
         return subprocess.CompletedProcess(words, process.exitcode, stdout.read_text(), stderr.read_text())
 
 
-def edgefuse_each(
-    calls: Sequence[Sequence[object]], limit_s: float, **environment: str
-) -> list[subprocess.CompletedProcess[str]]:
-    """Run it so many times, one after another, forked from one process that has imported more than `edgefuse` has.
+class Prepared:
+    """Runs it again and again, each time forked from one process that has imported what all commands need.
 
-    File permissions bind it, also where root runs the tests. The exit code is -9 where it took more than `limit_s`.
+    File permissions bind it, also where root runs the tests. A context.
     """
-    words = [[os.fsdecode(os.fsencode(str(argument))) for argument in call] for call in calls]
-    with tempfile.TemporaryDirectory() as folder:
-        given = os.environ | {"COLUMNS": "200"} | environment
-        process = FORKSERVER.Process(target=_run_each, args=(words, given, os.getcwd(), Path(folder), limit_s))
-        process.start()
-        process.join()
-        assert process.exitcode == 0
-        return [_result_in(Path(folder), number, call) for number, call in enumerate(words)]
 
+    def __enter__(self) -> Prepared:
+        self._pipe, theirs = FORKSERVER.Pipe()
+        self._process = FORKSERVER.Process(target=_serve, args=(theirs,))
+        self._process.start()
+        return self
 
-def _result_in(folder: Path, number: int, words: list[str]) -> subprocess.CompletedProcess[str]:
-    stdout, stderr = ((folder / f"{number}.{kind}").read_text(errors="replace") for kind in ("stdout", "stderr"))
-    return subprocess.CompletedProcess(words, int((folder / f"{number}.code").read_text()), stdout, stderr)
+    def __exit__(self, *error: object) -> None:
+        self._pipe.send(None)
+        self._process.join()
+
+    def __call__(self, arguments: Sequence[object], limit_s: float) -> subprocess.CompletedProcess[str]:
+        """Its exit code is -9 where it took longer."""
+        words = [str(argument) for argument in arguments]
+        with tempfile.TemporaryDirectory() as folder:
+            stdout, stderr = Path(folder) / "stdout", Path(folder) / "stderr"
+            self._pipe.send((words, os.environ | {"COLUMNS": "200"}, os.getcwd(), stdout, stderr, limit_s))
+            code = self._pipe.recv()
+            said = (path.read_text(errors="replace") if path.exists() else "" for path in (stdout, stderr))
+            return subprocess.CompletedProcess(words, code, *said)
 
 
 def refused(*arguments: object) -> str:
@@ -86,9 +92,7 @@ def _run(words: list[str], environment: dict[str, str], directory: str, stdout: 
     sys.exit(script.load()())
 
 
-def _run_each(
-    calls: list[list[str]], environment: dict[str, str], directory: str, folder: Path, limit_s: float
-) -> None:
+def _serve(pipe: Connection) -> None:
     import edgefuse.cli
     import edgefuse.runtime
 
@@ -98,11 +102,13 @@ def _run_each(
     for name in edgefuse.runtime.__all__:
         getattr(edgefuse.runtime, name)
     _be_bound_by_permissions()
-    for number, words in enumerate(calls):
+    while (wanted := pipe.recv()) is not None:
+        *call, limit_s = wanted
         child = os.fork()
         if child == 0:
-            os._exit(_code_of(words, environment, directory, folder / f"{number}.stdout", folder / f"{number}.stderr"))
-        (folder / f"{number}.code").write_text(str(_waited_for(child, limit_s)))
+            os.setpgid(0, 0)
+            os._exit(_code_of(*call))
+        pipe.send(_waited_for(child, limit_s))
 
 
 def _code_of(words: list[str], environment: dict[str, str], directory: str, stdout: Path, stderr: Path) -> int:
@@ -122,7 +128,7 @@ def _waited_for(child: int, limit_s: float) -> int:
         if ended:
             return os.waitstatus_to_exitcode(status)
         time.sleep(0.01)
-    os.kill(child, signal.SIGKILL)
+    os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
     return -signal.SIGKILL
 

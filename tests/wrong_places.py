@@ -12,7 +12,7 @@ from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP
 
 CHECKPOINT = Path(__file__).parent.parent / "tabletop" / "tabletop.safetensors"
 
-_WRITTEN = {"output", "jsonl", "timeline", "record", "rrd", "picture", "json", "html"}
+WRITTEN = {"output", "jsonl", "timeline", "record", "rrd", "picture", "json", "html"}
 _NAMED = {"checkpoint", "source", "jsonl", "confidence"}
 """Not a path alone: what is called may be something else than a file."""
 
@@ -26,7 +26,7 @@ _CALLS: dict[str, tuple[tuple[object, ...], tuple[object, ...]]] = {
     "export": ((CHECKPOINT,), ("-o", "bundle")),
     "verify": ((DEFAULT_BUNDLE,), ("--checkpoint", CHECKPOINT)),
     "train": ((), ("-o", "trained")),
-    "bench": ((), ("--quick", "--checkpoint", CHECKPOINT)),
+    "bench": ((), ("--quick", "--vs", "torch", "--checkpoint", CHECKPOINT)),
     "calibrate board": ((), ("-o", "board.png")),
     "calibrate camera": ((DEFAULT_CLIP,), ()),
     "calibrate sync": ((DEFAULT_CLIP,), ()),
@@ -46,7 +46,7 @@ class Parameter:
 
     @property
     def written(self) -> bool:
-        return self.name in _WRITTEN
+        return self.name in WRITTEN
 
     @property
     def suffixes(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edgefuse.runtime.errors import CalibrationError, first_fault
+from edgefuse.runtime.files.documents import refuse_special
 from edgefuse.runtime.files.whole_file import write_whole
 
 BY: Final = f"edgefuse {version('edgefuse')}"
@@ -53,7 +54,8 @@ def read_json(model: type[M], path: Path, remedy: str) -> M:
 
 
 def read_text(path: Path) -> str:
-    """The file's text; raises CalibrationError if there is none."""
+    """The file's text; raises CalibrationError if there is none, FileError for a device or a pipe."""
+    refuse_special(path)
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:

@@ -56,6 +56,8 @@ def encode_prompts(named: Mapping[str, str], tokenizer: Tokenizer, engine: Engin
 
 
 def _check(text: str) -> None:
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise PromptError(f"the prompt {text[:20]!r} is no text in UTF-8")
     if not text.strip():
         raise PromptError("a prompt is empty; name a class, such as 'a coffee cup'")
     if len(text) > MAX_TEXT_CHARACTERS:

@@ -55,9 +55,20 @@ def open_streams(source: Source, manifest: Manifest, senses: Sequence[str], fast
             refuse_special(file)
     if source.recording:
         return [_recording(source, source.file, manifest, used, fast)]
+    for file in (source.file, source.audio):
+        if file is not None and not _is_utf_8(file):
+            raise StreamError(f"{file}: this name is not in UTF-8, as what reads clips takes it: rename the file")
     if source.topics:
         raise StreamError(f"--topic is for recordings; {source.file} is none")
     return [_clip(source, source.file, manifest, used, fast)]
+
+
+def _is_utf_8(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _devices(source: Source, manifest: Manifest, used: Sequence[Modality], fast: bool) -> list[Stream]:
