@@ -36,6 +36,8 @@ def _code_of(command: Callable[[], int]) -> int:
     try:
         return command()
     except SystemExit as ending:
+        if isinstance(ending.__context__, BrokenPipeError):  # with which Typer gives a code of its own
+            return NOBODY_READS
         return ending.code if isinstance(ending.code, int) else 0
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -50,6 +52,8 @@ def _settle_streams() -> None:
     while (null := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(null)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # else print would take the standard output instead
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

@@ -131,7 +131,7 @@ def not_in_utf_8(folder: Path, suffix: str) -> Path:
 
 
 def with_a_line_break_and_markup(folder: Path, suffix: str) -> Path:
-    path = folder / f"a\n\x1b[31m[bold]b[/]{suffix}"
+    path = folder / f"a\n\x1b[31m[bold]b{suffix}"
     path.write_bytes(b"x")
     return path
 
