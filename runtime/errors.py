@@ -94,6 +94,11 @@ def printable(text: str) -> str:
     return "".join(char if _is_harmless(char) else char.encode("unicode_escape").decode() for char in text)
 
 
+def is_utf_8(text: str) -> bool:
+    """Whether it came whole from bytes in UTF-8: a name on the disk need not have, and libraries in C crash on it."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _is_harmless(char: str) -> bool:
     return char.isprintable() or unicodedata.category(char) == "Zs"
 

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from edgefuse.runtime.bundle.manifest import Manifest, TextModality
 from edgefuse.runtime.engines.engine import Engine
-from edgefuse.runtime.errors import PromptError
+from edgefuse.runtime.errors import PromptError, is_utf_8
 from edgefuse.runtime.senses.tokenizer import MAX_TEXT_CHARACTERS, token_ids
 
 
@@ -56,7 +56,7 @@ def encode_prompts(named: Mapping[str, str], tokenizer: Tokenizer, engine: Engin
 
 
 def _check(text: str) -> None:
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if not is_utf_8(text):
         raise PromptError(f"the prompt {text[:20]!r} is no text in UTF-8")
     if not text.strip():
         raise PromptError("a prompt is empty; name a class, such as 'a coffee cup'")
