@@ -39,7 +39,9 @@ def test_any_options_end_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyP
         def check(random: Random) -> None:
             words = call(random, files)
             ended = prepared(words, 0.8 * LONGEST_ROUND)
-            errors = [line for line in ended.stderr.splitlines() if not re.match("edgefuse: (warning|info|debug): ", line)]
+            errors = [
+                line for line in ended.stderr.splitlines() if not re.match("edgefuse: (warning|info|debug): ", line)
+            ]
             if ended.returncode == -9 and words[0] in LASTING:
                 return
             assert ended.returncode in (0, 1, 2), (words, ended)
