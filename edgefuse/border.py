@@ -53,7 +53,7 @@ def _settle_streams() -> None:
         pass
     os.close(null)
     if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w")  # else print would take the standard output instead
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # else print would take the standard output instead
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

@@ -222,12 +222,10 @@ def test_a_validation_error_names_its_field():
 
 
 def test_a_run_that_perceived_nothing_says_why_and_fails(tmp_path):
-    """Its senses heed neither a picture nor a sound: the text is all that is left."""
-    ended = edgefuse(
-        "run", "--fast", "--jsonl", tmp_path / "run.jsonl", "--rrd", tmp_path / "run.rrd", recording_of(tmp_path)
-    )
+    """Less sound than a window, and nothing else."""
+    ended = edgefuse("run", "--fast", recording_of(tmp_path), "--jsonl", tmp_path / "run.jsonl")
     assert ended.returncode == 2
-    assert ended.stderr.startswith("edgefuse: error: nothing was perceived: image: ")
+    assert ended.stderr.startswith("edgefuse: error: nothing was perceived: image: no samples came; audio: 1 ")
     assert len(ended.stderr.splitlines()) == 1
     assert "summary" in ended.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["one.mcap"]
