@@ -14,6 +14,8 @@ from edgefuse.runtime.errors import CalibrationError
 
 Kind: TypeAlias = Literal["chessboard", "charuco"]
 _FEWEST_CORNERS = 8
+_MOST_SQUARES = 100  # on a side
+_WIDEST_M = 10.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +47,9 @@ class Board:
     def __post_init__(self) -> None:
         if min(self.columns, self.rows) < 4:
             raise CalibrationError(f"a board of {self.columns} x {self.rows} squares is too small; 4 x 4 at least")
-        if self.square_m <= 0:
+        if max(self.columns, self.rows) > _MOST_SQUARES:
+            raise CalibrationError(f"a board of {self.columns} x {self.rows} squares is none; {_MOST_SQUARES} at most")
+        if not 0 < self.square_m <= _WIDEST_M:
             raise CalibrationError(f"the board's squares are {self.square_m} m wide; measure one with a ruler")
         if self.kind == "charuco" and not 0 < self.marker_m < self.square_m:
             raise CalibrationError(f"markers of {self.marker_m} m do not fit squares of {self.square_m} m")

@@ -10,7 +10,8 @@ import numpy as np
 
 from edgefuse.calibration.camera import CameraCalibration
 from edgefuse.calibration.views import GRID, coverage
-from edgefuse.runtime.files.whole_file import write_beside
+from edgefuse.runtime.errors import printable
+from edgefuse.runtime.sinks.figures import plain_pyplot, write_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,25 +22,19 @@ _GOOD, _BAD = "#1f77b4", "#d62728"
 
 def draw_camera(path: Path, calibration: CameraCalibration) -> None:
     """Draw into `path`, of a suffix that matplotlib knows."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    info = calibration.info
-    figure, axes = pyplot.subplots(2, 2, figsize=(13, 9), width_ratios=(1.25, 1), layout="constrained")
-    _draw_coverage(axes[0, 0], calibration)
-    _draw_errors(axes[0, 1], calibration)
-    _draw_residuals(axes[1, 0], calibration)
-    _draw_distances(axes[1, 1], calibration)
-    figure.suptitle(_title(calibration), x=0.01, ha="left", fontsize=11)
-    for axis in axes[:, 0]:
-        axis.set_xlim(0, info.image_width)
-        axis.set_ylim(info.image_height, 0)
-        axis.set_aspect("equal")
-    with write_beside(path) as beside:
-        figure.savefig(beside, dpi=90)
-    pyplot.close(figure)
+    with plain_pyplot() as pyplot:
+        info = calibration.info
+        figure, axes = pyplot.subplots(2, 2, figsize=(13, 9), width_ratios=(1.25, 1), layout="constrained")
+        _draw_coverage(axes[0, 0], calibration)
+        _draw_errors(axes[0, 1], calibration)
+        _draw_residuals(axes[1, 0], calibration)
+        _draw_distances(axes[1, 1], calibration)
+        figure.suptitle(printable(_title(calibration)), x=0.01, ha="left", fontsize=11)
+        for axis in axes[:, 0]:
+            axis.set_xlim(0, info.image_width)
+            axis.set_ylim(info.image_height, 0)
+            axis.set_aspect("equal")
+        write_figure(pyplot, figure, path)
 
 
 def _title(calibration: CameraCalibration) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgefuse.calibration.confidence import BINS, ConfidenceCalibration, Judgement, bins_of
-from edgefuse.runtime.files.whole_file import write_beside
+from edgefuse.runtime.sinks.figures import plain_pyplot, write_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,27 +20,23 @@ _FEWEST_IN_BIN = 5
 
 def draw_confidence(path: Path, calibration: ConfidenceCalibration) -> None:
     """Draw into `path`, of a suffix that matplotlib knows."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    judgements = calibration.judgements
-    columns = min(_COLUMNS, len(judgements))
-    rows = -(-len(judgements) // columns)
-    figure, axes = pyplot.subplots(
-        rows, columns, figsize=(3.6 * columns, 3.9 * rows), squeeze=False, sharey=True, layout="constrained"
-    )
-    for panel, judgement in zip(axes.flat, judgements, strict=False):
-        _draw(panel, judgement)
-    for panel in axes.flat[len(judgements) :]:
-        panel.axis("off")
-    axes[0, 0].set_ylabel("share that is right")
-    title = f"{calibration.confidence.bundle}: how often percepts are right, by how sure they are; dots are larger with"
-    figure.suptitle(f"{title} more percepts; grey: not certain", x=0.01, ha="left", fontsize=11)
-    with write_beside(path) as beside:
-        figure.savefig(beside, dpi=90)
-    pyplot.close(figure)
+    with plain_pyplot() as pyplot:
+        judgements = calibration.judgements
+        columns = min(_COLUMNS, len(judgements))
+        rows = -(-len(judgements) // columns)
+        figure, axes = pyplot.subplots(
+            rows, columns, figsize=(3.6 * columns, 3.9 * rows), squeeze=False, sharey=True, layout="constrained"
+        )
+        for panel, judgement in zip(axes.flat, judgements, strict=False):
+            _draw(panel, judgement)
+        for panel in axes.flat[len(judgements) :]:
+            panel.axis("off")
+        axes[0, 0].set_ylabel("share that is right")
+        title = (
+            f"{calibration.confidence.bundle}: how often percepts are right, by how sure they are; dots are larger with"
+        )
+        figure.suptitle(f"{title} more percepts; grey: not certain", x=0.01, ha="left", fontsize=11)
+        write_figure(pyplot, figure, path)
 
 
 def _draw(axes: Axes, judgement: Judgement) -> None:

@@ -13,6 +13,7 @@ from edgefuse.runtime.errors import CalibrationError, FileError, SampleError
 from edgefuse.runtime.files.documents import read_bytes
 from edgefuse.runtime.files.limits import PICTURE_BYTES
 from edgefuse.runtime.files.pictures import decode_picture
+from edgefuse.runtime.files.whole_file import check_writable
 from edgefuse.runtime.samples import Frame
 
 _READ = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".pgm", ".ppm", ".webp")
@@ -63,7 +64,7 @@ def read_pictures(folder: Path) -> Iterator[Frame]:
 
 
 def check_drawable(path: Path | None) -> None:
-    """Raises CalibrationError, before anything is measured, where a picture could not be drawn into `path`."""
+    """Raises CalibrationError or FileError, before anything is measured, where `path` could not be drawn into."""
     if path is None:
         return
     import matplotlib.pyplot  # noqa: F401  # missing, it is missed now rather than after the measurement
@@ -71,9 +72,3 @@ def check_drawable(path: Path | None) -> None:
     if path.suffix.lower() not in _DRAWN:
         raise CalibrationError(f"{path} cannot be drawn: expected a name that ends in {', '.join(_DRAWN)}")
     check_writable(path)
-
-
-def check_writable(path: Path) -> None:
-    """Raises CalibrationError, before anything is measured, where there is no directory to write `path` into."""
-    if not path.absolute().parent.is_dir():
-        raise CalibrationError(f"{path} cannot be written: there is no directory {path.parent}")

@@ -11,7 +11,7 @@ from edgefuse.calibration.onsets import HeardOnsets, SeenOnsets
 from edgefuse.calibration.sync import SyncCalibration
 from edgefuse.calibration.sync_correlation import Correlogram
 from edgefuse.calibration.sync_events import Lag, Pairs
-from edgefuse.runtime.files.whole_file import write_beside
+from edgefuse.runtime.sinks.figures import plain_pyplot, write_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,26 +22,20 @@ _SHOWN_S = 12.0
 
 def draw_sync(path: Path, calibration: SyncCalibration) -> None:
     """Draw into `path`, of a suffix that matplotlib knows."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(3, 1, figsize=(14, 9), height_ratios=(1, 1, 1.2), layout="constrained")
-    axes[1].sharex(axes[0])
-    middle = calibration.lag.at_s
-    axes[0].set_xlim(max(0, middle - _SHOWN_S / 2), middle + _SHOWN_S / 2)
-    _draw_seen(axes[0], calibration.seen)
-    _draw_heard(axes[1], calibration.heard)
-    if calibration.pairs is not None:
-        _mark(axes, calibration.pairs)
-        _draw_lags(axes[2], calibration.pairs, calibration.lag)
-    if calibration.correlogram is not None:
-        _draw_correlogram(axes[2], calibration.correlogram, calibration.lag)
-    figure.suptitle(str(calibration), x=0.01, ha="left", fontsize=11)
-    with write_beside(path) as beside:
-        figure.savefig(beside, dpi=90)
-    pyplot.close(figure)
+    with plain_pyplot() as pyplot:
+        figure, axes = pyplot.subplots(3, 1, figsize=(14, 9), height_ratios=(1, 1, 1.2), layout="constrained")
+        axes[1].sharex(axes[0])
+        middle = calibration.lag.at_s
+        axes[0].set_xlim(max(0, middle - _SHOWN_S / 2), middle + _SHOWN_S / 2)
+        _draw_seen(axes[0], calibration.seen)
+        _draw_heard(axes[1], calibration.heard)
+        if calibration.pairs is not None:
+            _mark(axes, calibration.pairs)
+            _draw_lags(axes[2], calibration.pairs, calibration.lag)
+        if calibration.correlogram is not None:
+            _draw_correlogram(axes[2], calibration.correlogram, calibration.lag)
+        figure.suptitle(str(calibration), x=0.01, ha="left", fontsize=11)
+        write_figure(pyplot, figure, path)
 
 
 def _draw_seen(axes: Axes, seen: SeenOnsets) -> None:

@@ -1,18 +1,17 @@
 """`edgefuse` and `python -m edgefuse`."""
 
-import sys
-
-_INTERRUPTED = 130  # as a shell says of a program ended by Ctrl-C
+from edgefuse.border import guard
 
 
 def main() -> None:
-    """Run the command line; Ctrl-C ends it without a traceback, also while its packages are still being imported."""
-    try:
-        from edgefuse.cli import main as run_command_line
+    """Run the command line, see `guard`; its packages are imported within, where Ctrl-C is heeded already."""
+    guard(_run_command_line)
 
-        run_command_line()
-    except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
+
+def _run_command_line() -> int:
+    from edgefuse.cli import run_command_line
+
+    return run_command_line()
 
 
 if __name__ == "__main__":

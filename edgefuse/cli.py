@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,30 +14,18 @@ from typer.exceptions import TyperException
 from edgefuse.cli_bench import bench
 from edgefuse.cli_calibrate import app as calibrate_app
 from edgefuse.cli_doctor import doctor
+from edgefuse.cli_run import run
 from edgefuse.cli_sign import sign
 from edgefuse.cli_train import train
-from edgefuse.options import (
-    OWN_BUNDLE,
-    Camera,
-    Channel,
-    Microphone,
-    OnBackend,
-    SignedBy,
-    SoundFile,
-    Topics,
-    complete_senses,
-    show_help,
-)
-from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP, EdgefuseError
+from edgefuse.options import SignedBy, show_help
+from edgefuse.runtime import EdgefuseError
 from edgefuse.runtime.extras import how_to_install
 from edgefuse.terminal import open_console, progress_bar
-from edgefuse.verbosity import Quiet, Verbose, also_behind_commands, is_quiet, show_warnings
+from edgefuse.verbosity import Quiet, Verbose, also_behind_commands, show_warnings
 from edgefuse.version import version
 
 if TYPE_CHECKING:
     from typer.core import TyperGroup
-
-    from edgefuse.runtime import Bundle, Manifest, Observer, Sink
 
 _EXTRAS = {
     **dict.fromkeys(("torch", "onnx", "onnxscript", "safetensors", "sklearn", "scipy", "tensorboard"), "export"),
@@ -83,26 +70,22 @@ def commands() -> TyperGroup:
     return also_behind_commands(group)
 
 
-def main() -> None:
-    """Run the command line; what a user can mend is one line on stderr and exit code 2."""
-    from edgefuse.fusion import FusionError
-
-    _quieten_opencv()
+def run_command_line() -> int:
+    """The exit code; raises EdgefuseError for a wrong call, and for a package that is not installed."""
+    quieten_opencv()
     show_warnings()
     try:
-        sys.exit(commands()(standalone_mode=False))
+        return commands()(standalone_mode=False) or 0
     except TyperException as error:
-        sys.exit(_complain(_wrong_call(error)))
-    except (EdgefuseError, FusionError) as error:
-        sys.exit(_complain(str(error)))
+        raise EdgefuseError(_wrong_call(error)) from error
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] not in _EXTRAS:
             raise
         how = how_to_install(_EXTRAS[error.name.split(".")[0]])
-        sys.exit(_complain(f"this command needs {error.name}, which is not installed: {how}"))
+        raise EdgefuseError(f"this command needs {error.name}, which is not installed: {how}") from error
 
 
-def _quieten_opencv() -> None:
+def quieten_opencv() -> None:
     """A file that OpenCV and FFmpeg cannot open is our one line, not theirs as well."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
@@ -119,114 +102,7 @@ def _wrong_call(error: TyperException) -> str:
     return said if context is None else f"{said} (see `{context.command_path} -h`)"
 
 
-def _complain(message: str) -> int:
-    print(f"edgefuse: {message}", file=sys.stderr)
-    return 2
-
-
-@app.command()
-def run(
-    file: Annotated[
-        Path | None, typer.Argument(help="video with its sound beside it, or a bag; else a demo clip")
-    ] = None,
-    bundle: Annotated[
-        Path, typer.Option("--bundle", "-b", help="made by `edgefuse export`", show_default=OWN_BUNDLE)
-    ] = DEFAULT_BUNDLE,
-    audio: SoundFile = None,
-    camera: Camera = None,
-    microphone: Microphone = None,
-    channel: Channel = None,
-    topic: Topics = None,
-    fast: Annotated[bool, typer.Option("--fast", help="as fast as possible instead of in real time")] = False,
-    prompt: Annotated[list[str] | None, typer.Option(help="a text that names a class; may be repeated")] = None,
-    drop: Annotated[
-        list[str] | None, typer.Option(help="take this sense away; may be repeated", autocompletion=complete_senses)
-    ] = None,
-    rate: Annotated[float | None, typer.Option(help="percepts per second at most, not one per frame", min=0.1)] = None,
-    jsonl: Annotated[str | None, typer.Option(help="write a JSON object per percept; - is the standard output")] = None,
-    timeline: Annotated[Path | None, typer.Option(help="draw the run into this PNG, SVG or PDF")] = None,
-    record: Annotated[Path | None, typer.Option(help="record samples and percepts into this MCAP file")] = None,
-    viewer: Annotated[bool, typer.Option("--viewer", help="show the run in Rerun; headless, save an .rrd")] = False,
-    rrd: Annotated[Path | None, typer.Option(help="save the run for Rerun in this file")] = None,
-    camera_info: Annotated[Path | None, typer.Option(help="straighten frames by this lens (YAML of ROS)")] = None,
-    sync: Annotated[Path | None, typer.Option(help="set stamps right, as `calibrate sync` measured")] = None,
-    confidence: Annotated[
-        str, typer.Option(help="file of `calibrate confidence`; bundle: its own; none: as the network says")
-    ] = "bundle",
-    backend: OnBackend = "auto",
-    selftest: Annotated[bool, typer.Option(help="replay the bundle's golden vectors before the first percept")] = True,
-    require_signature: SignedBy = None,
-) -> None:
-    """Perceive: run a bundle on a clip, a recording or live devices, and show its percepts."""
-    from edgefuse.runtime import (
-        Bundle,
-        JsonLines,
-        LiveTable,
-        Perceiver,
-        RunStatistics,
-        Source,
-        deliver,
-        open_streams,
-        read_corrections,
-        summary,
-    )
-
-    opened = Bundle.open(bundle, require_signature)
-    senses = _left(opened.manifest, drop or [])
-    corrections = read_corrections(camera_info, sync, opened.manifest)
-    nothing_named = file is None and camera is None and microphone is None
-    source = Source(DEFAULT_CLIP if nothing_named else file, audio, camera, microphone, topic or (), channel)
-    console = open_console(stderr=jsonl == "-")
-    with console.status(f"opening {file} ...") if source.recording and not is_quiet() else nullcontext():
-        streams = open_streams(source, opened.manifest, senses, fast)
-    perceiver = Perceiver(
-        opened,
-        prompt or [],
-        senses,
-        rate or "lead",
-        backend=backend,
-        selftest=selftest,
-        confidence=None if confidence == "none" else confidence,
-        corrections=corrections,
-    )
-    statistics = RunStatistics()
-    observers = _observers(opened, timeline, viewer, rrd, record)
-    sinks: list[Sink] = [statistics, *([JsonLines(jsonl)] if jsonl else []), *observers]
-    if not is_quiet():
-        sinks.append(LiveTable(console, statistics))
-    try:
-        deliver(perceiver.perceive(*streams, watchers=observers), sinks)
-    finally:
-        if statistics.percepts and not (is_quiet() and jsonl == "-"):
-            odd = perceiver.drift(), perceiver.set_back()
-            console.print(summary(statistics, perceiver.senses, perceiver.drops(), *odd))
-
-
-def _observers(
-    bundle: Bundle, timeline: Path | None, viewer: bool, rrd: Path | None, record: Path | None
-) -> list[Observer]:
-    """The sinks that take samples as well; the recorder last, so that no file is begun if another is refused."""
-    from edgefuse.runtime import Recorder, Timeline, Viewer
-
-    observers: list[Observer] = []
-    if timeline is not None:
-        observers.append(Timeline(timeline))
-    if viewer or rrd is not None:
-        observers.append(Viewer(rrd, bundle.manifest))
-    if record is not None:
-        observers.append(Recorder(record, bundle))
-    return observers
-
-
-def _left(manifest: Manifest, dropped: list[str]) -> list[str]:
-    names = [modality.name for modality in manifest.modalities]
-    unknown = set(dropped) - set(names)
-    if unknown:
-        raise EdgefuseError(f"--drop {', '.join(sorted(unknown))}: the bundle's senses are {', '.join(names)}")
-    left = [name for name in names if name not in dropped]
-    if not left:
-        raise EdgefuseError("--drop took every sense away; leave at least one")
-    return left
+app.command()(run)
 
 
 @app.command()
@@ -254,7 +130,9 @@ def export(
     from edgefuse.export.tensorrt import EngineRequest, sizes_from
     from edgefuse.networks import spec_from_name
     from edgefuse.runtime import Bundle
+    from edgefuse.runtime.files.whole_file import check_directory_writable
 
+    check_directory_writable(output)
     engines = None
     if target != "onnx":
         engines = EngineRequest(target, tuple(compute_capability or (None,)), sizes_from(size or []))

@@ -56,14 +56,17 @@ def bench(
     from edgefuse.bench.ros.nodes import check_ros
     from edgefuse.bench.runs.live import devices_from
     from edgefuse.bench.runs.peers import peers_from
+    from edgefuse.runtime.files.whole_file import check_writable
 
     peers = peers_from(vs or "")
     if peers and checkpoint is None:
         raise EdgefuseError("--vs runs the network that the bundle was made from: give its --checkpoint")
+    if checkpoint is not None and not peers:
+        raise EdgefuseError("--checkpoint is what the peers of --vs are made from: give --vs as well")
     _check_source(source, rate, bool(camera or microphone), bool(peers or ros or tune))
     for file in (json, html):
-        if file is not None and not file.absolute().parent.is_dir():
-            raise EdgefuseError(f"{file} cannot be written: there is no directory {file.parent}")
+        if file is not None:
+            check_writable(file)
     old = read_result(compare) if compare is not None else None
     if rate is not None:
         check_rate(rate)
@@ -115,9 +118,13 @@ def _give(console: Console, result: Result, json: Path | None, html: Path | None
 
 
 def _check_source(source: str, rate: float | None, devices: bool, more: bool) -> None:
-    """Raises EdgefuseError where options do not go together."""
+    """Raises EdgefuseError where options do not go together, and for a source that would be waited for."""
+    from edgefuse.runtime.files.documents import refuse_special
+
     if source != _LIVE and devices:
         raise EdgefuseError(f"--camera and --microphone are of --source live, not of {source}")
+    if source != _LIVE:
+        refuse_special(Path(source))
     if source == _LIVE and rate is not None:
         raise EdgefuseError("--rate: a camera of --source live has a rate of its own")
     if source == _LIVE and more:
@@ -134,7 +141,7 @@ def _tune(console: Console, bundles: list[Path], source: Path) -> None:
         trials = [trial for v in open_variants(bundles, ("cpu",), source) for trial in trials_from(v, progress)]
     console.print(draw_trials(trials))
     plan = write_plan(plan_from(trials))
-    console.print(f"planned for this machine in {plan}; delete the file to undo it", markup=False)
+    console.print(f"planned for this machine in {plan}; delete the file to undo it")
 
 
 def _compare(console: Console, new: Result, old: Result) -> int:
@@ -145,5 +152,5 @@ def _compare(console: Console, new: Result, old: Result) -> int:
     changes = compare(new, old)
     console.print(draw_changes(changes))
     for line in find_differences(new, old):
-        console.print(f"careful: {line}", markup=False)
+        console.print(f"careful: {line}")
     return 1 if any(change.verdict == "slower" for change in changes) else 0

@@ -27,6 +27,8 @@ _DOTS_PER_MM = 300 / 25.4
 _MARKER_SHARE = 0.75
 _LITTLE_COVERED = 0.6
 _COLLECTED_PER_SAMPLE = 8
+_MOST_DIGITS = 4
+_LONGEST_S = 86_400.0
 
 app = typer.Typer(
     callback=show_help,
@@ -55,12 +57,16 @@ def board(
     import cv2
     import numpy as np
 
-    from edgefuse.calibration.pictures import check_writable
-    from edgefuse.runtime.files.whole_file import write_whole
+    from edgefuse.runtime.files.limits import FRAME_PIXELS
+    from edgefuse.runtime.files.whole_file import check_writable, write_whole
 
     drawn = _board(kind, size, square, marker, dictionary)
     check_writable(output)
-    picture = np.pad(drawn.picture(round(_DOTS_PER_MM * square)), round(_DOTS_PER_MM * square / 4), constant_values=255)
+    dots = round(_DOTS_PER_MM * square)
+    refusal = FRAME_PIXELS.refusal(drawn.columns * drawn.rows * dots**2)
+    if refusal is not None:
+        raise CalibrationError(f"the board at 300 dots an inch has {refusal}")
+    picture = np.pad(drawn.picture(dots), round(dots / 4), constant_values=255)
     encoded = cv2.imencode(".png", picture)[1]
     write_whole(output, encoded.tobytes())
     print(f"{output}: {drawn}; print it at 300 dots an inch, glue it on something flat, and measure a square")
@@ -82,14 +88,15 @@ def camera(
         typer.Option(help="of the lens; auto: the simplest that fits"),
     ] = "auto",
     name: Annotated[str, typer.Option(help="camera_name in the file")] = "camera",
-    views: Annotated[int, typer.Option(help="live: how many different views are enough", min=8)] = 30,
+    views: Annotated[int, typer.Option(help="live: how many different views are enough", min=8, max=10_000)] = 30,
     picture: Picture = None,
     viewer: Annotated[bool, typer.Option("--viewer", help="live picture in Rerun; headless, save an .rrd")] = False,
 ) -> None:
     """Measure a lens with a board: hold it all over the picture, near and far, tilted to every side; Ctrl-C ends."""
     from edgefuse.calibration.camera import calibrate_camera
-    from edgefuse.calibration.pictures import check_drawable, check_writable
+    from edgefuse.calibration.pictures import check_drawable
     from edgefuse.runtime import Source, write_camera_info
+    from edgefuse.runtime.files.whole_file import check_writable
 
     check_drawable(picture)
     check_writable(output)
@@ -115,19 +122,24 @@ def sync(
     microphone: Microphone = None,
     channel: Channel = None,
     topic: Topics = None,
-    seconds: Annotated[float, typer.Option(help="how long to look and listen at most, in seconds", min=5.0)] = 60.0,
+    seconds: Annotated[
+        float, typer.Option(help="how long to look and listen at most, in seconds", min=5.0, max=_LONGEST_S)
+    ] = 60.0,
     method: Annotated[
         Literal["auto", "events", "correlation"], typer.Option(help="auto: correlation where there are no clear events")
     ] = "auto",
     most: Annotated[float, typer.Option(help="the largest offset looked for, in ms", min=10.0, max=5000.0)] = 500.0,
-    distance: Annotated[float, typer.Option(help="of what flashes and beeps from the robot, in m", min=0.0)] = 0.0,
+    distance: Annotated[
+        float, typer.Option(help="of what flashes and beeps from the robot, in m", min=0.0, max=1000.0)
+    ] = 0.0,
     picture: Picture = None,
 ) -> None:
     """Measure by how much sound is stamped late: flash and beep, or clap, in view, 10 times, at irregular intervals."""
-    from edgefuse.calibration.pictures import check_drawable, check_writable
+    from edgefuse.calibration.pictures import check_drawable
     from edgefuse.calibration.sync import measure_sync
     from edgefuse.calibration.witness import watch
     from edgefuse.runtime import Source, write_sync
+    from edgefuse.runtime.files.whole_file import check_writable
 
     check_drawable(picture)
     check_writable(output)
@@ -165,8 +177,9 @@ def confidence(
     picture: Picture = None,
 ) -> None:
     """Measure how sure percepts really are, for every subset of senses, and from where on they are certain."""
-    from edgefuse.calibration.pictures import check_drawable, check_writable
+    from edgefuse.calibration.pictures import check_drawable
     from edgefuse.runtime import Bundle, write_confidence
+    from edgefuse.runtime.files.whole_file import check_writable
 
     check_drawable(picture)
     check_writable(output)
@@ -198,12 +211,14 @@ def quantization(
     channel: Channel = None,
     topic: Topics = None,
     samples: Annotated[int, typer.Option(help="how many to choose", min=32, max=4096)] = 256,
-    seconds: Annotated[float, typer.Option(help="how long to look and listen at most, in seconds", min=5.0)] = 600.0,
+    seconds: Annotated[
+        float, typer.Option(help="how long to look and listen at most, in seconds", min=5.0, max=_LONGEST_S)
+    ] = 600.0,
 ) -> None:
     """Collect samples that cover what the robot meets, for int8's ranges: let it sense all that it is used for."""
     from edgefuse.calibration.collection import write_collection
-    from edgefuse.calibration.pictures import check_writable
     from edgefuse.runtime import Bundle, Source
+    from edgefuse.runtime.files.whole_file import check_writable
 
     check_writable(output)
     opened, console = Bundle.open(bundle), open_console()
@@ -288,7 +303,7 @@ def _board(
     from edgefuse.calibration.boards import Board
 
     columns, _, rows = size.partition("x")
-    if not (columns.isdigit() and rows.isdigit()):
+    if not all(side.isascii() and side.isdigit() and len(side) <= _MOST_DIGITS for side in (columns, rows)):
         raise CalibrationError(f"--size {size}: expected squares across x down, such as 9x6")
     marker_m = (marker or _MARKER_SHARE * square) / 1e3
     return Board(kind, int(columns), int(rows), square / 1e3, marker_m, dictionary)

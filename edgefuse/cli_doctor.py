@@ -16,8 +16,8 @@ def doctor(
     channel: Channel = None,
 ) -> None:
     """Say what this machine has, and what is missing for what; exit code 1 if something that must work does not."""
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     from edgefuse.runtime.doctor import examine, find_program, measure
 
@@ -25,7 +25,7 @@ def doctor(
     speech = find_program("speech of the tabletop task", "espeak-ng", "apt-get install espeak-ng")
     findings = [*examine(), speech, *measure(camera, microphone, channel)]
     for finding in findings:
-        mark = {"ok": "[green]ok[/]", "missing": "[yellow]missing[/]", "wrong": "[red]wrong[/]"}[finding.state]
-        table.add_row(mark, finding.subject, escape(finding.detail))
+        mark = Text(finding.state, {"ok": "green", "missing": "yellow", "wrong": "red"}[finding.state])
+        table.add_row(mark, finding.subject, finding.detail)
     open_console().print(table)
     raise typer.Exit(1 if any(finding.state == "wrong" for finding in findings) else 0)

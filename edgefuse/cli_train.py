@@ -20,7 +20,7 @@ def train(
         int | None, typer.Option(min=1, max=100_000, help="rounds of training, instead of the usual")
     ] = None,
     features: Annotated[Literal["log_mel", "mfcc"], typer.Option(help="of the built-in audio encoder")] = "log_mel",
-    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="of chance: the same one gives the same network")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="of chance: the same one gives the same network")] = 0,
     image_encoder: Annotated[Path | None, typer.Option(help="directory of a Hugging Face ResNet or ViT")] = None,
     audio_encoder: Annotated[Path | None, typer.Option(help="of a Wav2Vec2, an AST or a Whisper")] = None,
     text_encoder: Annotated[Path | None, typer.Option(help="of a BERT and its tokenizer.json")] = None,
@@ -38,8 +38,10 @@ def train(
     from edgefuse.fusion.settings import TrainingSettings
     from edgefuse.fusion.training import train as train_network
     from edgefuse.fusion.transfer import EncoderDirectories
+    from edgefuse.runtime.files.whole_file import check_directory_writable
     from edgefuse.tasks import DEFAULT
 
+    check_directory_writable(output)
     encoders = EncoderDirectories(image_encoder, audio_encoder, text_encoder)
     settings = TrainingSettings(audio_features=features, seed=seed, fine_tune=not freeze)
     if epochs is not None:

@@ -1,15 +1,20 @@
-"""What the commands write on: the terminal, and the bar that shows how far they are."""
+"""What the commands write on: the terminal, and the bar that shows how far they are.
+
+Labels, prompts and names of files come from outside. They are shown as they are: no part of them is taken for markup,
+and none steers the terminal.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from rich import progress as bars
-from rich.console import Console
-from rich.markup import escape
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
+from edgefuse.runtime.errors import printable
 from edgefuse.verbosity import is_quiet
 
 if TYPE_CHECKING:
@@ -18,31 +23,60 @@ if TYPE_CHECKING:
 _WIDTH_OF_A_FILE = 120
 
 
+class _Terminal(Console):
+    """Takes no text for markup or emoji, and writes control characters out."""
+
+    def __init__(self, stderr: bool, width: int | None = None) -> None:
+        super().__init__(stderr=stderr, width=width, markup=False, emoji=False)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """See Console: every text on its way to the terminal passes here."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=_in_lines(segment.text))
+
+    def on_broken_pipe(self) -> NoReturn:
+        """See Console; the border ends the process, with its own code."""
+        raise BrokenPipeError
+
+
+def _in_lines(text: str) -> str:
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def open_console(stderr: bool = False) -> Console:
     """The terminal at its width; a file or pipe at one that tables fit."""
-    console = Console(stderr=stderr)
-    return console if console.is_terminal else Console(stderr=stderr, width=_WIDTH_OF_A_FILE)
+    console = _Terminal(stderr)
+    return console if console.is_terminal else _Terminal(stderr, _WIDTH_OF_A_FILE)
 
 
 @contextmanager
 def progress_bar(console: Console) -> Iterator[Progress]:
     """A bar on the terminal, as what is told how far something is."""
-    columns = (*bars.Progress.get_default_columns(), bars.TimeElapsedColumn())
-    with bars.Progress(*columns, console=console, transient=True, disable=_is_unseen(console)) as bar:
+    with bars.Progress(
+        *_columns(), bars.TimeElapsedColumn(), console=console, transient=True, disable=_is_unseen(console)
+    ) as bar:
         task = bar.add_task("", total=None)
-        yield lambda stage, done, total: bar.update(task, description=escape(stage), completed=done, total=total)
+        yield lambda stage, done, total: bar.update(task, description=stage, completed=done, total=total)
 
 
 @contextmanager
 def still_bar(console: Console) -> Iterator[Progress]:
     """As `progress_bar`, but drawn only when called: in between no thread of it takes CPU time, which is measured."""
-    with bars.Progress(console=console, transient=True, auto_refresh=False, disable=_is_unseen(console)) as bar:
+    with bars.Progress(
+        *_columns(), console=console, transient=True, auto_refresh=False, disable=_is_unseen(console)
+    ) as bar:
         task = bar.add_task("", total=None)
 
         def show(stage: str, done: float, total: float | None) -> None:
-            bar.update(task, description=escape(stage), completed=done, total=total, refresh=True)
+            bar.update(task, description=stage, completed=done, total=total, refresh=True)
 
         yield show
+
+
+def _columns() -> tuple[bars.ProgressColumn, ...]:
+    """The usual ones, but that what is done may be called [x]."""
+    stage = bars.TextColumn("{task.description}", style="progress.description", markup=False)
+    return stage, *bars.Progress.get_default_columns()[1:]
 
 
 def _is_unseen(console: Console) -> bool:

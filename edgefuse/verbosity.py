@@ -13,6 +13,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from edgefuse.runtime.errors import printable
+
 _LOGGER = logging.getLogger("edgefuse")
 _NAMES = {"verbose", "quiet"}
 
@@ -22,7 +24,7 @@ class _Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """See logging.Handler."""
-        print(f"edgefuse: {record.levelname.lower()}: {self.format(record)}", file=sys.stderr)
+        print(f"edgefuse: {record.levelname.lower()}: {printable(self.format(record))}", file=sys.stderr)
 
 
 def show_warnings() -> None:

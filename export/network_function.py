@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,7 +73,7 @@ def _load_file(path: Path) -> ModuleType:
 @contextmanager
 def _beside(place: str) -> Iterator[None]:
     """What lies beside the file, or in the working directory, can be imported meanwhile."""
-    directory = str(Path(place).resolve().parent) if place.endswith(".py") else str(Path.cwd())
+    directory = str(Path(os.path.realpath(place)).parent) if place.endswith(".py") else str(Path.cwd())
     sys.path.insert(0, directory)
     try:
         yield

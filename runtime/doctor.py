@@ -1,23 +1,26 @@
-"""The doctor: what this machine has, and what is missing for what."""
+"""The doctor: what this machine has, and what is missing for what.
+
+What must work is tried as `edgefuse run` does it, so that the two agree.
+"""
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import os
 import platform
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from edgefuse.runtime.engines.processor import processor_name
-from edgefuse.runtime.errors import EngineError, StreamError
+from edgefuse.runtime.errors import EdgefuseError, EngineError, StreamError, in_one_line
 from edgefuse.runtime.extras import how_to_install, installed_version
-from edgefuse.runtime.streams.camera import Camera
-from edgefuse.runtime.streams.devices import find_devices, measure_camera, measure_microphone
-from edgefuse.runtime.streams.microphone import Microphone
 from edgefuse.runtime.streams.sound_file import libsndfile_version
 
+_CLIPS = ("numpy", "cv2", "soundfile", "soxr", "tokenizers", "pydantic", "yaml")
+_RECORDINGS = ("mcap", "mcap_ros2", "zstandard")
 _EXPORT = ("torch", "onnx", "onnxscript", "safetensors", "scikit-learn", "tensorboard")
 
 
@@ -37,9 +40,10 @@ def examine() -> list[Finding]:
         _engine(),
         *_backends(),
         _graph_cache(),
-        _packages("run", ("numpy", "soundfile", "soxr", "tokenizers"), needed=True),
-        _opencv(),
+        _imported("run", _CLIPS),
+        _imported("run a recording", _RECORDINGS),
         _sound_files(),
+        _default_bundle(),
         _packages("train, export, verify", _EXPORT, extra="export"),
         _packages("engines ahead of time", ("tensorrt-rtx",), extra="rtx"),
         _packages("timeline picture", ("matplotlib",), extra="timeline"),
@@ -101,13 +105,16 @@ def _backends() -> list[Finding]:
 def _usable(subject: str, detail: Callable[[], str]) -> Finding:
     try:
         return Finding(subject, "ok", detail())
-    except EngineError as error:
-        return Finding(subject, "missing", str(error))
+    except Exception as error:  # of whatever library: what is broken is as good as missing
+        return Finding(subject, "missing", in_one_line(error))
 
 
 def _openvino() -> str:
+    from edgefuse.runtime import DEFAULT_BUNDLE, Bundle
+    from edgefuse.runtime.engines.backends import open_engine
     from edgefuse.runtime.engines.engine_openvino import fast_in_bf16, openvino_version
 
+    open_engine(Bundle.open(DEFAULT_BUNDLE), "text", "openvino")
     return f"openvino {openvino_version()}, {'bfloat16 and ' if fast_in_bf16() else ''}float32"
 
 
@@ -134,17 +141,38 @@ def _graph_cache() -> Finding:
     directory = default_directory()
     if directory is None:
         return Finding("graph cache", "missing", "no home directory: set XDG_CACHE_HOME, and bundles load faster")
+    if not os.access(_nearest(directory), os.W_OK | os.X_OK):
+        return Finding("graph cache", "missing", f"{directory} cannot be written: bundles load faster where it can")
     entries, size = GraphCache(directory).size()
     return Finding("graph cache", "ok", f"{directory}: {entries} graphs, {size / 1e6:.1f} MB")
 
 
-def _opencv() -> Finding:
-    """Any build of it will do; pip does not know apt's."""
+def _nearest(directory: Path) -> Path:
+    """What is there of it."""
+    return next(path for path in (directory, *directory.parents) if path.exists())
+
+
+def _imported(subject: str, modules: tuple[str, ...]) -> Finding:
+    """Imports them: any build of OpenCV will do, also one that pip does not know, and one that is broken will not."""
+    found = []
+    for name in modules:
+        try:
+            module = importlib.import_module(name)
+        except Exception as error:  # a library that does not find another raises what it likes
+            return Finding(subject, "wrong", f"{name} cannot be imported: {error}; {how_to_install()}")
+        found.append(f"{name} {getattr(module, '__version__', '')}".strip())
+    return Finding(subject, "ok", ", ".join(found))
+
+
+def _default_bundle() -> Finding:
+    """It is opened, and its golden vectors are replayed."""
     try:
-        import cv2
-    except ImportError as error:
-        return Finding("opencv", "wrong", f"cannot be imported: {error}; {how_to_install()}")
-    return Finding("opencv", "ok", f"{cv2.__version__} in {cv2.__file__}")
+        from edgefuse.runtime import DEFAULT_BUNDLE, Bundle, Perceiver
+
+        backends = Perceiver(Bundle.open(DEFAULT_BUNDLE)).backends
+    except Exception as error:  # the doctor's border: what ends a run is a finding
+        return Finding("default bundle", "wrong", in_one_line(error))
+    return Finding("default bundle", "ok", f"runs on {', '.join(sorted(set(backends.values())))}")
 
 
 def _sound_files() -> Finding:
@@ -155,22 +183,30 @@ def _sound_files() -> Finding:
         return Finding("sound files", "wrong", f"{error}; {how_to_install()}")
 
 
-def _packages(subject: str, names: tuple[str, ...], extra: str | None = None, needed: bool = False) -> Finding:
+def _packages(subject: str, names: tuple[str, ...], extra: str | None = None) -> Finding:
     versions = {name: installed_version(name) for name in names}
     missing = [name for name, version in versions.items() if version is None]
     if missing:
         lacking = f"{', '.join(missing)} not installed: {how_to_install(extra)}"
-        return Finding(subject, "wrong" if needed else "missing", lacking)
+        return Finding(subject, "missing", lacking)
     return Finding(subject, "ok", ", ".join(f"{name} {version}" for name, version in versions.items()))
 
 
 def _ros() -> Finding:
-    if importlib.util.find_spec("rclpy") is None:
-        return Finding("ROS 2", "missing", "rclpy not found: source a ROS 2 installation")
+    try:
+        importlib.import_module("rclpy")
+    except ModuleNotFoundError as error:
+        return Finding("ROS 2", "missing", f"{error.name} not found: source a ROS 2 installation")
+    except Exception as error:
+        return Finding("ROS 2", "missing", f"rclpy cannot be imported: {in_one_line(error)}")
     return Finding("ROS 2", "ok", f"rclpy, distribution {os.environ.get('ROS_DISTRO', 'not named')}")
 
 
 def _devices() -> list[Finding]:
+    try:
+        from edgefuse.runtime.streams.devices import find_devices
+    except Exception as error:
+        return [Finding("devices", "missing", f"cannot be looked for: {in_one_line(error)}")]
     found = find_devices()
     cameras = [Finding("camera", "ok", str(camera)) for camera in found.cameras]
     microphones = [Finding("microphone", "ok", str(microphone)) for microphone in found.microphones]
@@ -184,12 +220,15 @@ def _devices() -> list[Finding]:
 def _measured(subject: str, measurement: Callable[[], tuple[str, str | None]]) -> Finding:
     try:
         detail, wrong = measurement()
-    except StreamError as error:
-        return Finding(subject, "wrong", str(error))
+    except (EdgefuseError, ImportError) as error:
+        return Finding(subject, "wrong", in_one_line(error))
     return Finding(subject, "wrong" if wrong else "ok", f"{wrong}; {detail}" if wrong else detail)
 
 
 def _camera(device: str) -> tuple[str, str | None]:
+    from edgefuse.runtime.streams.camera import Camera
+    from edgefuse.runtime.streams.devices import measure_camera
+
     seen = measure_camera(Camera(device))
     if not seen.rate_hz:
         return "it was watched for 3 s", seen.wrong
@@ -201,6 +240,9 @@ def _camera(device: str) -> tuple[str, str | None]:
 
 
 def _microphone(device: str, channel: int | None) -> tuple[str, str | None]:
+    from edgefuse.runtime.streams.devices import measure_microphone
+    from edgefuse.runtime.streams.microphone import Microphone
+
     heard = measure_microphone(Microphone(device, channel=channel))
     detail = (
         f"{heard.device_rate_hz} Hz, clock off by {heard.drift_ppm:.0f} ppm, blocks jitter {heard.jitter_ms:.1f} ms, "

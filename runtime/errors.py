@@ -1,12 +1,22 @@
-"""The errors of edgefuse. Each message says what was wrong, what was expected and what to do."""
+"""The errors of edgefuse. Each message says what was wrong, what was expected and what to do, in one line.
+
+And how any other exception, and any text from outside, is put into such a line.
+"""
 
 from __future__ import annotations
 
+import os
 import re
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+import traceback
+import unicodedata
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
+
+_HERE: Final = Path(__file__).parent.parent  # the folder of the rooms, installed or not
+_LONGEST_SAID: Final = 300  # characters; some libraries say pages
 
 RefusalReason: TypeAlias = Literal["malformed", "not_finite", "out_of_range", "out_of_order", "future"]
 
@@ -69,3 +79,55 @@ def first_fault(error: ValidationError) -> str:
     got = "" if first["type"] in ("missing", "value_error", "json_invalid") else f", got {repr(first['input'])[:60]}"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     return f"{where}: {first['msg'].removeprefix('Value error, ')}{got}{more}"
+
+
+def in_one_line(error: BaseException) -> str:
+    """What a user is told of any exception: one line that can be printed anywhere.
+
+    One of edgefuse says it in its own words. Of another that names a file, the file and why; of what nobody expected,
+    its kind and where in edgefuse it came up as well.
+    """
+    if type(error).__module__.startswith("edgefuse"):
+        return printable(str(error))
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return printable(f"{_name_of(error.filename)}: {error.strerror}")
+    where = _where(error)
+    if isinstance(error, OSError) and error.strerror:
+        return printable(f"{error.strerror}{where}")
+    if isinstance(error, MemoryError):
+        return f"there is not enough memory for this{where}"
+    if isinstance(error, RecursionError):
+        return f"something here is nested too deeply{where}"
+    kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
+    said = first_fault(cast("ValidationError", error)) if kind.endswith(".ValidationError") else str(error)
+    return printable(f"unexpected {kind}: {' '.join(said.split())[:_LONGEST_SAID] or 'no more is known'}{where}")
+
+
+def printable(text: str) -> str:
+    """The text with every control character, line break and byte that is no UTF-8 in it written out as in Python."""
+    if text.isprintable():
+        return text
+    return "".join(char if _is_harmless(char) else char.encode("unicode_escape").decode() for char in text)
+
+
+def is_utf_8(text: str) -> bool:
+    """Whether it came whole from bytes in UTF-8: a name on the disk need not have, and libraries in C crash on it."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _is_harmless(char: str) -> bool:
+    return char.isprintable() or unicodedata.category(char) == "Zs"
+
+
+def _name_of(file: object) -> str:
+    return os.fsdecode(file) if isinstance(file, str | bytes | os.PathLike) else str(file)
+
+
+def _where(error: BaseException) -> str:
+    """The innermost line of edgefuse that the exception passed."""
+    ours = [
+        (frame.f_code.co_filename, line)
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if str(frame.f_globals.get("__name__", "")).startswith("edgefuse")
+    ]
+    return f" (at {os.path.relpath(ours[-1][0], _HERE)}:{ours[-1][1]})" if ours else ""

@@ -190,6 +190,10 @@ class Perceiver:
         """What came to nothing in this run (the last one, until another begins), by sense and reason, see Drops."""
         return self._runs.newest.drops.as_dict()
 
+    def sensed(self) -> dict[str, int]:
+        """How many samples of each sense came in this run (the last one, until another begins), used or not."""
+        return self._runs.newest.drops.sensed()
+
     def set_back(self) -> int:
         """How often time was set back in this run (the last one, until another begins): all began anew each time."""
         return self._runs.newest.set_back
@@ -234,7 +238,9 @@ class Perceiver:
         side. Streams that are not live are read as fast as possible, every sample in the order of its time, so that
         the same recording gives the same percepts. `watchers` see every sample as it is perceived, corrected.
 
-        Raises StreamError when a stream breaks off, EdgefuseError while another run of this perceiver goes on.
+        A run that comes to its end without a percept logs an error that says what became of all samples; `sensed` and
+        `drops` count them in every run. Raises StreamError when a stream breaks off, EdgefuseError while another run of
+        this perceiver goes on.
         """
         kinds = _check_streams(streams, watchers)
         if kinds == {True, False}:
@@ -308,6 +314,7 @@ class Perceiver:
                 return None
             fused_ns = self.now_ns()
             strange = run.drift is not None and run.drift.is_strange(fused.fit)
+            run.percepts += 1
             return self._classes.percept(
                 fused, trigger.stamp_ns, aligned, strange, lambda: self._trace(trigger, fused_ns, run.clocked)
             )
@@ -322,6 +329,7 @@ class Perceiver:
             watched = self._watched(streams, watchers)
             with LiveThreads(self, watched, self._take_used) as threads:
                 yield from threads.percepts()
+            self._say_if_nothing()
 
     def _perceive_in_order(self, streams: Sequence[Stream], watchers: Sequence[Watcher]) -> Iterator[Percept]:
         with self._runs.perceiving(clocked=False), ExitStack() as stack:
@@ -333,6 +341,7 @@ class Perceiver:
                 percept = self.step()
                 if percept is not None:
                     yield percept
+            self._say_if_nothing()
 
     def _watched(self, streams: Sequence[Stream], watchers: Sequence[Watcher]) -> list[Stream]:
         """The streams, corrected, and then seen by the watchers."""
@@ -356,6 +365,20 @@ class Perceiver:
         if not is_one_of(sense, self.senses):
             raise EdgefuseError(f"there is no sense {shown(sense)} in use; there are {', '.join(self.senses)}")
 
+    def _say_if_nothing(self) -> None:
+        """A run that has come to its end and gave no percept says why."""
+        run = self._runs.newest
+        if not run.percepts and not run.closed:
+            log.error("nothing was perceived: %s", "; ".join(self._account(run.drops)))
+
+    def _account(self, drops: Drops) -> Iterator[str]:
+        """What became of each sense's samples."""
+        counts = drops.as_dict()
+        for sense, came in drops.sensed().items():
+            lost = "".join(f", {count} {reason.replace('_', ' ')}" for reason, count in counts[sense].items())
+            why = drops.refusal(sense)
+            yield f"{sense}: {came or 'no'} samples came{lost}" + (f" (the last one {why})" if why else "")
+
     def _note_stranger(self, sense: str) -> None:
         """Say once that samples are of a sense that the bundle has not; one that is not used is left in silence."""
         if sense not in self._strangers and sense not in {m.name for m in self.bundle.manifest.modalities}:
@@ -376,6 +399,7 @@ class Perceiver:
     def _take(self, sample: Sample) -> bool:
         """Into the intake, and ring for its encoder."""
         run, received_ns = self._runs.for_next_sample(), self.now_ns()
+        run.drops.note_sensed(sample.modality)
         try:
             taken = run.intake.put(sample, received_ns)
         except SetBack as event:

@@ -20,9 +20,9 @@ from edgefuse.runtime.senses.tokens import TokenStore
 class Run:
     """From the first sample to the end of `perceive()`, or until time is set back; then another goes on with its drops.
 
-    `clocked`: its samples are stamped on the perceiver's clock. `set_back`: it goes on from another run, since whose
-    beginning time was set back so often. `closed`: it is to end. `over`: it has ended, and the next sample belongs to
-    another run.
+    `clocked`: its samples are stamped on the perceiver's clock. `percepts`: so many it has given. `set_back`: it goes
+    on from another run, since whose beginning time was set back so often. `closed`: it is to end. `over`: it has ended,
+    and the next sample belongs to another run.
     """
 
     clocked: bool
@@ -32,6 +32,7 @@ class Run:
     drift: Drift | None
     corrections: Corrections | None
     drops: Drops
+    percepts: int = 0
     set_back: int = 0
     closed: bool = False
     over: bool = False
@@ -89,6 +90,7 @@ class Runs:
             if self.newest is run:
                 self.newest = self._begin(run.clocked, run.drops)
                 self.newest.set_back = run.set_back + 1
+                self.newest.percepts = run.percepts
                 self.newest.closed = run.closed
             return self.newest
 

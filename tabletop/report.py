@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
 GOALS = {"seen": 0.92, "over_single": 0.06, "unseen": 0.85, "unseen_image": 0.45, "auc": 0.97}
 """Of the fused result of image and audio, middle image noise, speech at 0 dB."""
@@ -86,7 +87,9 @@ class Report:
             figures.add_row(one.condition, " + ".join(one.senses), *percent, f"{one.calibration_error:.3f}")
         goals = Table("goal (middle noise, 0 dB)", "reached", "wanted", "")
         for name, (got, wanted) in self.goals().items():
-            goals.add_row(name, f"{got:.3f}", f"{wanted:.2f}", "[green]yes" if got >= wanted else "[red]no")
+            goals.add_row(
+                name, f"{got:.3f}", f"{wanted:.2f}", Text("yes", "green") if got >= wanted else Text("no", "red")
+            )
         return Group(figures, goals)
 
 

@@ -52,7 +52,7 @@ def test_prompts_are_the_classes():
 
 
 def test_run_imports_no_torch():
-    code = "import sys; sys.argv = ['edgefuse', 'run', '--fast', '--rate', '1']; from edgefuse.cli import main\n"
+    code = "import sys; sys.argv = ['edgefuse', 'run', '--fast', '--rate', '1']; from edgefuse.__main__ import main\n"
     code += "try: main()\nexcept SystemExit: pass\nprint('torch' in sys.modules, 'matplotlib' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert result.stdout.splitlines()[-1] == "False False", result.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -63,5 +64,5 @@ def open_variants(directories: Sequence[Path], backends: Sequence[Backend], sour
 
 
 def _name_plainly(directory: Path, backend: Backend, backends: Sequence[Backend]) -> str:
-    name = directory.resolve().name
+    name = Path(os.path.realpath(directory)).name
     return f"{name} on {backend}" if len(backends) > 1 else name

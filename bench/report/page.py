@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgefuse.bench.report.result import Figure, Result, Span
+from edgefuse.bench.report.void import is_wide, why_busy
 from edgefuse.export.report.page import page_environment
 
 _WIDTH, _HEIGHT = 1000.0, 180.0
@@ -49,6 +50,7 @@ def page_from_result(result: Result) -> str:
         "heard_from_result": heard_from_result,
     }
     environment.filters |= {"ms": format_ms}
+    environment.globals["busy"], environment.tests["wide"] = why_busy(result.host), is_wide
     return environment.get_template("bench.html.j2").render(result=result, width=_WIDTH, height=_HEIGHT)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rich.console import RenderableType
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from edgefuse.bench.report import result as measured
 from edgefuse.bench.report.comparison import Change
-from edgefuse.bench.report.result import Figure, Flow, LiveResult, PipelineResult, Ratio, Result, RosResult
+from edgefuse.bench.report.result import Figure, Flow, LiveResult, PipelineResult, Result, RosResult
+from edgefuse.bench.report.void import format_ratio, why_busy
 
 _COLOURS = {"faster": "green", "slower": "red", "same": "dim"}
 
@@ -19,20 +20,27 @@ def draw_result(result: Result) -> Iterator[RenderableType]:
     """All of them, in order; then what there is to say of the circumstances."""
     host = result.host
     load = f"load {host.load[0]} before and {host.load[1]} after"
-    yield escape(f"{host.cpu}, {host.cores} cores, {load}; {result.power}")
+    yield Text(f"{host.cpu}, {host.cores} cores, {load}; {result.power}")
+    busy = why_busy(host)
+    if busy is not None:
+        yield Text(busy, "yellow")
     if result.engines:
         yield draw_engines(result)
     for pipeline in result.pipelines:
-        yield draw_pipeline(pipeline)
+        yield draw_pipeline(pipeline, busy is not None)
     for live in result.live:
         yield draw_live(live)
     if result.variants is not None:
-        yield draw_beside(result.variants, "variants by turns, a percept of everything new of the first sense")
+        yield draw_beside(
+            result.variants, "variants by turns, a percept of everything new of the first sense", busy is not None
+        )
     if result.peers is not None:
-        yield draw_beside(result.peers, "peers by turns, a percept of everything new of any sense; one thread each")
+        yield draw_beside(
+            result.peers, "peers by turns, a percept of everything new of any sense; one thread each", busy is not None
+        )
     for stack in result.ros:
         yield draw_ros(stack)
-    yield from map(escape, result.notes)
+    yield from map(Text, result.notes)
 
 
 def draw_engines(result: Result) -> Table:
@@ -44,17 +52,17 @@ def draw_engines(result: Result) -> Table:
     for one in result.engines:
         f = one.latency_ms
         percentiles = (f"{value:.3f}" for value in (f.p50, f.p90, f.p99, f.p999))
-        rate, ratio = f"{one.throughput_hz:.0f}", _format_ratio(one.ratio)
+        rate, ratio = f"{one.throughput_hz:.0f}", format_ratio(one.ratio, why_busy(result.host) is not None)
         _add_row(table, one.graph, one.variant, one.backend, *percentiles, rate, ratio)
     return table
 
 
-def draw_pipeline(one: PipelineResult) -> Table:
-    """One variant from samples to percepts."""
+def draw_pipeline(one: PipelineResult, busy: bool = False) -> Table:
+    """One variant from samples to percepts; without ratios where the machine was busy."""
     table = _draw_flow(f"{one.variant}, frames at {one.rate_hz:g} Hz", one.flow)
     lost = ", ".join(f"{sense} {one.flow.overtaken[sense]} of {offered}" for sense, offered in one.offered.items())
     _add_row(table, "overtaken", lost)
-    for name, *values in _list_limits(one):
+    for name, *values in _list_limits(one, busy):
         _add_row(table, name, *values)
     return table
 
@@ -82,7 +90,7 @@ def draw_ros(one: RosResult) -> Table:
 
 
 def _draw_flow(title: str, flow: Flow) -> Table:
-    table = Table("", "p50", "p95", "p99", title=escape(title), title_justify="left")
+    table = Table("", "p50", "p95", "p99", title=Text(title), title_justify="left")
     _add_row(table, "percept, sensed to published (ms)", *_format_percentiles(flow.latency_ms))
     for stage, figure in flow.stages_ms.items():
         _add_row(table, f"  {stage}", *_format_percentiles(figure))
@@ -93,13 +101,14 @@ def _draw_flow(title: str, flow: Flow) -> Table:
     return table
 
 
-def _list_limits(one: PipelineResult) -> Iterator[Sequence[str]]:
+def _list_limits(one: PipelineResult, busy: bool) -> Iterator[Sequence[str]]:
     if one.overhead is not None:
         over = one.overhead
-        yield f"over bare calls, paced alike at {over.rate_hz:.3g} Hz", _format_ratio(over.p50), _format_ratio(over.p95)
-        yield "  from when the sensor handed over", _format_ratio(over.handed_p50), _format_ratio(over.handed_p95)
-        yield "CPU over that of the calls due", _format_ratio(over.cpu)
-        yield f"  sensors left out ({over.sensors_cpu_ms:.1f} ms/s alone)", _format_ratio(over.cpu_without_sensors)
+        sensed, handed = (over.p50, over.p95), (over.handed_p50, over.handed_p95)
+        yield f"over bare calls, paced alike at {over.rate_hz:.3g} Hz", *(format_ratio(one, busy) for one in sensed)
+        yield "  from when the sensor handed over", *(format_ratio(one, busy) for one in handed)
+        yield "CPU over that of the calls due", format_ratio(over.cpu, busy)
+        yield f"  sensors left out ({over.sensors_cpu_ms:.1f} ms/s alone)", format_ratio(over.cpu_without_sensors, busy)
     if one.held_hz is not None:
         yield "highest frame rate held (Hz)", f"{one.held_hz:.0f}"
     if one.overload is not None:
@@ -114,18 +123,18 @@ def _list_limits(one: PipelineResult) -> Iterator[Sequence[str]]:
         yield f"energy per percept (mJ), {one.energy.meter}", f"{one.energy.millijoules_per_percept:.1f}"
 
 
-def draw_beside(beside: measured.Table, title: str) -> Table:
-    """Variants or peers."""
+def draw_beside(beside: measured.Table, title: str, busy: bool = False) -> Table:
+    """Variants or peers; without ratios where the machine was busy."""
     news_of = beside.rows[0].news_of
-    news = (escape(f"newest {news_of} to percept"), "x") if news_of else ()
+    news = (f"newest {news_of} to percept", "x") if news_of else ()
     table = Table(
         "variant", "percepts/s", "latency p50", "x", *news, "CPU per percept, sensors left out", "x", title=title
     )
     table.title_justify = "left"
     for row in beside.rows:
-        heard = (f"{row.news_ms.p50:.2f}" if row.news_ms else "", _format_ratio(row.news_ratio)) if news_of else ()
-        latency = f"{row.latency_ms.p50:.2f}", _format_ratio(row.latency_ratio)
-        cpu = f"{row.cpu_per_percept_ms.p50:.2f}", _format_ratio(row.cpu_ratio)
+        heard = (f"{row.news_ms.p50:.2f}" if row.news_ms else "", format_ratio(row.news_ratio, busy)) if news_of else ()
+        latency = f"{row.latency_ms.p50:.2f}", format_ratio(row.latency_ratio, busy)
+        cpu = f"{row.cpu_per_percept_ms.p50:.2f}", format_ratio(row.cpu_ratio, busy)
         _add_row(table, row.variant, f"{row.percepts_hz:.1f}", *latency, *heard, *cpu)
     return table
 
@@ -135,19 +144,15 @@ def draw_changes(changes: Sequence[Change]) -> Table:
     table = Table("variant", "", "old (ms)", "new (ms)", "new / old", "", title="compared", title_justify="left")
     for one in changes:
         ratio = f"{one.ratio:.2f} ({one.low:.2f}-{one.high:.2f})"
-        verdict = f"[{_COLOURS[one.verdict]}]{one.verdict}[/]"
-        table.add_row(escape(one.variant), escape(one.what), f"{one.old:.3f}", f"{one.new:.3f}", ratio, verdict)
+        verdict = Text(one.verdict, _COLOURS[one.verdict])
+        table.add_row(Text(one.variant), Text(one.what), f"{one.old:.3f}", f"{one.new:.3f}", ratio, verdict)
     return table
 
 
 def _add_row(table: Table, *cells: str) -> None:
     """Names and devices as they are: a bundle's folder may be called [x]."""
-    table.add_row(*map(escape, cells))
+    table.add_row(*map(Text, cells))
 
 
 def _format_percentiles(figure: Figure) -> tuple[str, str, str]:
     return f"{figure.p50:.2f}", f"{figure.p95:.2f}", f"{figure.p99:.2f}"
-
-
-def _format_ratio(ratio: Ratio | None) -> str:
-    return "" if ratio is None else f"{ratio.value:.2f} ({ratio.low:.2f}-{ratio.high:.2f})"

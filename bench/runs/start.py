@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +18,9 @@ from edgefuse.bench.report.result import Start
 
 _RUNNING_S = 1.5
 """Of the process whose memory is measured, after its first percept."""
+
+_LONGEST_S = 60.0
+"""Until the first percept: a bundle of gigabytes takes a third of it."""
 
 _KILOBYTE = 1024
 
@@ -31,7 +37,7 @@ def _start(variant: Variant, running_s: float) -> tuple[float, float | None]:
     options = ["--bundle", str(variant.bundle.directory), "--backend", variant.backend, "--jsonl", "-"]
     command = [sys.executable, "-m", "edgefuse", "run", variant.workload.source, *options]
     start = time.monotonic()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process, _ended_late(process):
         assert process.stdout is not None
         line = process.stdout.readline()
         seconds = time.monotonic() - start
@@ -41,8 +47,19 @@ def _start(variant: Variant, running_s: float) -> tuple[float, float | None]:
         peak_mb = _read_peak_mb(process.pid)
         process.kill()
     if not line:
-        raise BenchError(f"`edgefuse run` gave no percept of {variant.workload.source}")
+        raise BenchError(f"`edgefuse run` gave no percept of {variant.workload.source} in {seconds:.0f} s")
     return seconds, peak_mb
+
+
+@contextmanager
+def _ended_late(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Ends a process that falls silent, which would be waited for."""
+    timer = threading.Timer(_LONGEST_S, process.kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _read_peak_mb(pid: int) -> float | None:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from edgefuse.bench.load.feeds import Feed, feeds_from
 from edgefuse.bench.load.variants import Variant
@@ -86,9 +86,9 @@ def draw_trials(trials: Sequence[Trial]) -> Table:
     columns = ("variant", "graph", "engine", "threads", "latency (ms)", "CPU time (ms)", "")
     table = Table(*columns, title=title, title_justify="left")
     for one in trials:
-        verdict = "[green]chosen[/]" if one.chosen else escape(one.refused or "")
+        verdict = Text("chosen", "green") if one.chosen else Text(one.refused or "")
         figures = f"{one.latency_ms:.3f}", f"{one.cpu_ms:.3f}"
-        table.add_row(escape(one.variant), one.graph, *_name_way(one.way), *figures, verdict)
+        table.add_row(Text(one.variant), one.graph, *_name_way(one.way), *figures, verdict)
     return table
 
 

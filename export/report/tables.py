@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rich.console import Group
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from edgefuse.export.precision.candidates import Candidate
 from edgefuse.export.report.files import ExportReport
@@ -26,19 +26,17 @@ def precision_table(report: ExportReport) -> Group:
         for index, candidate in enumerate(candidates):
             table.add_row(graph if index == 0 else "", *_candidate_cells(candidate))
         table.add_section()
-    return Group(
-        table, *(f"{one.graph}: {escape(one.layer)} adds an error of {one.noise:.2g}" for one in report.blamed)
-    )
+    return Group(table, *(Text(f"{one.graph}: {one.layer} adds an error of {one.noise:.2g}") for one in report.blamed))
 
 
-def _candidate_cells(one: Candidate) -> tuple[str, ...]:
+def _candidate_cells(one: Candidate) -> tuple[str | Text, ...]:
     return (
-        f"[bold]{one.name}[/]" if one.chosen else one.name,
+        Text(one.name, "bold" if one.chosen else ""),
         "-" if one.size_bytes is None else size_in_words(one.size_bytes),
         _cosine(one.cosine_p1),
         "-" if one.latency_ms is None else f"{one.latency_ms:.3f}",
         "-" if one.speedup is None else f"{one.speedup:.2f}",
-        "[green]chosen[/]" if one.chosen else escape(one.refused or ""),
+        Text("chosen", "green") if one.chosen else Text(one.refused or ""),
     )
 
 
@@ -53,7 +51,7 @@ def verification_table(verification: Verification) -> Group:
 def samples_text(samples: Mapping[str, str], remarks: Sequence[str]) -> Group:
     """What samples were used, by what was done on them, and what could not be measured."""
     lines = [*(f"{done} {what}" for done, what in samples.items()), *(f"careful: {remark}" for remark in remarks)]
-    return Group(*(escape(line) for line in lines))
+    return Group(*map(Text, lines))
 
 
 def graph_table(verification: Verification) -> Table:
@@ -129,5 +127,5 @@ def _bounds(row: GraphCheck) -> str:
     return ", ".join(parts) or "-"
 
 
-def _mark(failure: str | None) -> str:
-    return "[green]ok[/]" if failure is None else "[red]FAILS[/]"
+def _mark(failure: str | None) -> Text:
+    return Text("ok", "green") if failure is None else Text("FAILS", "red")

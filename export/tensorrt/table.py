@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from edgefuse.export.tensorrt.check import EngineCheck
 from edgefuse.export.tensorrt.numbers import NumbersCheck
@@ -20,8 +20,12 @@ def engine_table(checks: Sequence[EngineCheck], numbers: NumbersCheck) -> Table:
     for heading in ("inputs and outputs", ""):
         table.add_column(heading)
     for check in checks:
-        table.add_row(check.graph, *_engine(check), "[green]ok[/]" if check.failure is None else "[red]broken[/]")
+        table.add_row(check.graph, *_engine(check), _mark(check.failure))
     return table
+
+
+def _mark(failure: str | None) -> Text:
+    return Text("ok", "green") if failure is None else Text("broken", "red")
 
 
 def _engine(check: EngineCheck) -> tuple[str, str, str, str]:
@@ -39,5 +43,5 @@ def _engine(check: EngineCheck) -> tuple[str, str, str, str]:
 
 def _caption(numbers: NumbersCheck) -> str:
     if numbers.left_out is not None:
-        return f"numbers not compared: {escape(numbers.left_out)}"
+        return f"numbers not compared: {numbers.left_out}"
     return "numbers as PyTorch's golden vectors" if numbers.failure is None else "numbers differ from PyTorch's"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import stat
 from collections.abc import Iterator
@@ -44,6 +45,14 @@ def _regular_size(path: Path) -> int:
     if not stat.S_ISREG(status.st_mode):
         raise FileError(f"{path} is no file" if stat.S_ISDIR(status.st_mode) else f"{path} is no regular file")
     return status.st_size
+
+
+def refuse_special(path: Path) -> None:
+    """Raises FileError for a device or a pipe, which readers would wait for, or never come to the end of."""
+    with contextlib.suppress(OSError):  # of which the reader knows better what was expected
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise FileError(f"{path} is no regular file")
 
 
 def _refuse_larger(path: Path, size: int, limit: Limit) -> None:

@@ -1,4 +1,4 @@
-"""Drops: what came to nothing in a run, counted in one place."""
+"""Drops: what came to nothing in a run, of what was sensed, counted in one place."""
 
 from __future__ import annotations
 
@@ -38,13 +38,25 @@ class Drops:
 
     `overtaken` counts frames, texts or hops that no encoder took, since newer ones had come; `gap` the missing values
     of a series; `stale` encodings that came too late to be fused; every other reason counts samples that were refused.
+    `sensed` counts all samples that came.
     """
 
     def __init__(self, senses: Iterable[str]) -> None:
         self._counts: dict[str, Counter[DropReason]] = {sense: Counter() for sense in senses}
+        self._sensed = dict.fromkeys(self._counts, 0)
         self._refusals: dict[str, str] = {}
         self._kinds = {sense: Kinds() for sense in self._counts}
         self._lock = threading.Lock()
+
+    def note_sensed(self, sense: str) -> None:
+        """One more sample came, whatever becomes of it."""
+        with self._lock:
+            self._sensed[sense] += 1
+
+    def sensed(self) -> dict[str, int]:
+        """The samples so far, of every sense."""
+        with self._lock:
+            return dict(self._sensed)
 
     def refuse(self, sense: str, error: SampleError) -> bool:
         """One more sample was refused, for this; whether it is the first of its sense and kind, see Kinds."""

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text as StyledText
 
 from edgefuse.runtime.arguments import check_kind
+from edgefuse.runtime.errors import printable
 from edgefuse.runtime.heads.drift import DRIFT_WARN
 from edgefuse.runtime.percept import Percept
 from edgefuse.runtime.sinks.statistics import RunStatistics
@@ -51,7 +52,7 @@ def percept_panel(percept: Percept, statistics: RunStatistics) -> Panel:
     doubt = "  not certain" if percept.certain is False else ""
     doubt += "  prompt far from training" if percept.far_prompt else ""
     head = StyledText.assemble(
-        (percept.label, "bold"), f"  {percept.confidence:.0%}", (doubt, "yellow"), (warning, "bold red")
+        (printable(percept.label), "bold"), f"  {percept.confidence:.0%}", (doubt, "yellow"), (warning, "bold red")
     )
     agreement = "-" if percept.agreement is None else f"{percept.agreement:.2f}"
     foot = (
@@ -69,30 +70,37 @@ def _senses_table(percept: Percept) -> Table:
         weight = "-" if sense.weight is None else f"{sense.weight:.2f}"
         bar = ProgressBar(total=1.0, completed=sense.weight or 0.0, width=24)
         style = "" if sense.valid else "dim"
-        table.add_row(name, weight, bar, f"{age:>8}", says, style=style)
+        table.add_row(_plain(name), weight, bar, f"{age:>8}", _plain(says), style=style)
     return table
+
+
+def _plain(text: str) -> StyledText:
+    """As it is, on any console: a label may be called [x]."""
+    return StyledText(printable(text))
 
 
 def summary(
     statistics: RunStatistics,
-    senses: tuple[str, ...],
+    sensed: Mapping[str, int],
     drops: dict[str, dict[str, int]],
     drift: Mapping[str, float] = MappingProxyType({}),
     set_back: int = 0,
 ) -> Group:
-    """What a run amounted to: one row per sense, then its percepts, latencies and labels.
+    """What a run amounted to: per sense what came (`sensed`) and was not used, then its percepts, latencies and labels.
 
     Then what is odd: a drift that is much, and how often time was set back.
     """
-    table = Table("sense", "valid", "mean weight", "mean age", "not used", title="summary", title_justify="left")
-    for name in senses:
+    columns = ("sense", "samples", "valid", "mean weight", "mean age", "not used")
+    table = Table(*columns, title="summary", title_justify="left")
+    for name, came in sensed.items():
         part = statistics.sense(name)
         dropped = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in drops[name].items()) or "-"
         if part.valid_share == 0:
-            table.add_row(name, "never", "-", "-", dropped, style="dim")
+            table.add_row(_plain(name), str(came), "never", "-", "-", dropped, style="dim")
             continue
         weight = "-" if part.mean_weight is None else f"{part.mean_weight:.2f}"
-        table.add_row(name, f"{part.valid_share:.0%}", weight, f"{part.mean_age_ms:.0f} ms", dropped)
+        cells = (str(came), f"{part.valid_share:.0%}", weight, f"{part.mean_age_ms:.0f} ms", dropped)
+        table.add_row(_plain(name), *cells)
     doubt = f"{statistics.uncertain} not certain, " if statistics.judged else ""
     doubt += f"{statistics.far_prompts} of prompts far from training, " if statistics.far_prompts else ""
     most = ", ".join(f"{label} {count}" for label, count in statistics.labels.most_common(5))
@@ -107,6 +115,6 @@ def summary(
         table,
         f"{statistics.percepts} percepts at {statistics.rate_hz:.1f} Hz, {statistics.contradictions} contradictions, "
         f"{doubt}latency p50 {statistics.latency_ms(50):.2f} ms, p99 {statistics.latency_ms(99):.2f} ms",
-        f"most seen: {most or '-'}",
-        *(StyledText(line, style="yellow") for line in odd),
+        _plain(f"most seen: {most or '-'}"),
+        *(StyledText(printable(line), style="yellow") for line in odd),
     )

@@ -14,6 +14,7 @@ from mcap.writer import Writer
 from edgefuse.runtime.arguments import check_kind, is_one_of, path_of, shown, whole_in
 from edgefuse.runtime.bundle.bundle import Bundle
 from edgefuse.runtime.errors import EdgefuseError
+from edgefuse.runtime.files.whole_file import check_writable
 from edgefuse.runtime.messages import ros_messages, ros_types
 from edgefuse.runtime.messages.ros_messages import MODALITY_KEY, ImageFormat
 from edgefuse.runtime.messages.ros_types import MessageType
@@ -154,10 +155,21 @@ class Recorder:
         os.fsync(self._file.fileno())
 
 
+def check_new(path: Path) -> None:
+    """Raises EdgefuseError where no recording could begin under this name; leaves everything as it is."""
+    if os.path.lexists(path):
+        raise EdgefuseError(_exists_already(path))
+    check_writable(path)
+
+
+def _exists_already(path: Path) -> str:
+    return f"{path} exists already: a recording replaces nothing; choose another name"
+
+
 def _create(path: Path) -> BinaryIO:
     try:
         return path.open("xb")
     except FileExistsError as error:
-        raise EdgefuseError(f"{path} exists already: a recording replaces nothing; choose another name") from error
+        raise EdgefuseError(_exists_already(path)) from error
     except OSError as error:
         raise EdgefuseError(f"{path} cannot be written: {error.strerror}") from error

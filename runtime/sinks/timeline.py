@@ -13,10 +13,11 @@ import cv2
 import numpy as np
 
 from edgefuse.runtime.arguments import path_of
-from edgefuse.runtime.errors import EdgefuseError
-from edgefuse.runtime.files.whole_file import write_beside
+from edgefuse.runtime.errors import EdgefuseError, printable
+from edgefuse.runtime.files.whole_file import check_writable
 from edgefuse.runtime.percept import Percept
 from edgefuse.runtime.samples import AudioChunk, Frame, Sample
+from edgefuse.runtime.sinks.figures import plain_pyplot, write_figure
 from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.streams.tap import Tap
 
@@ -47,8 +48,7 @@ class Timeline:
         path = path_of("path", path)
         if path.suffix.lower() not in _SUFFIXES:
             raise EdgefuseError(f"{path} cannot be drawn: expected a name that ends in {', '.join(_SUFFIXES)}")
-        if not path.absolute().parent.is_dir():
-            raise EdgefuseError(f"{path} cannot be written: there is no directory {path.parent}")
+        check_writable(path)
         self._path = path
         self._percepts: list[Percept] = []
         self._pictures: list[tuple[int, np.ndarray]] = []
@@ -94,33 +94,29 @@ def draw_timeline(
     peaks: Sequence[tuple[int, float]] = (),
 ) -> None:
     """Draw percepts over time into `path`; above them pictures (stamp, RGB) and peaks of the sound (stamp, 0..1)."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     start_ns = percepts[0].stamp_ns
     seconds = np.array([(percept.stamp_ns - start_ns) / 1e9 for percept in percepts])
     senses = [name for name in percepts[0].senses if any(percept.senses[name].valid for percept in percepts)]
-    figure, axes = pyplot.subplots(
-        7, 1, figsize=(16, 12), sharex=True, height_ratios=(1.1, 0.8, 0.35 * (len(senses) + 1), 1.2, 0.8, 1, 1)
-    )
-    figure.subplots_adjust(left=0.07, right=0.89, top=0.94, bottom=0.05, hspace=0.22)
-    figure.align_ylabels(axes)
-    axes[0].set_xlim(0, max(seconds[-1], 1e-3))
-    _draw_pictures(axes[0], [((stamp - start_ns) / 1e9, picture) for stamp, picture in pictures], float(seconds[-1]))
-    _draw_waveform(axes[1], [((stamp - start_ns) / 1e9, peak) for stamp, peak in peaks])
-    _draw_labels(axes[2], seconds, percepts, senses)
-    _draw_confidence(axes[3], seconds, percepts)
-    _draw_weights(axes[4], seconds, percepts, senses)
-    _draw_ages(axes[5], seconds, percepts, senses)
-    _draw_latency(axes[6], seconds, percepts)
-    for panel in axes[3:]:
-        panel.legend(loc="upper left", bbox_to_anchor=(1.0, 1.05), fontsize=9, frameon=False, reverse=True)
-    figure.suptitle("edgefuse: what was seen and said, and what the percepts made of it", x=0.01, ha="left")
-    with write_beside(path) as beside:
-        figure.savefig(beside, dpi=90)
-    pyplot.close(figure)
+    with plain_pyplot() as pyplot:
+        figure, axes = pyplot.subplots(
+            7, 1, figsize=(16, 12), sharex=True, height_ratios=(1.1, 0.8, 0.35 * (len(senses) + 1), 1.2, 0.8, 1, 1)
+        )
+        figure.subplots_adjust(left=0.07, right=0.89, top=0.94, bottom=0.05, hspace=0.22)
+        figure.align_ylabels(axes)
+        axes[0].set_xlim(0, max(seconds[-1], 1e-3))
+        _draw_pictures(
+            axes[0], [((stamp - start_ns) / 1e9, picture) for stamp, picture in pictures], float(seconds[-1])
+        )
+        _draw_waveform(axes[1], [((stamp - start_ns) / 1e9, peak) for stamp, peak in peaks])
+        _draw_labels(axes[2], seconds, percepts, senses)
+        _draw_confidence(axes[3], seconds, percepts)
+        _draw_weights(axes[4], seconds, percepts, senses)
+        _draw_ages(axes[5], seconds, percepts, senses)
+        _draw_latency(axes[6], seconds, percepts)
+        for panel in axes[3:]:
+            panel.legend(loc="upper left", bbox_to_anchor=(1.0, 1.05), fontsize=9, frameon=False, reverse=True)
+        figure.suptitle("edgefuse: what was seen and said, and what the percepts made of it", x=0.01, ha="left")
+        write_figure(pyplot, figure, path)
 
 
 def _thumbnail(frame: Frame) -> np.ndarray:
@@ -174,7 +170,7 @@ def _draw_row(axes: Axes, row: int, seconds: np.ndarray, labels: Sequence[str | 
             continue
         axes.barh(row, end - begin, left=begin, height=0.8, color=label_color(label), linewidth=0)
         if end - begin > len(label) * seconds[-1] * 0.006:
-            axes.text((begin + end) / 2, row, label, ha="center", va="center", fontsize=8, clip_on=True)
+            axes.text((begin + end) / 2, row, printable(label), ha="center", va="center", fontsize=8, clip_on=True)
 
 
 def _draw_confidence(axes: Axes, seconds: np.ndarray, percepts: Sequence[Percept]) -> None:
@@ -212,4 +208,4 @@ def _draw_latency(axes: Axes, seconds: np.ndarray, percepts: Sequence[Percept]) 
 def label_color(label: str) -> str | tuple[float, float, float]:
     """The colour that a label names, else one that is always the same for that label."""
     named = [color for word in label.split() for known, color in _NAMED_COLORS.items() if word == known]
-    return named[0] if named else colorsys.hls_to_rgb(zlib.crc32(label.encode()) % 360 / 360, 0.7, 0.5)
+    return named[0] if named else colorsys.hls_to_rgb(zlib.crc32(label.encode(errors="replace")) % 360 / 360, 0.7, 0.5)

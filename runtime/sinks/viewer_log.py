@@ -72,10 +72,12 @@ class RerunLog:
             self._stream.log(f"{item.modality}/said", rr.TextLog(item.text))
 
     def close(self) -> None:
-        """A window stays open, a file is complete."""
+        """A window stays open, a file is complete; one of nothing at all is removed."""
         self._send_plots()
         self._stream.flush()
         self._stream.disconnect()
+        if self.path is not None and self._zero_ns is None:
+            self.path.unlink(missing_ok=True)
 
     def _show_frame(self, frame: Frame) -> None:
         bgr = frame.image if frame.encoding == "bgr8" else cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR)

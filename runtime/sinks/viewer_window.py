@@ -13,6 +13,7 @@ import rerun as rr
 import rerun.blueprint as rrb
 
 from edgefuse.runtime.errors import EdgefuseError
+from edgefuse.runtime.files.whole_file import check_writable
 
 
 def has_display() -> bool:
@@ -25,7 +26,7 @@ def show_in(stream: rr.RecordingStream, layout: rrb.Blueprint, path: Path | None
     if path is None:
         _open_window(stream, layout)
     else:
-        _check_writable(path)
+        check_writable(path)
         stream.save(path, default_blueprint=layout)
 
 
@@ -38,10 +39,3 @@ def _open_window(stream: rr.RecordingStream, layout: rrb.Blueprint) -> None:
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise EdgefuseError(f"the viewer's window cannot be opened ({reason}); name an .rrd file instead") from error
-
-
-def _check_writable(path: Path) -> None:
-    try:
-        path.open("wb").close()
-    except OSError as error:
-        raise EdgefuseError(f"{path} cannot be written: {error.strerror}") from error

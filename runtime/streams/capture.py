@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 import cv2
 import numpy as np
 
-from edgefuse.runtime.errors import SampleError, StreamError
+from edgefuse.runtime.errors import SampleError, StreamError, is_utf_8
 from edgefuse.runtime.files.limits import FRAME_PIXELS
 from edgefuse.runtime.files.pictures import decode_picture
 from edgefuse.runtime.streams.opencv_log import SILENT, set_log_level
@@ -25,6 +25,7 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 OPEN_TIMEOUT_MS = 2000
 READ_TIMEOUT_MS = 1500
 _PASSWORD = re.compile(r"://[^/\s]*@")
+_MOST_DIGITS = 9  # of an index; OpenCV takes an int
 _MANUAL_EXPOSURE = 1
 _V4L2_EXPOSURE_PER_MS = 10
 
@@ -59,9 +60,14 @@ class CameraSource:
 
 
 def camera_source(device: int | str | Path) -> CameraSource:
-    """The source that a person means: an index, /dev/..., a URL, a GStreamer pipeline (with `!`), or a file."""
+    """The source that a person means: an index, /dev/..., a URL, a GStreamer pipeline (with `!`), or a file.
+
+    Raises StreamError for what OpenCV would crash on.
+    """
     text = str(device)
-    if text.isdigit():
+    if not is_utf_8(text):
+        raise StreamError(f"the camera {text} cannot be opened: its name is not in UTF-8")
+    if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS:
         return CameraSource("v4l2", int(text), cv2.CAP_V4L2 if os.name == "posix" else cv2.CAP_ANY)
     if text.startswith("/dev/"):
         return CameraSource("v4l2", text, cv2.CAP_V4L2)

@@ -26,7 +26,7 @@ from edgefuse.runtime.messages.ros_sounds import (
 )
 from edgefuse.runtime.messages.ros_stamps import stamp_ns_from_header
 from edgefuse.runtime.samples import NS_PER_S, Sample, Text
-from edgefuse.runtime.streams.bags import RawMessage, Topic, in_one_line
+from edgefuse.runtime.streams.bags import RawMessage, Topic, what_it_says
 from edgefuse.runtime.streams.bags.bag import Bag
 from edgefuse.runtime.streams.bags.decoding import Decode, decoder_of
 from edgefuse.runtime.streams.mixdown import Mixdown
@@ -140,7 +140,7 @@ def _naming(topic: Topic, where: object) -> Iterator[None]:
     except SampleError:
         raise
     except Exception as error:  # whatever a library raises is this message's fault
-        raise SampleError(f"cannot be read: {in_one_line(error)}") from error
+        raise SampleError(f"cannot be read: {what_it_says(error)}") from error
 
 
 def _sound_format(bag: Bag, topic: Topic) -> SoundFormat:

@@ -54,7 +54,7 @@ def by_name(topics: Iterable[Topic]) -> dict[str, Topic]:
     return found
 
 
-def in_one_line(error: Exception) -> str:
+def what_it_says(error: Exception) -> str:
     """What a library says of a file that is damaged, which may quote it at length."""
     said = " ".join(str(error).split()) or type(error).__name__
     return said if len(said) <= _MOST_SAID else f"{said[:_MOST_SAID]} ..."

@@ -19,7 +19,7 @@ from edgefuse.runtime.files.limits import RECORD_BYTES, Limit
 from edgefuse.runtime.messages.ros_sounds import UINT8_ARRAY
 from edgefuse.runtime.messages.ros_stamps import ros_stamp_ns
 from edgefuse.runtime.messages.ros_types import KNOWN_DEFINITIONS
-from edgefuse.runtime.streams.bags import Topic, in_one_line
+from edgefuse.runtime.streams.bags import Topic, what_it_says
 from edgefuse.runtime.streams.bags.definitions import check_definition
 from edgefuse.runtime.streams.bags.packing import ZSTD_MAGIC, unpacked, unpacked_size
 
@@ -50,7 +50,7 @@ def decoder_of(topic: Topic, path: object) -> Decode:
         with redirect_stderr(StringIO()):  # where the parser prints what it raises as well
             decode = DecoderFactory().decoder_for(topic.encoding, schema)
     except Exception as error:  # whatever the parser of definitions raises is the file's fault
-        raise StreamError(f"{path}: the definition of {topic.type} cannot be read: {in_one_line(error)}") from error
+        raise StreamError(f"{path}: the definition of {topic.type} cannot be read: {what_it_says(error)}") from error
     assert decode is not None, "cdr and ros2msg"
     return lambda data: _decoded(decode, data, most)
 
@@ -88,7 +88,7 @@ def _decoded(decode: Decode, data: bytes, most: Limit) -> Any:
     try:
         return decode(_Whole(_plain(data, most)))
     except _DAMAGED as error:
-        raise SampleError(f"cannot be decoded: {in_one_line(error)}") from error
+        raise SampleError(f"cannot be decoded: {what_it_says(error)}") from error
 
 
 def _plain(data: bytes, most: Limit) -> bytes:

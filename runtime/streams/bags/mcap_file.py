@@ -19,7 +19,7 @@ from mcap.writer import MCAP0_MAGIC
 from zstandard import ZstdError
 
 from edgefuse.runtime.errors import StreamError
-from edgefuse.runtime.streams.bags import RawMessage, Topic, by_name, in_one_line
+from edgefuse.runtime.streams.bags import RawMessage, Topic, by_name, what_it_says
 from edgefuse.runtime.streams.bags.mcap_records import CutOff, Record, records_of
 from edgefuse.runtime.streams.bags.topic_table import TopicTable
 
@@ -133,7 +133,7 @@ class McapFile:
         try:
             yield
         except _DAMAGED as error:
-            raise StreamError(f"{self.path} is damaged: {in_one_line(error)}; try `mcap recover`") from error
+            raise StreamError(f"{self.path} is damaged: {what_it_says(error)}; try `mcap recover`") from error
         except OSError as error:
             raise StreamError(f"{self.path} cannot be read: {error.strerror or error}") from error
 

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from edgefuse.runtime.errors import StreamError
 from edgefuse.runtime.files.limits import RECORD_BYTES, TOPICS_BYTES
-from edgefuse.runtime.streams.bags import RawMessage, Topic, by_name, in_one_line
+from edgefuse.runtime.streams.bags import RawMessage, Topic, by_name, what_it_says
 
 _PAGES = struct.Struct(">16xH10xI")  # of the file's head: the bytes of a page, the pages of the file
 _MOST_LENGTH = 1_000_000_000  # of one value, for sqlite3
@@ -177,7 +177,7 @@ def _is_cut_off(path: Path) -> bool:
 
 def _in_words(error: Exception) -> str:
     """What is wrong with a file, and what to do, to go on from its name."""
-    said = in_one_line(error)
+    said = what_it_says(error)
     if "interrupted" in said:
         return "is damaged: reading it leads round in circles"
     if "is no plain table" in said:

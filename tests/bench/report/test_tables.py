@@ -9,7 +9,8 @@ from made_results import full_result, live, pipeline, result
 from rich.console import Console
 
 from edgefuse.bench.report.comparison import Change
-from edgefuse.bench.report.result import Result
+from edgefuse.bench.report.page import page_from_result
+from edgefuse.bench.report.result import Ratio, Result
 from edgefuse.bench.report.tables import draw_changes, draw_result
 
 
@@ -101,3 +102,29 @@ def test_changes_say_how_much_and_how_sure():
     assert "x[/]y graph [image] 2.000 3.000 1.50 (1.40-1.60) slower" in text
     assert "bundle percept 3.000 2.000 0.67 (0.60-0.70) faster" in text
     assert "bundle CPU per percept 1.000 1.000 1.00 (0.90-1.10) same" in text
+
+
+WIDE = Ratio(value=0.84, low=0.004, high=94.78, rounds=3)
+
+
+@pytest.mark.parametrize("load", [(17.0, 17.0), (0.1, 17.0), (1.5, 1.2)])
+def test_ratios_of_a_busy_machine_are_void_and_it_says_why(load):
+    busy = full_result()
+    busy = busy.model_copy(update={"host": busy.host.model_copy(update={"load": load})})
+    lines = lines_of(busy)
+    assert lines[1].startswith(f"the ratios are void: other programs kept this machine busy (load {max(load):g} on 2")
+    assert "over bare calls, paced alike at 30 Hz void void" in lines
+    assert not any("2.00 (2.00-2.00)" in line for line in lines)
+    page = page_from_result(busy)
+    assert lines[1] in page
+    assert "2.00 \u00d7" not in page
+
+
+def test_a_range_that_says_nothing_is_void():
+    whole = full_result()
+    one = whole.pipelines[0]
+    assert one.overhead is not None
+    wide = one.model_copy(update={"overhead": one.overhead.model_copy(update={"p50": WIDE, "handed_p50": WIDE})})
+    shown = whole.model_copy(update={"pipelines": (wide,)})
+    assert "over bare calls, paced alike at 30 Hz void (0.00-94.78) 2.00 (2.00-2.00)" in lines_of(shown)
+    assert "0.84" not in page_from_result(shown)

@@ -59,3 +59,14 @@ def test_without_a_percept_it_is_one_line(monkeypatch, tmp_path, variant):
     act(monkeypatch, tmp_path, "echo a traceback >&2; exit 1")
     with pytest.raises(BenchError, match=r"`edgefuse run` gave no percept of .*tabletop\.mp4"):
         start.measure_start(variant, 1)
+
+
+@pytest.mark.parametrize("said", ["", "echo percept; "])
+def test_one_that_falls_silent_is_not_waited_for(monkeypatch, tmp_path, variant, said):
+    act(monkeypatch, tmp_path, f"{said}exec sleep 3600")
+    monkeypatch.setattr(start, "_LONGEST_S", 0.5)
+    if said:
+        assert start.measure_start(variant, 1).peak_mb is None or start.measure_start(variant, 1).peak_mb
+    else:
+        with pytest.raises(BenchError, match="gave no percept"):
+            start.measure_start(variant, 1)

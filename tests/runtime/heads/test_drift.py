@@ -105,7 +105,7 @@ def test_the_summary_names_a_sense_that_drifts() -> None:
 
     console = Console(width=200)
     with console.capture() as capture:
-        console.print(summary(RunStatistics(), (), {}, {"image": 7.25, "audio": 0.3}))
+        console.print(summary(RunStatistics(), {}, {}, {"image": 7.25, "audio": 0.3}))
     assert "image is unlike what the bundle was made for: drift 7.2" in capture.get()
     assert "audio" not in capture.get()
 

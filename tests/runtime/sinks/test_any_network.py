@@ -78,7 +78,9 @@ def test_the_terminal_shows_a_dash(percepts):
     assert row[1:3] == ["left", "-"], "no weight"
     assert row[-2] == "-", "says nothing by itself"
     assert statistics.sense("left").mean_weight is None
-    shown = printed(summary(statistics, ("left", "right", "imu"), {"left": {}, "right": {}, "imu": {}}))
+    shown = printed(
+        summary(statistics, dict.fromkeys(("left", "right", "imu"), 1), {"left": {}, "right": {}, "imu": {}})
+    )
     assert "25 percepts" in shown
 
 

@@ -44,7 +44,7 @@ def test_json_lines_hold_what_is_documented(percepts, tmp_path):
 
 
 def test_a_file_that_cannot_be_written_is_one_line(tmp_path):
-    with pytest.raises(EdgefuseError, match="cannot be written: No such file"):
+    with pytest.raises(EdgefuseError, match="cannot be written: there is no directory"):
         JsonLines(str(tmp_path / "none" / "percepts.jsonl"))
 
 
@@ -70,7 +70,9 @@ def test_the_terminal_shows_label_senses_ages_and_latency(percepts):
     assert "never" in shown, "text was never there"
     assert "latency p50" in shown
     said = printed(
-        summary(statistics, ("image", "audio", "text"), {"image": {"out_of_order": 3}, "audio": {}, "text": {}})
+        summary(
+            statistics, {"image": 9, "audio": 4, "text": 0}, {"image": {"out_of_order": 3}, "audio": {}, "text": {}}
+        )
     )
     assert "90 percepts at 30.0 Hz" in said
     assert "3 out of order" in said
