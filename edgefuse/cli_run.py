@@ -96,7 +96,10 @@ def run(
 def _perceive(
     perceiver: Perceiver, streams: Sequence[Stream], observers: Sequence[Observer], jsonl: str | None, console: Console
 ) -> None:
-    """To the end of the streams, or to Ctrl-C; then what it amounted to. Exit code 2 where that is nothing."""
+    """To the end of the streams, or to Ctrl-C; then what it amounted to, if anything came.
+
+    Exit code 2 where there was no percept.
+    """
     from edgefuse.runtime import JsonLines, LiveTable, RunStatistics, Sink, deliver, summary
 
     statistics = RunStatistics()
@@ -106,7 +109,7 @@ def _perceive(
     try:
         deliver(perceiver.perceive(*streams, watchers=observers), sinks)
     finally:
-        if not (is_quiet() and jsonl == "-"):
+        if any(perceiver.sensed().values()) and not (is_quiet() and jsonl == "-"):
             odd = perceiver.drift(), perceiver.set_back()
             console.print(summary(statistics, perceiver.sensed(), perceiver.drops(), *odd))
     if not statistics.percepts:  # of which the perceiver has said why

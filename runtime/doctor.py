@@ -34,12 +34,12 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Look at the machine; opens no device and changes nothing."""
+    """Look at the machine; opens no device. Graphs that are tried are kept in the cache, as `edgefuse run` does."""
     return [
         _machine(),
         _engine(),
-        *_backends(),
         _graph_cache(),
+        *_backends(),
         _imported("run", _CLIPS),
         _imported("run a recording", _RECORDINGS),
         _sound_files(),

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from edgefuse.runtime.arguments import check_kind, path_of, texts_in
 from edgefuse.runtime.bundle.manifest import AudioModality, ImageModality, Manifest, Modality
-from edgefuse.runtime.errors import StreamError, is_utf_8
+from edgefuse.runtime.errors import StreamError
 from edgefuse.runtime.files.documents import refuse_special
 from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.streams.bags.bag import is_bag
@@ -74,9 +74,6 @@ def open_streams(source: Source, manifest: Manifest, senses: Sequence[str], fast
             refuse_special(file)
     if source.recording:
         return [_recording(source, source.file, manifest, used, fast)]
-    for file in (source.file, source.audio):
-        if file is not None and not is_utf_8(str(file)):
-            raise StreamError(f"{file}: this name is not in UTF-8, as what reads clips takes it: rename the file")
     if source.topics:
         raise StreamError(f"--topic is for recordings; {source.file} is none")
     return [_clip(source, source.file, manifest, used, fast)]

@@ -1,5 +1,6 @@
 """The doctor says which backends really work here, and why not the others."""
 
+import re
 import sys
 from importlib import metadata
 
@@ -28,7 +29,7 @@ def test_the_graph_cache_is_shown_with_its_place_and_size(tmp_path, monkeypatch)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert findings()["graph cache"].detail == f"{tmp_path}/edgefuse/graphs: 0 graphs, 0.0 MB"
     open_engine(Bundle.open(DEFAULT_BUNDLE), "image", "cpu")
-    assert f"{tmp_path}/edgefuse/graphs: 1 graphs, " in findings()["graph cache"].detail
+    assert re.search(rf"{tmp_path}/edgefuse/graphs: [1-9]\d* graphs, ", findings()["graph cache"].detail)
 
 
 def test_any_build_of_opencv_will_do_also_one_that_pip_does_not_know(monkeypatch):
@@ -36,7 +37,8 @@ def test_any_build_of_opencv_will_do_also_one_that_pip_does_not_know(monkeypatch
         raise metadata.PackageNotFoundError(package)
 
     monkeypatch.setattr(metadata, "version", unknown)
-    assert findings()["opencv"] == Finding("opencv", "ok", f"{cv2.__version__} in {cv2.__file__}")
+    assert findings()["run"].state == "ok"
+    assert f"cv2 {cv2.__version__}" in findings()["run"].detail
 
 
 def test_sound_files_need_their_library_and_run_says_the_same(tmp_path, monkeypatch):
