@@ -75,7 +75,7 @@ def kind_of(message: object) -> str:
 def first_fault(error: ValidationError) -> str:
     """The first thing that a model refused: its field, why, what it was given, and how many more there are."""
     first = error.errors()[0]
-    where = ".".join(ascii(part).strip("'")[:60] for part in first["loc"]) or "content"
+    where = ".".join(repr(part).strip("'")[:60] for part in first["loc"]) or "content"
     got = "" if first["type"] in ("missing", "value_error", "json_invalid") else f", got {repr(first['input'])[:60]}"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     return f"{where}: {first['msg'].removeprefix('Value error, ')}{got}{more}"

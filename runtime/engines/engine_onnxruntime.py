@@ -72,9 +72,9 @@ def open_on_cpu(path: Path, sha256: str, way: OnnxRuntimeWay | None = None) -> O
     directory, way = default_directory(), way or OnnxRuntimeWay()
     try:
         if directory is None:
-            session = _session(path, session_options(way))
+            session = _session(path, _limited_options(way))
         else:
-            session = cached_session(GraphCache(directory), path, sha256, lambda: session_options(way), _said(way))
+            session = cached_session(GraphCache(directory), path, sha256, lambda: _limited_options(way), _said(way))
     except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
         raise BundleError(f"{path}: ONNX Runtime cannot load this graph: {in_words(first_line(error))}") from error
     return OnnxRuntimeEngine(path, session, "onnxruntime-cpu")
@@ -84,13 +84,19 @@ def session_options(way: OnnxRuntimeWay | None = None) -> onnxruntime.SessionOpt
     """As on every backend of ONNX Runtime."""
     way = way or OnnxRuntimeWay()
     options: onnxruntime.SessionOptions = load_onnxruntime().SessionOptions()
-    limit_memory()
     options.intra_op_num_threads = way.threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # errors are raised anyway
-    options.add_session_config_entry(*SHARED)
     options.add_session_config_entry(_SPINNING, str(int(way.spinning)))
     options.add_session_config_entry(_DENORMAL_AS_ZERO, "1")
+    return options
+
+
+def _limited_options(way: OnnxRuntimeWay) -> onnxruntime.SessionOptions:
+    """As on every backend, with memory of what graphs on the CPU have together."""
+    limit_memory()
+    options = session_options(way)
+    options.add_session_config_entry(*SHARED)
     return options
 
 
