@@ -101,8 +101,9 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         figures = FIGURES.validate_json(metadata["figures"])
         task = RECORD.validate_json(metadata["task"]) if "task" in metadata else None
     except ValidationError as error:
-        fields = ", ".join(".".join(map(str, one["loc"])) for one in error.errors())
-        raise CheckpointError(f"{path}: its network configuration or task is not valid here ({fields})") from error
+        fields = ", ".join(".".join(map(str, one["loc"])) or one["msg"] for one in error.errors()[:5])
+        what = "its network configuration, labels, figures or task is not valid here"
+        raise CheckpointError(f"{path}: {what} ({fields})") from error
     except PretrainedError as error:
         raise PretrainedError(f"{path}: {error}") from error
     except Exception as error:  # tokenizers raises bare Exception; torch RuntimeError with many lines

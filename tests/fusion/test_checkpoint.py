@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from edgefuse.fusion.checkpoint import KIND, Checkpoint, load_checkpoint, save_checkpoint
@@ -73,6 +74,26 @@ def test_damaged_inside(path, tmp_path, network):
     metadata |= {"config": network.config.model_dump_json(), "tokenizer": build_tokenizer().to_str()}
     save_file({"w": torch.zeros(2)}, tmp_path / "weights.safetensors", metadata)
     assert "damaged" in refusal(tmp_path / "weights.safetensors")
-    metadata |= {"labels": "[]", "figures": "{}", "task": json.dumps({"kind": "module", "path": "robot.tasks"})}
+    metadata |= {"labels": '["cup"]', "figures": "{}", "task": json.dumps({"kind": "module", "path": "robot.tasks"})}
     save_file(network.state_dict(), tmp_path / "task.safetensors", metadata)
     assert "task is not valid here" in refusal(tmp_path / "task.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"dim": 8192}, "says dim 8192, and no weight of it is of that size"),
+        ({"vocabulary_size": 9_999_999}, "says vocabulary_size 9999999, and no weight"),
+        ({"audio_channels": [32, 48, 7000]}, "says audio_channels 7000, and no weight"),
+        ({"frame_samples": 2**40}, "is not valid here (frame_samples)"),
+        ({"image_size": [10**9, 10**9]}, "is not valid here (image_size.0, image_size.1)"),
+        ({"hop_samples": 0}, "is not valid here (hop_samples)"),
+    ],
+)
+def test_a_configuration_that_says_more_than_the_weights_is_refused(path, tmp_path, network, changed, said):
+    """Memory is taken by what it says."""
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    metadata["config"] = json.dumps(json.loads(metadata["config"]) | changed)
+    save_file(network.state_dict(), tmp_path / "huge.safetensors", metadata)
+    assert said in refusal(tmp_path / "huge.safetensors")
