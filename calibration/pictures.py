@@ -37,7 +37,7 @@ def read_pictures(folder: Path) -> Iterator[Frame]:
         image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
         if image is None:
             raise CalibrationError(f"{path} is no picture that can be read: take it out of the folder")
-        if not said and not np.array_equal(image, cv2.imread(str(path), cv2.IMREAD_COLOR)):
+        if not said and _asks_to_be_turned(path, image):
             said = True
             log.warning(
                 "%s asks in its EXIF data to be turned; pictures are taken as the sensor gave them, "
@@ -45,6 +45,12 @@ def read_pictures(folder: Path) -> Iterator[Frame]:
                 path,
             )
         yield Frame(number, image, "bgr8")
+
+
+def _asks_to_be_turned(path: Path, image: np.ndarray) -> bool:
+    """Whether OpenCV turns the picture, which is `image` as it is, when it minds EXIF."""
+    turned = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    return turned is not None and not np.array_equal(image, turned)
 
 
 def check_drawable(path: Path | None) -> None:

@@ -153,16 +153,15 @@ def _content(cell: types.CellType) -> object:
 
 def _digest(value: Tensor | np.ndarray | np.generic) -> str:
     """Type, shape and every bit."""
-    if isinstance(value, Tensor):
-        if value.layout != torch.strided or value.device.type != "cpu" or value.is_quantized:
-            return f"{value.dtype} {tuple(value.shape)}"
-        plain = value.detach().resolve_conj().resolve_neg().contiguous().reshape(-1)
-        content = plain.view(torch.uint8).numpy()
+    said = f"{value.dtype} {tuple(value.shape)}"
+    if not isinstance(value, Tensor):
+        content: bytes | memoryview = repr(value).encode() if value.dtype == object else value.tobytes()
+    elif value.layout != torch.strided or value.device.type != "cpu" or value.is_quantized:
+        return said
     else:
-        content = (
-            np.ascontiguousarray(value).reshape(-1).view(np.uint8) if value.dtype != object else repr(value).encode()
-        )
-    return f"{value.dtype} {tuple(value.shape)} {hashlib.blake2b(content, digest_size=16).hexdigest()}"
+        plain = value.detach().resolve_conj().resolve_neg().contiguous().reshape(-1)
+        content = plain.view(torch.uint8).numpy().data
+    return f"{said} {hashlib.blake2b(content, digest_size=16).hexdigest()}"
 
 
 def _first_difference(first: Outputs, results: Sequence[Outputs]) -> str | None:
