@@ -23,8 +23,6 @@ from edgefuse.bench.runs.runners import OurRunner, Runner
 from edgefuse.bench.runs.turns import take_turns
 from edgefuse.bench.runs.whole import WholeRunner
 from edgefuse.fusion.progress import Progress
-from edgefuse.runtime.bundle.bundle import sha256_of
-from edgefuse.runtime.bundle.manifest import MANIFEST_FILE
 from edgefuse.runtime.streams.sources import Source
 
 
@@ -115,7 +113,7 @@ def _describe_bundle(variant: Variant) -> Measured:
     return Measured(
         variant=variant.name,
         bundle=str(bundle.directory),
-        sha256=sha256_of(bundle.directory / MANIFEST_FILE),
+        sha256=bundle.manifest.sha256,
         size_mb=bundle.size_bytes / 1e6,
         backends=dict(variant.backends),
         precisions={graph: spec.precision for graph, spec in bundle.manifest.graphs.items()},

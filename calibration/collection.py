@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -18,7 +16,10 @@ from edgefuse.calibration.clusters import choose_balanced, unit
 from edgefuse.runtime import Bundle, Perceiver, Percept
 from edgefuse.runtime.bundle.manifest import TextModality
 from edgefuse.runtime.corrections.measured import BY, Measured, Measurement, validate
-from edgefuse.runtime.errors import CalibrationError
+from edgefuse.runtime.errors import CalibrationError, FileError
+from edgefuse.runtime.files.arrays import read_arrays
+from edgefuse.runtime.files.documents import parse_json
+from edgefuse.runtime.files.limits import SAMPLE_BYTES
 from edgefuse.runtime.files.whole_file import write_whole
 from edgefuse.runtime.samples import NS_PER_S
 from edgefuse.runtime.senses.tokenizer import open_tokenizer, token_ids
@@ -166,15 +167,14 @@ def write_collection(path: Path, collection: Collection) -> None:
 def read_collection(path: Path) -> Collection:
     """Raises CalibrationError in one line for a file that is missing, damaged or of another kind."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-            values = json.loads(str(arrays.pop(_HEADER)))
-    except OSError as error:
-        raise CalibrationError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise CalibrationError(f"{path} is no set of samples, or is damaged; {_REMEDY}") from error
+        arrays = read_arrays(path, limit=SAMPLE_BYTES)
+        values = parse_json(str(arrays.pop(_HEADER)), f"the header of {path}")
+    except FileError as error:
+        raise CalibrationError(f"{error}; {_REMEDY}") from error
+    except KeyError as error:
+        raise CalibrationError(f"{path} is no set of samples; {_REMEDY}") from error
     header = validate(CollectionHeader, values, path, _REMEDY)
-    if not arrays or {len(array) for array in arrays.values() if array.ndim} != {header.samples}:
+    if not arrays or {array.shape[:1] for array in arrays.values()} != {(header.samples,)}:
         raise CalibrationError(f"{path} does not hold {header.samples} samples of each sense; {_REMEDY}")
     return Collection(header, arrays)
 

@@ -8,8 +8,8 @@ from datetime import datetime, timezone
 import numpy as np
 
 from edgefuse.calibration.clusters import centres_of
-from edgefuse.runtime.corrections.drift import Centres, Familiar, direction, nearest
 from edgefuse.runtime.corrections.measured import BY, Measured
+from edgefuse.runtime.heads.drift import Centres, Familiar, direction, nearest
 
 CENTRES = 24
 FEWEST_SAMPLES = 32

@@ -7,8 +7,8 @@ from datetime import datetime, timezone
 
 import numpy as np
 
-from edgefuse.runtime.corrections.known_prompts import KnownPrompt, KnownPrompts, cosine_distances
 from edgefuse.runtime.corrections.measured import BY, Measured
+from edgefuse.runtime.heads.known_prompts import KnownPrompt, KnownPrompts, cosine_distances
 from edgefuse.runtime.senses.tokenizer import Reading
 
 FEWEST_PARAPHRASES = 8

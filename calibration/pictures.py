@@ -9,10 +9,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edgefuse.runtime.errors import CalibrationError
+from edgefuse.runtime.errors import CalibrationError, FileError, SampleError
+from edgefuse.runtime.files.documents import read_bytes
+from edgefuse.runtime.files.limits import PICTURE_BYTES
+from edgefuse.runtime.files.pictures import decode_picture
 from edgefuse.runtime.samples import Frame
 
 _READ = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".pgm", ".ppm", ".webp")
+log = logging.getLogger(__name__)
+
 _DRAWN = (".png", ".svg", ".pdf")
 
 log = logging.getLogger(__name__)
@@ -20,7 +25,10 @@ log = logging.getLogger(__name__)
 
 def pictures_in(folder: Path) -> list[Path]:
     """Those of a folder, by name; raises CalibrationError if there are none."""
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in _READ)
+    named = [path for path in folder.iterdir() if path.suffix.lower() in _READ]
+    found = sorted(path for path in named if path.is_file() and not path.name.startswith("."))
+    if len(found) < len(named):
+        log.warning("%s: %d are left out, being hidden or no files", folder, len(named) - len(found))
     if not found:
         raise CalibrationError(f"{folder} holds no pictures; expected names that end in {', '.join(_READ)}")
     return found
@@ -34,10 +42,17 @@ def read_pictures(folder: Path) -> Iterator[Frame]:
     """
     said = False
     for number, path in enumerate(pictures_in(folder)):
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-        if image is None:
-            raise CalibrationError(f"{path} is no picture that can be read: take it out of the folder")
-        if not said and _asks_to_be_turned(path, image):
+        try:
+            content = read_bytes(path, PICTURE_BYTES)
+            image = decode_picture(content)
+        except SampleError as error:
+            raise CalibrationError(
+                f"{path} is no picture that can be read, take it out of the folder: it {error}"
+            ) from error
+        except FileError as error:
+            raise CalibrationError(f"{error}: take it out of the folder") from error
+        turned = None if said else cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+        if turned is not None and not np.array_equal(image, turned):
             said = True
             log.warning(
                 "%s asks in its EXIF data to be turned; pictures are taken as the sensor gave them, "
@@ -45,12 +60,6 @@ def read_pictures(folder: Path) -> Iterator[Frame]:
                 path,
             )
         yield Frame(number, image, "bgr8")
-
-
-def _asks_to_be_turned(path: Path, image: np.ndarray) -> bool:
-    """Whether OpenCV turns the picture, which is `image` as it is, when it minds EXIF."""
-    turned = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    return turned is not None and not np.array_equal(image, turned)
 
 
 def check_drawable(path: Path | None) -> None:

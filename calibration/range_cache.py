@@ -15,11 +15,11 @@ import onnxruntime
 
 from edgefuse.calibration import ranges
 from edgefuse.calibration.ranges import Ranges, empty_histograms, measure_ranges
-from edgefuse.runtime.engines.cache_folder import cache_folder, mark_used, prune
 from edgefuse.runtime.engines.processor import this_cpu
-from edgefuse.runtime.files.whole_file import write_beside
+from edgefuse.runtime.files.cache_folder import cache_folder
+from edgefuse.runtime.files.sealed_cache import SealedCache
 
-_LAYOUT = 1
+_LAYOUT, _ARRAYS = 2, "ranges.npz"
 _log = logging.getLogger(__name__)
 
 
@@ -31,25 +31,21 @@ def ranges_once(
 ) -> Ranges:
     """What `measure_ranges` says, measured once: from `edgefuse/ranges` in the user's cache directory if it is there.
 
-    The files are pruned like every cache. A file that is damaged or another's is replaced; where files cannot be
-    written, that is logged once and the ranges are measured every time.
+    Where nothing can be kept, that is logged once and the ranges are measured every time.
     """
     folder = cache_folder()
     if folder is None:
         return measure_ranges(model, tensors, arrays, constant)
-    key = range_key(model, tensors, arrays, constant)
-    path = folder / "ranges" / f"{key}.npz"
-    kept = _read(path, key, tensors)
+    cache, key = SealedCache(folder / "ranges"), range_key(model, tensors, arrays, constant)
+    kept = cache.load(key, lambda entry: _read(entry, tensors))
     if kept is not None:
-        _log.info("a graph's ranges are taken from %s, as they were measured before", path)
-        mark_used(path)
+        _log.info("a graph's ranges are taken from %s, as they were measured before", cache.directory / key)
         return kept
     measured = measure_ranges(model, tensors, arrays, constant)
     try:
-        _write(path, key, measured)
-        prune(path)
+        cache.save(key, lambda entry: _write(entry, measured))
     except OSError as error:
-        _complain(path.parent, error.strerror or type(error).__name__)
+        _complain(cache.directory, error.strerror or type(error).__name__)
     return measured
 
 
@@ -79,42 +75,24 @@ def _contents(arrays: Mapping[str, np.ndarray]) -> list[tuple[str, str, tuple[in
     ]
 
 
-def _read(path: Path, key: str, tensors: Collection[str]) -> Ranges | None:
-    """What the file holds; None if it is not there, damaged, or not of these tensors."""
-    try:
-        if not path.is_file():
-            return None
-        with np.load(path, allow_pickle=False) as file:
-            if file.zip.testzip():  # numpy may stop reading before a checksum is compared
-                raise ValueError("its checksums are wrong")
-            histograms = empty_histograms()
-            for place, name in enumerate(file["tensors"].tolist()):
-                counts, edges, extremes = (file[f"{part}{place}"] for part in ("counts", "edges", "extremes"))
-                _check(counts, edges, extremes)
-                histograms.histogram_dict[name] = (counts, edges, *extremes)
-            if file["key"].item() != key or set(histograms.histogram_dict) != set(tensors):
-                raise ValueError("it holds other ranges")
-            return Ranges(histograms, int(file["samples"]))
-    except Exception as error:  # zipfile, zlib and numpy answer damage with exceptions that share no base class
-        _log.info("%s is measured anew: %s", path, error)
-        return None
+def _read(entry: Path, tensors: Collection[str]) -> Ranges:
+    """What the entry holds; raises ValueError where that is not of these tensors."""
+    with np.load(entry / _ARRAYS, allow_pickle=False) as file:
+        histograms = empty_histograms()
+        for place, name in enumerate(file["tensors"].tolist()):
+            counts, edges, extremes = (file[f"{part}{place}"] for part in ("counts", "edges", "extremes"))
+            histograms.histogram_dict[name] = (counts, edges, *extremes)
+        if set(histograms.histogram_dict) != set(tensors):
+            raise ValueError("it holds other ranges")
+        return Ranges(histograms, int(file["samples"]))
 
 
-def _check(counts: np.ndarray, edges: np.ndarray, extremes: np.ndarray) -> None:
-    """Raises ValueError unless the arrays are a histogram."""
-    if counts.ndim != 1 or edges.shape != (len(counts) + 1,) or extremes.shape != (3,):
-        raise ValueError("it holds no histograms")
-
-
-def _write(path: Path, key: str, measured: Ranges) -> None:
-    """Whole; an OSError leaves nothing behind."""
+def _write(entry: Path, measured: Ranges) -> None:
     kept = measured.histograms.get_histogram_dict()
-    parts = {"key": np.array(key), "samples": np.array(measured.samples), "tensors": np.array(list(kept))}
+    parts = {"samples": np.array(measured.samples), "tensors": np.array(list(kept))}
     for place, (counts, edges, *extremes) in enumerate(kept.values()):
         parts |= {f"counts{place}": counts, f"edges{place}": edges, f"extremes{place}": np.array(extremes)}
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with write_beside(path) as beside:
-        np.savez_compressed(beside, allow_pickle=False, **parts)
+    np.savez_compressed(entry / _ARRAYS, allow_pickle=False, **parts)
 
 
 @cache

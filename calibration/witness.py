@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
@@ -11,13 +12,18 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from edgefuse.runtime.errors import CalibrationError
+from edgefuse.runtime.errors import CalibrationError, SampleError
 from edgefuse.runtime.samples import NS_PER_S, AudioChunk, Frame, Sample
+from edgefuse.runtime.senses.sample_check import checked
 from edgefuse.runtime.streams import Stream
+
+log = logging.getLogger(__name__)
 
 CELLS = (24, 16)  # across and down
 _LOOK_EVERY_S = 0.1
 _JOIN_TIMEOUT_S = 5.0
+_MOST_APART = 0.1
+"""By so much of the time the count of samples may differ from it: clocks drift by a thousandth of that."""
 _TO_START_S = 5.0
 """What devices may take to begin."""
 
@@ -56,11 +62,21 @@ class Witness:
     def __init__(self) -> None:
         self._beginning = threading.Lock()
         self._begin_ns: int | None = None
+        self.refused = 0
         self._frames: list[tuple[int, np.ndarray]] = []
         self._chunks: list[AudioChunk] = []
 
     def take(self, sample: Sample) -> None:
-        """One more sample; others than frames and sound are passed over."""
+        """One more sample; others than frames and sound are passed over, and what makes no sense is counted."""
+        try:
+            sample = checked(sample)
+            if isinstance(sample, AudioChunk) and not np.isfinite(sample.pcm).all():
+                raise SampleError("holds NaN or infinity", "not_finite")
+        except SampleError as error:
+            if not self.refused:
+                log.warning("a sample of %s was skipped (more such are only counted): it %s", sample.modality, error)
+            self.refused += 1
+            return
         with self._beginning:
             if self._begin_ns is None:
                 self._begin_ns = sample.stamp_ns
@@ -90,12 +106,27 @@ class Witness:
         if not self._chunks:
             raise CalibrationError("nothing was heard: a sync needs a camera and a microphone")
         first, last = self._chunks[0], self._chunks[-1]
+        self._check_count()
         pcm = np.zeros(last.index + len(last.pcm) - first.index, np.float32)
         for chunk in self._chunks:
             pcm[chunk.index - first.index :][: len(chunk.pcm)] = chunk.pcm
         indices = np.array([chunk.index - first.index for chunk in self._chunks], np.float64)
         times_s = self._times_s(np.array([chunk.stamp_ns for chunk in self._chunks]))
         return Heard(pcm, first.rate_hz, np.column_stack([indices, times_s]))
+
+    def _check_count(self) -> None:
+        """Raises CalibrationError where the count of the sound's samples does not go on as its time does."""
+        first, last = self._chunks[0], self._chunks[-1]
+        ends = [chunk.index + len(chunk.pcm) for chunk in self._chunks]
+        goes_on = all(chunk.index >= end for chunk, end in zip(self._chunks[1:], ends, strict=False))
+        counted_s = (ends[-1] - first.index) / first.rate_hz
+        lasted_s = (last.until_ns - first.stamp_ns) / NS_PER_S
+        if not goes_on or len({chunk.rate_hz for chunk in self._chunks}) > 1:
+            raise CalibrationError("the sound begins anew within the recording; cut out a part where it goes on")
+        if abs(counted_s - lasted_s) > _MOST_APART * max(1.0, lasted_s):
+            raise CalibrationError(
+                f"the sound counts {counted_s:.1f} s of samples in {lasted_s:.1f} s; record it again, at its own rate"
+            )
 
     def _times_s(self, stamps_ns: np.ndarray) -> np.ndarray:
         return np.asarray((stamps_ns - (self._begin_ns or 0)) / NS_PER_S)

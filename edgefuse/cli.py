@@ -15,19 +15,22 @@ from typer.exceptions import TyperException
 from edgefuse.cli_bench import bench
 from edgefuse.cli_calibrate import app as calibrate_app
 from edgefuse.cli_doctor import doctor
+from edgefuse.cli_sign import sign
 from edgefuse.cli_train import train
 from edgefuse.options import (
     OWN_BUNDLE,
     Camera,
+    Channel,
     Microphone,
     OnBackend,
+    SignedBy,
     SoundFile,
     Topics,
     complete_senses,
     show_help,
 )
 from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP, EdgefuseError
-from edgefuse.runtime.engines.extras import how_to_install
+from edgefuse.runtime.extras import how_to_install
 from edgefuse.terminal import open_console, progress_bar
 from edgefuse.verbosity import Quiet, Verbose, also_behind_commands, is_quiet, show_warnings
 from edgefuse.version import version
@@ -132,6 +135,7 @@ def run(
     audio: SoundFile = None,
     camera: Camera = None,
     microphone: Microphone = None,
+    channel: Channel = None,
     topic: Topics = None,
     fast: Annotated[bool, typer.Option("--fast", help="as fast as possible instead of in real time")] = False,
     prompt: Annotated[list[str] | None, typer.Option(help="a text that names a class; may be repeated")] = None,
@@ -151,6 +155,7 @@ def run(
     ] = "bundle",
     backend: OnBackend = "auto",
     selftest: Annotated[bool, typer.Option(help="replay the bundle's golden vectors before the first percept")] = True,
+    require_signature: SignedBy = None,
 ) -> None:
     """Perceive: run a bundle on a clip, a recording or live devices, and show its percepts."""
     from edgefuse.runtime import (
@@ -166,11 +171,11 @@ def run(
         summary,
     )
 
-    opened = Bundle.open(bundle)
+    opened = Bundle.open(bundle, require_signature)
     senses = _left(opened.manifest, drop or [])
     corrections = read_corrections(camera_info, sync, opened.manifest)
     nothing_named = file is None and camera is None and microphone is None
-    source = Source(DEFAULT_CLIP if nothing_named else file, audio, camera, microphone, topic or ())
+    source = Source(DEFAULT_CLIP if nothing_named else file, audio, camera, microphone, topic or (), channel)
     console = open_console(stderr=jsonl == "-")
     with console.status(f"opening {file} ...") if source.recording and not is_quiet() else nullcontext():
         streams = open_streams(source, opened.manifest, senses, fast)
@@ -273,14 +278,18 @@ def export(
 @app.command()
 def verify(
     bundle: Annotated[Path, typer.Argument(help="made by `edgefuse export`")],
-    checkpoint: Annotated[str, typer.Option(help="what it was made from, as `edgefuse export` takes it")],
+    checkpoint: Annotated[str | None, typer.Option(help="what it was made from, as `edgefuse export` takes it")] = None,
+    signature: SignedBy = None,
     data: Annotated[Path | None, typer.Option(help="folder to measure on, not the one of the training")] = None,
     calibration: Annotated[
         Path | None, typer.Option(help="of `calibrate quantization`: compare on this instead, without accuracy")
     ] = None,
     table: Annotated[bool, typer.Option("--table", help="also the whole table of a built-in task")] = False,
 ) -> None:
-    """Compare a bundle with its network: each graph, and the task's accuracy; exit code 1 if a bound is broken."""
+    """Compare a bundle with its network: each graph, and the task's accuracy; exit code 1 if a bound is broken.
+
+    Or prove by --signature who made it.
+    """
     from edgefuse.calibration.collection import read_collection
     from edgefuse.export.bundle_predictor import BundlePredictor
     from edgefuse.export.report.files import MEASURED, samples_in_words
@@ -292,7 +301,13 @@ def verify(
     from edgefuse.runtime.senses.tokenizer import open_tokenizer
     from edgefuse.tasks import BUILT_IN, built_in_with
 
-    opened, console = Bundle.open(bundle), open_console()
+    opened, console = Bundle.open(bundle, signature), open_console()
+    if signature is not None:
+        console.print(f"{bundle} is what the owner of {signature} signed")
+    if checkpoint is None:
+        if signature is None:
+            raise EdgefuseError("give --checkpoint, --signature or both: what to compare the bundle with")
+        return
     task = built_in_with(tuple(opened.manifest.labels)) if table else None
     if table and task is None:
         raise EdgefuseError(f"--table is of the built-in tasks ({', '.join(BUILT_IN)}); {bundle} has other labels")
@@ -320,6 +335,7 @@ def verify(
     raise typer.Exit(1 if failures else 0)
 
 
+app.command()(sign)
 app.command()(train)
 app.command()(bench)
 app.add_typer(calibrate_app, name="calibrate")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from edgefuse.options import OWN_BUNDLE, Camera, Microphone, SoundFile, Topics, show_help
+from edgefuse.options import OWN_BUNDLE, Camera, Channel, Microphone, SoundFile, Topics, show_help
 from edgefuse.runtime import DEFAULT_BUNDLE, CalibrationError
 from edgefuse.terminal import open_console, progress_bar
 
@@ -113,6 +113,7 @@ def sync(
     audio: SoundFile = None,
     device: Camera = None,
     microphone: Microphone = None,
+    channel: Channel = None,
     topic: Topics = None,
     seconds: Annotated[float, typer.Option(help="how long to look and listen at most, in seconds", min=5.0)] = 60.0,
     method: Annotated[
@@ -130,7 +131,7 @@ def sync(
 
     check_drawable(picture)
     check_writable(output)
-    streams = _streams(Source(file, audio, device, microphone, topic or ()), ("image", "audio"))
+    streams = _streams(Source(file, audio, device, microphone, topic or (), channel), ("image", "audio"))
     console = open_console()
     with progress_bar(console) as progress:
         witness = watch(streams, seconds, lambda done: progress("seconds seen and heard", done, seconds))
@@ -194,6 +195,7 @@ def quantization(
     audio: SoundFile = None,
     device: Camera = None,
     microphone: Microphone = None,
+    channel: Channel = None,
     topic: Topics = None,
     samples: Annotated[int, typer.Option(help="how many to choose", min=32, max=4096)] = 256,
     seconds: Annotated[float, typer.Option(help="how long to look and listen at most, in seconds", min=5.0)] = 600.0,
@@ -205,7 +207,7 @@ def quantization(
 
     check_writable(output)
     opened, console = Bundle.open(bundle), open_console()
-    source = Source(file, audio, device, microphone, topic or ())
+    source = Source(file, audio, device, microphone, topic or (), channel)
     if checkpoint is None:
         if data is not None:
             raise CalibrationError("--data goes with --checkpoint: give what is to be calibrated")

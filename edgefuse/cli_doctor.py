@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
-from edgefuse.options import CAMERA_HELP, MICROPHONE_HELP
+from edgefuse.options import CAMERA_HELP, MICROPHONE_HELP, Channel
 from edgefuse.terminal import open_console
 
 
 def doctor(
     camera: Annotated[str | None, typer.Option(help=f"{CAMERA_HELP}; it is watched for 3 s")] = None,
     microphone: Annotated[str | None, typer.Option(help=f"{MICROPHONE_HELP}; it is listened to for 3 s")] = None,
+    channel: Channel = None,
 ) -> None:
     """Say what this machine has, and what is missing for what; exit code 1 if something that must work does not."""
     from rich.markup import escape
@@ -22,7 +23,7 @@ def doctor(
 
     table = Table("", "for", "", box=None)
     speech = find_program("speech of the tabletop task", "espeak-ng", "apt-get install espeak-ng")
-    findings = [*examine(), speech, *measure(camera, microphone)]
+    findings = [*examine(), speech, *measure(camera, microphone, channel)]
     for finding in findings:
         mark = {"ok": "[green]ok[/]", "missing": "[yellow]missing[/]", "wrong": "[red]wrong[/]"}[finding.state]
         table.add_row(mark, finding.subject, escape(finding.detail))

@@ -16,9 +16,11 @@ _SHORT_SPIN = "20000"  # of torch's threads between two operators: longer starve
 def train(
     output: Annotated[Path, typer.Option("--output", "-o", help="directory of the checkpoint and its report")],
     data: Annotated[Path | None, typer.Option(help="folder of yours: <label>/<stem>.png|jpg and <stem>.wav")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="rounds of training, instead of the usual")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, max=100_000, help="rounds of training, instead of the usual")
+    ] = None,
     features: Annotated[Literal["log_mel", "mfcc"], typer.Option(help="of the built-in audio encoder")] = "log_mel",
-    seed: Annotated[int, typer.Option(min=0, help="of chance: the same one gives the same network")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="of chance: the same one gives the same network")] = 0,
     image_encoder: Annotated[Path | None, typer.Option(help="directory of a Hugging Face ResNet or ViT")] = None,
     audio_encoder: Annotated[Path | None, typer.Option(help="of a Wav2Vec2, an AST or a Whisper")] = None,
     text_encoder: Annotated[Path | None, typer.Option(help="of a BERT and its tokenizer.json")] = None,

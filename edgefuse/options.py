@@ -16,6 +16,12 @@ MICROPHONE_HELP = "index, name or part of one, or `default`"
 Camera = Annotated[str | None, typer.Option("--camera", help=CAMERA_HELP)]
 Microphone = Annotated[str | None, typer.Option("--microphone", help=MICROPHONE_HELP)]
 SoundFile = Annotated[Path | None, typer.Option("--audio", help="sound file, where it is not beside the video")]
+Channel = Annotated[
+    int | None, typer.Option("--channel", help="of the sound, counted from 0; else the mean of all", min=0)
+]
+SignedBy = Annotated[
+    Path | None, typer.Option(help="public key (PEM): refuse a bundle that its owner did not sign by `edgefuse sign`")
+]
 Topics = Annotated[list[str] | None, typer.Option("--topic", help="sense=topic of a recording, where several fit")]
 OnBackend = Annotated[Backend, typer.Option("--backend", help="what runs the graphs; auto: the fastest that is here")]
 OnBackends = Annotated[

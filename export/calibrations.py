@@ -23,8 +23,8 @@ from edgefuse.fusion.progress import Progress, unseen
 from edgefuse.runtime.bundle.bundle import Bundle
 from edgefuse.runtime.bundle.manifest import Manifest
 from edgefuse.runtime.corrections.confidence import CONFIDENCE_FILE, write_confidence
-from edgefuse.runtime.corrections.drift import FAMILIAR_FILE, write_familiar
-from edgefuse.runtime.corrections.known_prompts import KNOWN_PROMPTS_FILE, write_known_prompts
+from edgefuse.runtime.heads.drift import FAMILIAR_FILE, write_familiar
+from edgefuse.runtime.heads.known_prompts import KNOWN_PROMPTS_FILE, write_known_prompts
 
 MOST_FAMILIAR = 512
 """Samples that are encoded to say what is usual."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from edgefuse.export.errors import ExportError
 from edgefuse.export.spec import FusionSpec
-from edgefuse.runtime.bundle.bundle import sha256_of
-from edgefuse.runtime.bundle.manifest import MANIFEST_FILE, GraphSpec, Manifest, Provenance
+from edgefuse.runtime.bundle.bundle import described
+from edgefuse.runtime.bundle.manifest import MANIFEST_FILE, FileSpec, GraphSpec, Manifest, Provenance
 
 TOKENIZER_FILE = "tokenizer.json"
 
@@ -35,7 +35,7 @@ def manifest_from_graphs(
             tokenizer=TOKENIZER_FILE if spec.tokenizer is not None else None,
             labels=dict(spec.labels),
             background=spec.background,
-            files=checksums(directory),
+            files=files_of(directory),
             made=made,
         )
     except ValueError as error:  # pydantic's, which has many lines
@@ -48,10 +48,10 @@ def prompt_size(fusion: GraphSpec) -> int | None:
     return next((size for size in sizes if isinstance(size, int)), None)
 
 
-def checksums(directory: Path) -> dict[str, str]:
-    """Of every file in the bundle's directory but the manifest, by its path in there."""
+def files_of(directory: Path) -> dict[str, FileSpec]:
+    """What the manifest keeps of every file in the bundle's directory but the manifest, by its path in there."""
     files = sorted(path for path in directory.rglob("*") if path.is_file() and path.name != MANIFEST_FILE)
-    return {path.relative_to(directory).as_posix(): sha256_of(path) for path in files}
+    return {path.relative_to(directory).as_posix(): described(path) for path in files}
 
 
 def provenance(spec: FusionSpec, command: str) -> Provenance:

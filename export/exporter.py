@@ -10,7 +10,7 @@ import onnx
 
 from edgefuse.export.bundle_writer import bundle_written_beside
 from edgefuse.export.calibrations import write_calibrations
-from edgefuse.export.description import TOKENIZER_FILE, checksums, manifest_from_graphs, provenance
+from edgefuse.export.description import TOKENIZER_FILE, files_of, manifest_from_graphs, provenance
 from edgefuse.export.errors import ExportError
 from edgefuse.export.golden import write_golden
 from edgefuse.export.precision.candidates import Candidate
@@ -202,7 +202,5 @@ def write_measurements(export: Export, measured: Verification, directory: Path, 
     bundle = Bundle.open(directory)
     golden = write_golden(bundle, export.sources, export.expected)
     calibrations = write_calibrations(bundle, export.spec, progress)
-    changed = {"verified": measured, "golden": golden, "report": REPORT_FILE, "files": checksums(directory)}
-    manifest = bundle.manifest.model_copy(update=changed | calibrations)
-    manifest.write(directory)
-    return manifest
+    changed = {"verified": measured, "golden": golden, "report": REPORT_FILE, "files": files_of(directory)}
+    return bundle.manifest.model_copy(update=changed | calibrations).write(directory)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from edgefuse.fusion.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
     from edgefuse.fusion.config import NetworkConfig
     from edgefuse.fusion.encoders import AudioEncoder, Encoded, ImageEncoder, TextEncoder
-    from edgefuse.fusion.errors import CheckpointError, DataError, FusionError, PretrainedError
+    from edgefuse.fusion.errors import CheckpointError, DataError, FusionError, PretrainedError, TrainingError
     from edgefuse.fusion.examples import Examples, TaskSamples
     from edgefuse.fusion.features import AudioFeatures, ImageFeatures
     from edgefuse.fusion.folder_task import FolderTask
@@ -27,7 +27,7 @@ else:
             "checkpoint": "Checkpoint load_checkpoint save_checkpoint",
             "config": "NetworkConfig",
             "encoders": "AudioEncoder Encoded ImageEncoder TextEncoder",
-            "errors": "CheckpointError DataError FusionError PretrainedError",
+            "errors": "CheckpointError DataError FusionError PretrainedError TrainingError",
             "examples": "Examples TaskSamples",
             "features": "AudioFeatures ImageFeatures",
             "folder_task": "FolderTask",
@@ -64,6 +64,7 @@ __all__ = [
     "TaskSamples",
     "TextEncoder",
     "Trained",
+    "TrainingError",
     "TrainingSettings",
     "load_checkpoint",
     "save_checkpoint",

@@ -8,12 +8,13 @@ its directory is not needed again.
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, FiniteFloat, TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
@@ -22,15 +23,15 @@ from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.encoder_choice import Compact, DeepSpeech
 from edgefuse.fusion.errors import CheckpointError, PretrainedError
 from edgefuse.fusion.network import FusionNetwork
+from edgefuse.fusion.pretrained.architectures import backbone
 from edgefuse.fusion.task_record import RECORD, TaskRecord
 
 KIND = "edgefuse.fusion.checkpoint"
 SCHEMA = "1"
 
-LABELS: TypeAdapter[tuple[str, ...]] = TypeAdapter(
-    Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
-)
-FIGURES: TypeAdapter[dict[str, float]] = TypeAdapter(dict[str, float])
+Label = Annotated[str, Field(min_length=1)]
+LABELS: TypeAdapter[tuple[str, ...]] = TypeAdapter(Annotated[tuple[Label, ...], Field(min_length=1)])
+FIGURES: TypeAdapter[dict[str, float]] = TypeAdapter(dict[str, FiniteFloat])
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,62 +83,88 @@ def tensors_from_network(network: FusionNetwork) -> dict[str, torch.Tensor]:
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
-    """Raises `CheckpointError`, one line, for a file that is missing, damaged, of another kind or another version;
-    `PretrainedError` where its encoders need a package that is not installed."""
-    metadata, state = read(Path(path))
+    """Raises `CheckpointError`, one line, for a file that is missing, damaged, of another kind or another version, or
+    whose weights are not those of its configuration; `PretrainedError` where its encoders need a package that is not
+    installed."""
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such file; expected a checkpoint written by edgefuse train")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            check_kind(path, metadata)
+            return checkpoint_from_file(path, metadata, file)
+    except (SafetensorError, OSError) as error:
+        message = f"{path}: not a safetensors file ({error}); expected a checkpoint written by edgefuse train"
+        raise CheckpointError(message) from error
+    except ValidationError as error:
+        raise CheckpointError(f"{path}: what it says of itself is not valid here: {faults_of(error)}") from error
+    except CheckpointError:
+        raise
+    except PretrainedError as error:
+        raise PretrainedError(f"{path}: {error}") from error
+    except Exception as error:  # tokenizers raises bare Exception; torch RuntimeError with many lines
+        raise CheckpointError(f"{path}: damaged checkpoint: {first_line(error)}") from error
+
+
+def check_kind(path: Path, metadata: Mapping[str, str]) -> None:
+    """Raises `CheckpointError` for a safetensors file of something else, before its weights are read."""
     if metadata.get("kind") != KIND:
         raise CheckpointError(f"{path}: a safetensors file, but not a checkpoint of edgefuse train (kind {KIND})")
     if metadata.get("schema") != SCHEMA:
         raise CheckpointError(
             f"{path}: checkpoint schema {metadata.get('schema')!r}, this version reads {SCHEMA!r}; train or export anew"
         )
-    try:
-        config = NetworkConfig.model_validate_json(metadata["config"])
-        check_sizes(config, state)
-        network = FusionNetwork(config)
-        network.load_state_dict(state)
-        tokenizer = Tokenizer.from_str(metadata["tokenizer"])
-        labels = LABELS.validate_json(metadata["labels"])
-        figures = FIGURES.validate_json(metadata["figures"])
-        task = RECORD.validate_json(metadata["task"]) if "task" in metadata else None
-    except ValidationError as error:
-        fields = ", ".join(".".join(map(str, one["loc"])) or one["msg"] for one in error.errors()[:5])
-        what = "its network configuration, labels, figures or task is not valid here"
-        raise CheckpointError(f"{path}: {what} ({fields})") from error
-    except PretrainedError as error:
-        raise PretrainedError(f"{path}: {error}") from error
-    except Exception as error:  # tokenizers raises bare Exception; torch RuntimeError with many lines
-        raise CheckpointError(f"{path}: damaged checkpoint: {str(error).splitlines()[0]}") from error
-    return Checkpoint(network.eval(), tokenizer, labels, figures, config, task)
+    missing = [name for name in ("config", "tokenizer", "labels", "figures") if name not in metadata]
+    if missing:
+        raise CheckpointError(f"{path}: damaged checkpoint: it lacks {', '.join(missing)}")
 
 
-def check_sizes(config: NetworkConfig, state: dict[str, torch.Tensor]) -> None:
-    """Raises ValueError where no weight has a size that the configuration says, before memory is taken for it."""
-    there = {size for value in state.values() for size in value.shape}
-    said: dict[str, tuple[int, ...]] = {"dim": (config.dim,)}
-    if isinstance(config.image_encoder, Compact):
-        said["image_channels"] = config.image_channels
-    if isinstance(config.audio_encoder, Compact):
-        said["audio_channels"] = config.audio_channels
-    elif isinstance(config.audio_encoder, DeepSpeech):
-        said["width"] = (config.audio_encoder.width,)
+def checkpoint_from_file(path: Path, metadata: Mapping[str, str], file: Any) -> Checkpoint:
+    """Raises what pydantic, tokenizers and torch raise."""
+    config = NetworkConfig.model_validate_json(metadata["config"])
+    labels, figures = LABELS.validate_json(metadata["labels"]), FIGURES.validate_json(metadata["figures"])
+    task = RECORD.validate_json(metadata["task"]) if "task" in metadata else None
+    if len(set(labels)) < len(labels):
+        raise CheckpointError(f"{path}: damaged checkpoint: a label stands twice")
+    check_shapes(path, config, file)
+    network = FusionNetwork(config)
+    state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    check_finite(path, state)
+    network.load_state_dict({name: one.float() if one.is_floating_point() else one for name, one in state.items()})
+    return Checkpoint(network.eval(), Tokenizer.from_str(metadata["tokenizer"]), labels, figures, config, task)
+
+
+def check_shapes(path: Path, config: NetworkConfig, file: Any) -> None:
+    """Raises `CheckpointError` where the largest weights have other shapes than the configuration says, before memory
+    is taken for what it says."""
+    expected: dict[str, tuple[int, ...]] = {"fusion.kind": (len(config.modalities), config.dim)}
     if isinstance(config.text_encoder, Compact):
-        said["vocabulary_size"] = (config.vocabulary_size,)
-    for name, sizes in said.items():
-        if missing := set(sizes) - there:
-            raise ValueError(f"its configuration says {name} {min(missing)}, and no weight of it is of that size")
+        expected["encoders.text.table"] = (config.vocabulary_size, config.dim)
+    for sense in config.modalities:
+        choice = getattr(config, f"{sense}_encoder")
+        if not isinstance(choice, Compact | DeepSpeech):
+            with torch.device("meta"):  # which has shapes and takes no memory
+                shapes = backbone(choice).state_dict()
+            expected |= {f"encoders.{sense}.backbone.{name}": tuple(one.shape) for name, one in shapes.items()}
+    held = set(file.keys())
+    for name, shape in expected.items():
+        if name not in held or tuple(file.get_slice(name).get_shape()) != shape:
+            raise CheckpointError(f"{path}: damaged checkpoint: its weights lack a {name} of {list(shape)}")
 
 
-def read(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
-    """Metadata and float32 tensors of a safetensors file."""
-    if not path.is_file():
-        raise CheckpointError(f"{path}: no such file; expected a checkpoint written by edgefuse train")
-    try:
-        with safe_open(path, framework="pt") as file:
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-            return file.metadata() or {}, {
-                name: value.float() if value.is_floating_point() else value for name, value in state.items()
-            }
-    except (SafetensorError, OSError) as error:
-        message = f"{path}: not a safetensors file ({error}); expected a checkpoint written by edgefuse train"
-        raise CheckpointError(message) from error
+def check_finite(path: Path, state: Mapping[str, torch.Tensor]) -> None:
+    """Raises `CheckpointError` for weights that are NaN or infinite: whatever they say makes no sense."""
+    for name, value in state.items():
+        if value.is_floating_point() and not value.isfinite().all():
+            raise CheckpointError(f"{path}: its weights {name} hold NaN or infinity; train again")
+
+
+def faults_of(error: ValidationError) -> str:
+    """The first fields that are not valid, and why the first is not."""
+    fields = ", ".join(".".join(map(str, one["loc"])) or "content" for one in error.errors()[:5])
+    return f"{fields} ({error.errors()[0]['msg']})"
+
+
+def first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -5,6 +5,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 Means = tuple[float, float, float]
+Deviation = Annotated[float, Field(gt=0)]
+Edge = Annotated[int, Field(ge=16, le=4096)]
+"""Rows or columns of a picture."""
 
 
 class EncoderChoice(BaseModel):
@@ -23,9 +26,9 @@ class DeepSpeech(EncoderChoice):
     """The encoder of deep_speech.py: MFCC, dense layers, a recurrent layer."""
 
     kind: Literal["deep_speech"] = "deep_speech"
-    cepstra: int = Field(26, ge=1, le=1024, description="cepstral coefficients of a frame, from the lowest")
-    context: int = Field(9, ge=0, le=1024, description="frames on either side that the first layer sees")
-    width: int = Field(1024, ge=8, le=16_384, description="units of every layer")
+    cepstra: int = Field(26, ge=1, le=512, description="cepstral coefficients of a frame, from the lowest")
+    context: int = Field(9, ge=0, le=100, description="frames on either side that the first layer sees")
+    width: int = Field(1024, ge=8, le=8192, description="units of every layer")
 
 
 class PretrainedImage(EncoderChoice):
@@ -34,9 +37,9 @@ class PretrainedImage(EncoderChoice):
     kind: Literal["pretrained"] = "pretrained"
     architecture: Literal["resnet", "vit"]
     model: dict[str, JsonValue]
-    size: tuple[int, int] = Field(description="rows, columns that it works on")
+    size: tuple[Edge, Edge] = Field(description="rows, columns that it works on")
     mean: Means = Field(description="of red, green, blue in 0..1")
-    deviation: Means
+    deviation: tuple[Deviation, Deviation, Deviation]
 
 
 class PretrainedAudio(EncoderChoice):
@@ -48,7 +51,7 @@ class PretrainedAudio(EncoderChoice):
     model: dict[str, JsonValue]
     normalized: bool = True
     mean: float = -4.2677393
-    deviation: float = 4.5689974
+    deviation: Deviation = 4.5689974
 
 
 class PretrainedText(EncoderChoice):

@@ -15,3 +15,7 @@ class DataError(FusionError):
 
 class PretrainedError(FusionError):
     """A directory holds no encoder that can be a sense, or what builds it is not installed."""
+
+
+class TrainingError(FusionError):
+    """A training whose losses are no numbers any more."""

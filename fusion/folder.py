@@ -1,27 +1,31 @@
-"""Training on a folder of one's own: `FOLDER/<label>/<stem>.png|jpg` and `<stem>.wav`, one sub-folder per class.
+"""Training on a folder of one's own, laid out as folder_listing.py says.
 
 A picture and a sound of the same stem are one example; either may be missing. The label's words are the class's prompt.
-A sub-folder "nothing" holds what shows and says nothing. Every fifth stem is kept for validation, but for those of its
-files that hold the same as one that is trained on.
+A sub-folder "nothing" holds what shows and says nothing. Every fifth example is kept for validation, but for those of
+its files that hold the same as one that is trained on. What is left out, and what the folder lacks, is logged.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import logging
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
-import soundfile
-import soxr
 
 from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.errors import DataError
+from edgefuse.fusion.folder_files import is_silent, picture_from_bytes, read_whole, sound_from_bytes
+from edgefuse.fusion.folder_listing import WHAT, ClassFolder, LeftOut, Sense, list_folder, shown
+from edgefuse.fusion.labels import NOTHING
 from edgefuse.fusion.prediction import Predictor
+from edgefuse.fusion.progress import Progress, unseen
 from edgefuse.fusion.task_record import DIGEST_DIGITS, FolderRecord
 
-PICTURES = (".png", ".jpg", ".jpeg")
 VALIDATION_EVERY = 5
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class Recording:
     image: np.ndarray | None
     pcm: np.ndarray | None
     label: int
-    digests: Mapping[str, str]
+    digests: Mapping[Sense, str]
 
     def has(self, senses: tuple[str, ...]) -> bool:
         return not (("image" in senses and self.image is None) or ("audio" in senses and self.pcm is None))
@@ -76,42 +80,122 @@ def digests_of(recordings: Iterable[Recording]) -> set[str]:
     return {digest for one in recordings for digest in one.digests.values()}
 
 
-def read_folder(folder: str | Path, config: NetworkConfig, labels: Sequence[str] | None = None) -> FolderData:
+def read_folder(
+    folder: str | Path, config: NetworkConfig, labels: Sequence[str] | None = None, progress: Progress = unseen
+) -> FolderData:
     """`labels` are the classes of a network that is trained already, by default the sub-folders' names, sorted.
 
-    Raises `DataError`, one line, for a folder without classes, a class that is none of `labels`, or a file that cannot
-    be read.
+    Logs what is left out. Raises `DataError`, one line, for a folder without classes, a class that is none of `labels`,
+    and for files that cannot be read or make no sense.
     """
-    folder = Path(folder).resolve()
-    classes = class_folders(folder)
-    known = [path.name for path in classes] if labels is None else list(labels)
-    for path in classes:
-        if path.name not in known:
-            raise DataError(f"{path}: {path.name!r} is none of the network's {len(known)} labels: {shorten(known)}")
+    folder, left_out = (
+        Path(os.path.realpath(folder)),
+        LeftOut(),
+    )  # a loop of links is no folder, and raises nothing here
+    classes = list_folder(folder, left_out)
+    known = [one.label for one in classes] if labels is None else list(labels)
+    for one in classes:
+        if one.label not in known:
+            raise DataError(f"{one.path}: {one.label!r} is none of the network's {len(known)} labels: {shorten(known)}")
+    read = read_examples(classes, known, left_out, config, progress)
+    found = divide(folder, known, classes, without_contradictions(read, left_out))
+    for line in (left_out.in_words(folder), *lacks(found)):
+        if line is not None:
+            log.warning("%s: %s", shown(folder), line)
+    return found
+
+
+Read = list[list[tuple[Mapping[Sense, Path], Recording]]]
+"""Of each class its examples, each with its files."""
+
+
+def read_examples(
+    classes: Sequence[ClassFolder], known: Sequence[str], left_out: LeftOut, config: NetworkConfig, progress: Progress
+) -> Read:
+    """All of them; raises `DataError` with the first file that makes no sense, and how many more there are."""
+    read: Read = []
+    faults: list[DataError] = []
+    done, total = 0, sum(len(one.examples) for one in classes)
+    for one in classes:
+        examples = []
+        for files in one.examples.values():
+            try:
+                examples.append((files, read_recording(files, known.index(one.label), config)))
+            except DataError as error:
+                faults.append(error)
+            done += 1
+            progress("reading the folder", done, total)
+        read.append(
+            [(files, left) for files, whole in examples if (left := heard(whole, one, files, left_out)).digests]
+        )
+    if faults:
+        more = f" (and {len(faults) - 1} more files cannot be used)" if len(faults) > 1 else ""
+        raise DataError(f"{faults[0]}{more}")
+    return read
+
+
+def heard(one: Recording, where: ClassFolder, files: Mapping[Sense, Path], left_out: LeftOut) -> Recording:
+    """The example without a sound that holds none, but for the class of what says nothing."""
+    if one.pcm is None or where.label == NOTHING or not is_silent(one.pcm):
+        return one
+    left_out.add("silent sounds", files["audio"])
+    return Recording(
+        one.image, None, one.label, {sense: one.digests[sense] for sense in one.digests if sense != "audio"}
+    )
+
+
+def without_contradictions(read: Read, left_out: LeftOut) -> list[list[Recording]]:
+    """The examples of each class, without the files that lie in another class as well."""
+    labels: dict[str, set[int]] = {}
+    for examples in read:
+        for _, one in examples:
+            for digest in one.digests.values():
+                labels.setdefault(digest, set()).add(one.label)
+    contradicting = {digest for digest, classes in labels.items() if len(classes) > 1}
+    for examples in read:
+        for files, one in examples:
+            for sense, file in files.items():
+                if one.digests.get(sense) in contradicting:
+                    left_out.add("that lie in another class too", file)
+    return [[left for _, one in examples if (left := one.without(contradicting)).digests] for examples in read]
+
+
+def divide(
+    folder: Path, known: Sequence[str], classes: Sequence[ClassFolder], examples: Sequence[Sequence[Recording]]
+) -> FolderData:
+    """Into what is trained on and what is held out; raises `DataError` for a class of which nothing is left."""
     training: list[Recording] = []
     validation: list[Recording] = []
-    for path in classes:
-        stems: dict[str, list[Path]] = {}
-        for file in sorted(path.iterdir()):
-            if file.suffix.lower() in (*PICTURES, ".wav"):
-                stems.setdefault(file.stem, []).append(file)
-        if not stems:
-            raise DataError(f"{path}: no .png, .jpg or .wav files in it; take the folder away or fill it")
-        for index, files in enumerate(stems.values()):
+    for one, recordings in zip(classes, examples, strict=True):
+        if not recordings:
+            raise DataError(
+                f"{shown(one.path)}: all that it holds is silent or lies in another class too; take the folder away"
+            )
+        for index, recording in enumerate(recordings):
             kept = validation if index % VALIDATION_EVERY == VALIDATION_EVERY - 1 else training
-            kept.append(read_recording(files, known.index(path.name), config))
+            kept.append(recording)
     trained_on = digests_of(training)
     training += [one for one in validation if not one.without(trained_on).digests]
     held_out = [new for one in validation if (new := one.without(trained_on)).digests]
     return FolderData(folder, tuple(known), tuple(training), tuple(held_out))
 
 
-def class_folders(folder: Path) -> list[Path]:
-    """The sub-folders, sorted; raises `DataError` for fewer than two."""
-    classes = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    if len(classes) < 2:
-        raise DataError(f"{folder}: expected a folder with a sub-folder per class (two at least), found {len(classes)}")
-    return classes
+def lacks(found: FolderData) -> Iterator[str]:
+    """What the examples are, and what is odd about them."""
+    both = (*found.training, *found.validation)
+    held: Mapping[Sense, int] = {sense: sum(one.has((sense,)) for one in both) for sense in WHAT}
+    if min(held.values()) < len(both):
+        has = " and ".join(f"{count} {WHAT[sense]}" for sense, count in held.items())
+        nothing = [sense for sense, count in held.items() if not count]
+        yield f"{len(both)} examples have {has}" + (f": {nothing[0]} is not learned" if nothing else "")
+    files = sum(held.values())
+    distinct = len(digests_of(both))
+    if distinct < files:
+        yield f"{files - distinct} files hold the same as another; none of these is trained on and held out as well"
+    judged = {one.label for one in found.validation}
+    unjudged = [found.labels[label] for label in sorted({one.label for one in both} - judged)]
+    if unjudged:
+        yield f"nothing is held out of {shorten(unjudged)}: every fifth example would be, if there were so many"
 
 
 def shorten(names: Sequence[str], most: int = 12) -> str:
@@ -119,37 +203,17 @@ def shorten(names: Sequence[str], most: int = 12) -> str:
     return ", ".join([*names[:most], *(["..."] if len(names) > most else [])])
 
 
-def read_recording(files: list[Path], label: int, config: NetworkConfig) -> Recording:
-    """The picture and the sound among the files of one stem."""
+def read_recording(files: Mapping[Sense, Path], label: int, config: NetworkConfig) -> Recording:
+    """The picture and the sound of one stem."""
     image, pcm, digests = None, None, {}
-    for file in files:
-        if file.suffix.lower() == ".wav":
-            sense, pcm = "audio", read_sound(file, config.sample_rate_hz)
+    for sense, file in files.items():
+        content = read_whole(file)
+        if sense == "audio":
+            pcm = sound_from_bytes(content, file, config.sample_rate_hz)
         else:
-            sense, image = "image", read_picture(file, config.image_size)
-        digests[sense] = hashlib.sha256(file.read_bytes()).hexdigest()[:DIGEST_DIGITS]
+            image = picture_from_bytes(content, file, config.image_size)
+        digests[sense] = hashlib.sha256(content).hexdigest()[:DIGEST_DIGITS]
     return Recording(image, pcm, label, digests)
-
-
-def read_picture(path: Path, size: tuple[int, int]) -> np.ndarray:
-    """uint8 (rows, columns, 3) RGB of `size`, upright: as a person sees it, turned as its EXIF orientation asks.
-
-    What it shows then stands as it will before a robot's camera; no pixel's place matters here, as it does to a lens.
-    """
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise DataError(f"{path}: not a picture that OpenCV can read")
-    return cv2.cvtColor(cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2RGB)
-
-
-def read_sound(path: Path, rate_hz: int) -> np.ndarray:
-    """float32 (samples,), mono, at `rate_hz`."""
-    try:
-        pcm, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise DataError(f"{path}: not a sound file that can be read ({error})") from error
-    mono = pcm.mean(axis=1)
-    return np.asarray(mono if rate == rate_hz else soxr.resample(mono, rate, rate_hz).astype(np.float32))
 
 
 def validate(predictor: Predictor, recordings: Sequence[Recording], config: NetworkConfig) -> dict[str, float]:

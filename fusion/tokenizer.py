@@ -44,7 +44,12 @@ def build_tokenizer(words: Iterable[str], length: int) -> Tokenizer:
 
 def words_of(texts: Iterable[str]) -> set[str]:
     """The words of texts as the tokenizer reads them."""
-    return {word for text in texts for word, _ in PRE_TOKENIZER.pre_tokenize_str(NORMALIZER.normalize_str(text))}
+    return {word for text in texts for word in words_in(text)}
+
+
+def words_in(text: str) -> tuple[str, ...]:
+    """The same of one text, in their order."""
+    return tuple(word for word, _ in PRE_TOKENIZER.pre_tokenize_str(NORMALIZER.normalize_str(text)))
 
 
 def continuation_from(tokenizer: Tokenizer) -> int:

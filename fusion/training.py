@@ -1,6 +1,7 @@
 """Training of the reference network: `train(settings, out)`."""
 
 import ctypes
+import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from edgefuse.fusion.batch import Batch
 from edgefuse.fusion.checkpoint import Checkpoint, save_checkpoint
 from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.encoders import Encoded
-from edgefuse.fusion.errors import PretrainedError
+from edgefuse.fusion.errors import PretrainedError, TrainingError
 from edgefuse.fusion.losses import (
     agreement_loss,
     attribute_loss,
@@ -70,7 +71,7 @@ def train(
     Where `encoders` names a directory, that sense starts from its pretrained encoder: only the projections around it
     learn, or, with `settings.fine_tune`, it too. The weights written are the exponential moving average. `progress` has
     the task's own stages, then those of `courses`. Raises what the task raises (a `FusionError`), `PretrainedError`
-    for an encoder that will not do.
+    for an encoder that will not do, `TrainingError` where a loss is no finite number: then nothing is written.
     """
     started = time.monotonic()
     if settings.fine_tune and encoders == COMPACT:
@@ -141,19 +142,33 @@ def optimise(
         for step, batch in enumerate(ahead(batches, course.steps)):
             losses = batch_losses(network, batch)
             total = sum(getattr(settings.losses, name) * value for name, value in losses.items())
+            numbers = {name: value.item() for name, value in {"total": total, **losses}.items()}
+            check_losses(numbers, batch, course, step)
             optimiser.zero_grad(set_to_none=True)
             total.backward()
             torch.nn.utils.clip_grad_norm_(learned.parameters(), 2.0)
             optimiser.step()
             schedule.step()
             averaged.update_parameters(network)
-            recent = smooth(recent, {name: value.item() for name, value in {"total": total, **losses}.items()})
+            recent = smooth(recent, numbers)
             progress(f"{course.words}: {losses_text(recent)}", step + 1, course.steps)
             if step % 20 == 0:
                 for name, value in recent.items():
                     writer.add_scalar(f"loss/{name}", value, step)
                 writer.add_scalar("learning_rate", schedule.get_last_lr()[0], step)
     return cast(FusionNetwork, averaged.module.eval()), {name: round(value, 4) for name, value in recent.items()}
+
+
+def check_losses(losses: dict[str, float], batch: Batch, course: Course, step: int) -> None:
+    """Raises `TrainingError`, one line, where one is no finite number: nothing is learned from then on."""
+    wrong = [name for name, value in losses.items() if not math.isfinite(value) and name != "total"]
+    if math.isfinite(losses["total"]) and not wrong:
+        return
+    inputs = {"image": batch.images, "audio": batch.audio}
+    odd = [sense for sense, values in inputs.items() if not torch.isfinite(values).all()]
+    why = f"the batch's {' and '.join(odd)} holds NaN or infinity" if odd else "take a lower learning rate"
+    names = ", ".join(wrong) or "their sum"
+    raise TrainingError(f"{course.words}, step {step + 1}: no finite number is the loss of {names}: {why}")
 
 
 def losses_text(losses: dict[str, float]) -> str:

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from edgefuse.runtime.corrections.camera_info import CameraInfo, read_camera_info, write_camera_info
     from edgefuse.runtime.corrections.confidence import Confidence, read_confidence, write_confidence
     from edgefuse.runtime.corrections.corrections import Corrections, read_corrections
-    from edgefuse.runtime.corrections.drift import DRIFT_WARN
     from edgefuse.runtime.corrections.sync import Sync, read_sync, write_sync
     from edgefuse.runtime.engines.backends import open_engine
     from edgefuse.runtime.engines.engine import Backend, Engine
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
         SampleError,
         StreamError,
     )
+    from edgefuse.runtime.heads.drift import DRIFT_WARN
     from edgefuse.runtime.perceiver import Perceiver
     from edgefuse.runtime.percept import Percept, Sense, Trace
     from edgefuse.runtime.samples import AudioChunk, Frame, Sample, Signal, Text

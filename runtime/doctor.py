@@ -10,12 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from edgefuse.runtime.engines.extras import how_to_install, installed_version
 from edgefuse.runtime.engines.processor import processor_name
 from edgefuse.runtime.errors import EngineError, StreamError
+from edgefuse.runtime.extras import how_to_install, installed_version
 from edgefuse.runtime.streams.camera import Camera
 from edgefuse.runtime.streams.devices import find_devices, measure_camera, measure_microphone
 from edgefuse.runtime.streams.microphone import Microphone
+from edgefuse.runtime.streams.sound_file import libsndfile_version
 
 _EXPORT = ("torch", "onnx", "onnxscript", "safetensors", "scikit-learn", "tensorboard")
 
@@ -38,6 +39,7 @@ def examine() -> list[Finding]:
         _graph_cache(),
         _packages("run", ("numpy", "soundfile", "soxr", "tokenizers"), needed=True),
         _opencv(),
+        _sound_files(),
         _packages("train, export, verify", _EXPORT, extra="export"),
         _packages("engines ahead of time", ("tensorrt-rtx",), extra="rtx"),
         _packages("timeline picture", ("matplotlib",), extra="timeline"),
@@ -47,13 +49,13 @@ def examine() -> list[Finding]:
     ]
 
 
-def measure(camera: str | None, microphone: str | None) -> list[Finding]:
+def measure(camera: str | None, microphone: str | None, channel: int | None = None) -> list[Finding]:
     """Watch a camera and listen to a microphone for 3 s; a device that cannot be opened is a finding, not an error."""
     findings = []
     if camera is not None:
         findings.append(_measured(f"camera {camera}", lambda: _camera(camera)))
     if microphone is not None:
-        findings.append(_measured(f"microphone {microphone}", lambda: _microphone(microphone)))
+        findings.append(_measured(f"microphone {microphone}", lambda: _microphone(microphone, channel)))
     return findings
 
 
@@ -145,6 +147,14 @@ def _opencv() -> Finding:
     return Finding("opencv", "ok", f"{cv2.__version__} in {cv2.__file__}")
 
 
+def _sound_files() -> Finding:
+    """As `run` opens them: the package may be there without its library."""
+    try:
+        return Finding("sound files", "ok", libsndfile_version())
+    except StreamError as error:
+        return Finding("sound files", "wrong", f"{error}; {how_to_install()}")
+
+
 def _packages(subject: str, names: tuple[str, ...], extra: str | None = None, needed: bool = False) -> Finding:
     versions = {name: installed_version(name) for name in names}
     missing = [name for name, version in versions.items() if version is None]
@@ -181,6 +191,8 @@ def _measured(subject: str, measurement: Callable[[], tuple[str, str | None]]) -
 
 def _camera(device: str) -> tuple[str, str | None]:
     seen = measure_camera(Camera(device))
+    if not seen.rate_hz:
+        return "it was watched for 3 s", seen.wrong
     size = f"{seen.format.width} x {seen.format.height}"
     detail = (
         f"{size} at {seen.rate_hz:.1f} Hz, jitter {seen.jitter_ms:.1f} ms, longest gap {seen.longest_gap_ms:.0f} ms"
@@ -188,8 +200,8 @@ def _camera(device: str) -> tuple[str, str | None]:
     return detail, seen.wrong
 
 
-def _microphone(device: str) -> tuple[str, str | None]:
-    heard = measure_microphone(Microphone(device))
+def _microphone(device: str, channel: int | None) -> tuple[str, str | None]:
+    heard = measure_microphone(Microphone(device, channel=channel))
     detail = (
         f"{heard.device_rate_hz} Hz, clock off by {heard.drift_ppm:.0f} ppm, blocks jitter {heard.jitter_ms:.1f} ms, "
         f"level {heard.rms_dbfs:.0f} dBFS, peak {heard.peak_dbfs:.0f} dBFS"

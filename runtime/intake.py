@@ -36,7 +36,7 @@ class Intake:
         self._lock = threading.Lock()
 
     def put(self, sample: Sample, received_ns: int) -> bool:
-        """Take in one sample; False if it was refused, which is counted and, the first time, logged.
+        """Take in one sample; False if it was refused, which is counted and, the first time of each kind, logged.
 
         Raises SetBack where time was set back: nothing of this intake fits what comes from then on.
         """
@@ -75,9 +75,12 @@ class Intake:
         self._received_ns = received_ns
         ahead_ns = sample.until_ns - received_ns
         if ahead_ns > tolerance_ns:
-            raise SampleError(f"is stamped {ahead_ns / 1e6:.1f} ms in the future of the perceiver's clock", "future")
+            until = f"is stamped {ahead_ns / 1e6:.1f} ms in the future of the perceiver's clock"
+            if sample.stamp_ns - received_ns <= tolerance_ns:
+                until += " at its last value: it should be stamped at its first value, not at its end"
+            raise SampleError(until, "future")
 
     def refuse(self, sense: str, error: SampleError) -> None:
-        """Count a sample that came to nothing, and say the first of its reason."""
+        """Count a sample that came to nothing, and say the first of its kind."""
         if self._drops.refuse(sense, error):
             log.warning("a sample of %s was skipped (more such are only counted): it %s", sense, error)

@@ -9,15 +9,15 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
+from edgefuse.runtime.arguments import check_kind, is_one_of, number_in, shown, texts_in, whole_in
 from edgefuse.runtime.bundle.bundle import Bundle
 from edgefuse.runtime.bundle.manifest import Manifest, Modality
 from edgefuse.runtime.corrections.confidence import Confidence, read_confidence
 from edgefuse.runtime.corrections.corrections import Corrections, read_corrections
-from edgefuse.runtime.corrections.drift import Drift, own_familiar
-from edgefuse.runtime.corrections.known_prompts import own_known_prompts
 from edgefuse.runtime.encoder import Encoder, GraphEncoder, RawEncoder
 from edgefuse.runtime.engines.backends import open_engine
 from edgefuse.runtime.engines.engine import Backend, Engine
@@ -25,21 +25,25 @@ from edgefuse.runtime.engines.selftest import replay
 from edgefuse.runtime.errors import BundleError, EdgefuseError, SampleError, StreamError
 from edgefuse.runtime.fusion import Fusion
 from edgefuse.runtime.heads.classes import Classes
+from edgefuse.runtime.heads.drift import Drift, own_familiar
+from edgefuse.runtime.heads.known_prompts import own_known_prompts
 from edgefuse.runtime.heads.prompts import Prompts, name_classes
 from edgefuse.runtime.intake import Intake
 from edgefuse.runtime.live import LiveThreads
 from edgefuse.runtime.percept import Percept, Trace
 from edgefuse.runtime.run import Run, Runs
-from edgefuse.runtime.samples import Sample
+from edgefuse.runtime.samples import Frame, Sample
 from edgefuse.runtime.schedule import FuseOn, schedule_from
 from edgefuse.runtime.senses.continuity import SetBack
 from edgefuse.runtime.senses.drops import Drops
 from edgefuse.runtime.senses.evidence import Tokens
 from edgefuse.runtime.senses.inlets import open_inlet
+from edgefuse.runtime.senses.sample_check import check_is_sample, checked
 from edgefuse.runtime.senses.tokenizer import open_tokenizer
 from edgefuse.runtime.senses.tokens import TokenStore
-from edgefuse.runtime.streams import Stream, Watcher
+from edgefuse.runtime.streams import Guarded, Stream, Watcher
 from edgefuse.runtime.streams.bell import Bell
+from edgefuse.runtime.streams.checked import Checked, Senses
 from edgefuse.runtime.streams.corrected import Corrected
 
 FUTURE_TOLERANCE_MS = 50.0
@@ -79,7 +83,14 @@ class Perceiver:
         corrections: Corrections | None = None,
         future_tolerance_ms: float = FUTURE_TOLERANCE_MS,
     ) -> None:
-        self._modalities = _choose(bundle.manifest, senses)
+        check_kind("bundle", bundle, Bundle)
+        check_kind("selftest", selftest, bool)
+        check_kind("confidence", confidence, Confidence, str, Path, None)
+        check_kind("corrections", corrections, Corrections, None)
+        self._modalities = _choose(bundle.manifest, texts_in("senses", senses))
+        prompts = _texts(prompts)
+        tolerance_ms = number_in("future_tolerance_ms", future_tolerance_ms, 0.0, _LONGEST_OFFSET_MS, "ms")
+        _check_clock(now_ns)
         schedule_from(fuse_on, self._modalities[0])  # what makes no sense is said before graphs are loaded
         _check_times(bundle.manifest, offsets_ms, "offsets_ms", -_LONGEST_OFFSET_MS, _LONGEST_OFFSET_MS)
         self.bundle = bundle
@@ -99,7 +110,7 @@ class Perceiver:
         self._fusing = threading.Lock()
         self._familiar = own_familiar(bundle)
         self._corrections = corrections
-        self._future_tolerance_ns = round(future_tolerance_ms * 1e6)
+        self._future_tolerance_ns = round(tolerance_ms * 1e6)
         self._fuse_on = fuse_on
         self._offsets_ns = {sense: round(offsets_ms.get(sense, 0.0) * 1e6) for sense in self.senses}
         self._max_age_ns: dict[str, int] = {}
@@ -120,6 +131,7 @@ class Perceiver:
         confidence: str | Path | None = "bundle",
         camera_info: str | Path | None = None,
         sync: str | Path | None = None,
+        require_signature: str | Path | None = None,
     ) -> Perceiver:
         """A perceiver of the bundle in `directory`.
 
@@ -130,10 +142,10 @@ class Perceiver:
         with the others'. `backend` runs the graphs; with `selftest` it has to reproduce the bundle's golden vectors
         first. `confidence` is a file of `edgefuse calibrate confidence`; "bundle": the bundle's own, if it has one;
         None: percepts are as sure as the network says. `camera_info` is the YAML file of the lens that frames are
-        straightened by, `sync` a file of `edgefuse calibrate sync` that sets stamps right. Raises BundleError,
-        EngineError, PromptError or CalibrationError.
+        straightened by, `sync` a file of `edgefuse calibrate sync` that sets stamps right. `require_signature` is the
+        public key of who must have signed the bundle. Raises BundleError, EngineError, PromptError or CalibrationError.
         """
-        opened = Bundle.open(directory)
+        opened = Bundle.open(directory, require_signature)
         return Perceiver(
             opened,
             prompts,
@@ -184,14 +196,17 @@ class Perceiver:
 
     def refusal(self, sense: str) -> str | None:
         """Why the last sample of a sense that was refused in this run was, in words that go on from "it"."""
+        self._check_used(sense)
         return self._runs.newest.drops.refusal(sense)
 
     def newest(self, sense: str) -> Tokens | None:
         """The newest encoding of a sense, with the evidence behind it; None if there is none yet."""
+        self._check_used(sense)
         return self._runs.newest.tokens.newest(sense)
 
     def set_prompts(self, prompts: Sequence[str]) -> None:
         """Name the classes anew from the next percept on, see `open`; raises PromptError and changes nothing then."""
+        prompts = _texts(prompts)
         naming = self.bundle.manifest.naming
         with self._encoding[naming.name] if naming else nullcontext():
             named = self._named(prompts)
@@ -221,7 +236,7 @@ class Perceiver:
 
         Raises StreamError when a stream breaks off, EdgefuseError while another run of this perceiver goes on.
         """
-        kinds = {stream.live for stream in streams}
+        kinds = _check_streams(streams, watchers)
         if kinds == {True, False}:
             raise StreamError("live streams and recordings read as fast as possible cannot run together")
         self._runs.check_idle()
@@ -229,16 +244,28 @@ class Perceiver:
             self._perceive_in_order(streams, watchers) if kinds == {False} else self._perceive_live(streams, watchers)
         )
 
-    def push(self, sample: Sample) -> bool:
+    def push(self, sample: Sample, copy: bool = True) -> bool:
         """Hand in one sample; False if it was refused, or is of a sense that is not used. Thread-safe.
 
-        Raises CalibrationError for a frame of another size than the lens was calibrated for.
+        A frame's pixels are copied, so that the caller may write into the buffer again; without `copy` the perceiver
+        reads them where they lie, until it has encoded them or a newer frame. All else is always copied.
+
+        Raises CalibrationError for a frame of another size than the lens was calibrated for, EdgefuseError for what is
+        no sample.
         """
+        check_is_sample("what is pushed", sample)
         if sample.modality not in self._encoders:
             self._note_stranger(sample.modality)
             return False
-        corrections = self._runs.for_next_sample().corrections
-        return self._take(sample if corrections is None else corrections.correct(sample))
+        run = self._runs.for_next_sample()
+        try:
+            sample = checked(sample)
+        except SampleError as error:
+            run.intake.refuse(sample.modality, error)
+            return False
+        if copy and isinstance(sample, Frame):
+            sample = replace(sample, image=sample.image.copy())
+        return self._take(sample if run.corrections is None else run.corrections.correct(sample))
 
     def step(self) -> Percept | None:
         """One turn in this thread: encode what is new of every sense, then fuse if a percept is due."""
@@ -248,6 +275,7 @@ class Perceiver:
 
     def encode(self, sense: str) -> Tokens | None:
         """intake -> encoder -> token store, for one sense; None if there is nothing new of it."""
+        self._check_used(sense)
         run = self._runs.newest
         evidence = run.intake.take(sense)
         if evidence is None:
@@ -297,9 +325,10 @@ class Perceiver:
 
     def _perceive_in_order(self, streams: Sequence[Stream], watchers: Sequence[Watcher]) -> Iterator[Percept]:
         with self._runs.perceiving(clocked=False), ExitStack() as stack:
-            for stream in streams:
+            watched = self._watched(streams, watchers)
+            for stream in watched:
                 stack.callback(stream.close)
-            for sample in heapq.merge(*self._watched(streams, watchers), key=lambda sample: sample.until_ns):
+            for sample in heapq.merge(*watched, key=lambda sample: sample.until_ns):
                 self._take_used(sample)
                 percept = self.step()
                 if percept is not None:
@@ -308,9 +337,10 @@ class Perceiver:
     def _watched(self, streams: Sequence[Stream], watchers: Sequence[Watcher]) -> list[Stream]:
         """The streams, corrected, and then seen by the watchers."""
         corrections = self._runs.newest.corrections
-        watched = list(streams)
+        senses = Senses(self._refuse)
+        watched: list[Stream] = [Checked(Guarded(stream), senses) for stream in streams]
         if corrections is not None:
-            watched = [Corrected(stream, corrections) for stream in streams]
+            watched = [Corrected(stream, corrections) for stream in watched]
         for watcher in watchers:
             watched = [watcher.tap(stream) for stream in watched]
         return watched
@@ -322,6 +352,10 @@ class Perceiver:
             log.warning("%s", doubt)
         return named
 
+    def _check_used(self, sense: str) -> None:
+        if not is_one_of(sense, self.senses):
+            raise EdgefuseError(f"there is no sense {shown(sense)} in use; there are {', '.join(self.senses)}")
+
     def _note_stranger(self, sense: str) -> None:
         """Say once that samples are of a sense that the bundle has not; one that is not used is left in silence."""
         if sense not in self._strangers and sense not in {m.name for m in self.bundle.manifest.modalities}:
@@ -331,6 +365,13 @@ class Perceiver:
     def _take_used(self, sample: Sample) -> None:
         if sample.modality in self._encoders:
             self._take(sample)
+        else:
+            self._note_stranger(sample.modality)
+
+    def _refuse(self, sample: Sample, error: SampleError) -> None:
+        """Of a stream, before it is taken."""
+        if sample.modality in self._encoders:
+            self._runs.for_next_sample().intake.refuse(sample.modality, error)
 
     def _take(self, sample: Sample) -> bool:
         """Into the intake, and ring for its encoder."""
@@ -386,10 +427,35 @@ def _choose(manifest: Manifest, senses: Collection[str]) -> list[Modality]:
 
 def _check_times(manifest: Manifest, times_ms: Mapping[str, float], what: str, low: float, high: float) -> None:
     """Raises BundleError for a sense that is none, EdgefuseError for a time out of these bounds [ms]."""
+    check_kind(what, times_ms, Mapping)
     for sense, time_ms in times_ms.items():
+        check_kind(f"a sense in {what}", sense, str)
         manifest.modality(sense)
-        if not low <= time_ms <= high:
-            raise EdgefuseError(f"{what} of {sense} should be {low:g} to {high:g} ms, but is {time_ms!r}")
+        number_in(f"{what} of {sense}", time_ms, low, high, "ms")
+
+
+def _texts(prompts: Sequence[str]) -> Sequence[str]:
+    """A copy; one text alone is left to whoever says what to write instead."""
+    return prompts if isinstance(prompts, str) else texts_in("prompts", prompts)
+
+
+def _check_clock(now_ns: Callable[[], int]) -> None:
+    """Raises EdgefuseError for what does not tell the time in whole nanoseconds."""
+    check_kind("now_ns", now_ns, Callable)  # type: ignore[arg-type]  # an abstract class, as isinstance takes
+    whole_in("what now_ns gives", now_ns(), -(2**63), 2**63 - 1)
+
+
+def _check_streams(streams: Sequence[Stream], watchers: Sequence[Watcher]) -> set[bool]:
+    """Whether they are live; raises EdgefuseError for what is no stream, given twice, or no watcher."""
+    for stream in streams:
+        check_kind("what perceive() is given", stream, Stream)
+        check_kind(f"`live` of {type(stream).__name__}", getattr(stream, "live", None), bool)
+    if len({id(stream) for stream in streams}) < len(streams):
+        raise EdgefuseError("perceive() is given the same stream twice")
+    for watcher in watchers:
+        if not callable(getattr(watcher, "tap", None)):
+            raise EdgefuseError(f"a watcher has a method `tap`, {type(watcher).__name__} has none")
+    return {stream.live for stream in streams}
 
 
 def _confidence(which: Confidence | str | Path | None, bundle: Bundle) -> Confidence | None:

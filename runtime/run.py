@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from edgefuse.runtime.corrections.corrections import Corrections
-from edgefuse.runtime.corrections.drift import Drift
 from edgefuse.runtime.errors import EdgefuseError
+from edgefuse.runtime.heads.drift import Drift
 from edgefuse.runtime.intake import Intake
 from edgefuse.runtime.schedule import Schedule
 from edgefuse.runtime.senses.drops import Drops

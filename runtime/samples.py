@@ -42,7 +42,10 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class AudioChunk:
-    """Mono sound, float32 (samples,) in -1..1; `index` counts samples since the stream began, so a gap shows."""
+    """Mono sound, float32 (samples,) in -1..1; `index` counts samples since the stream began, so a gap shows.
+
+    `stamp_ns` is when its FIRST sample was sensed, not when the chunk was whole.
+    """
 
     stamp_ns: int
     pcm: np.ndarray
@@ -74,7 +77,11 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """A piece of a fixed-rate vector series, float32 (samples, channels); `index` counts samples like AudioChunk's."""
+    """A piece of a fixed-rate vector series, float32 (samples, channels); `index` counts samples like AudioChunk's.
+
+    `stamp_ns` is when its FIRST vector was sensed, not when the piece was whole: a piece stamped at its end lies in the
+    future, and is refused.
+    """
 
     stamp_ns: int
     values: np.ndarray

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, Protocol, TypeAlias
 
+from edgefuse.runtime.arguments import is_one_of, number_in, shown
 from edgefuse.runtime.bundle.manifest import Modality
 from edgefuse.runtime.errors import EdgefuseError
 from edgefuse.runtime.samples import NS_PER_S
@@ -14,7 +15,7 @@ from edgefuse.runtime.senses.tokens import TokenStore
 FuseOn: TypeAlias = Literal["lead", "any"] | float
 """When a percept is due: on each new evidence of the first sense, of any sense, or that many times a second."""
 
-_FASTEST_HZ = 1000.0
+_SLOWEST_HZ, _FASTEST_HZ = 1e-6, 1000.0
 
 
 class Schedule(Protocol):
@@ -73,14 +74,15 @@ class AtRate:
 
 def schedule_from(fuse_on: FuseOn, lead: Modality) -> Schedule:
     """The schedule that `fuse_on` names; raises EdgefuseError for what names none."""
-    if fuse_on == "lead":
+    if is_one_of(fuse_on, ("lead",)):
         return OnLead(lead)
-    if fuse_on == "any":
+    if is_one_of(fuse_on, ("any",)):
         return OnAny()
-    is_rate = isinstance(fuse_on, (int, float)) and not isinstance(fuse_on, bool)
-    if not is_rate or not 0.0 < fuse_on <= _FASTEST_HZ:
-        raise EdgefuseError(f"fuse_on should be 'lead', 'any' or a rate up to {_FASTEST_HZ:g} Hz, but is {fuse_on!r}")
-    return AtRate(float(fuse_on))
+    try:
+        return AtRate(number_in("fuse_on", fuse_on, _SLOWEST_HZ, _FASTEST_HZ))
+    except EdgefuseError as error:
+        expected = f"'lead', 'any' or a rate up to {_FASTEST_HZ:g} Hz"
+        raise EdgefuseError(f"fuse_on should be {expected}, but is {shown(fuse_on)}") from error
 
 
 def _newest(news: Mapping[str, Tokens]) -> Tokens:

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle
-from edgefuse.runtime.bundle.bundle import sha256_of
+from edgefuse.runtime.bundle.bundle import described
 from edgefuse.runtime.corrections.confidence import Confidence, SubsetConfidence, network_sha256, write_confidence
-from edgefuse.runtime.corrections.drift import Centres, Familiar, direction, write_familiar
 from edgefuse.runtime.corrections.measured import Measured
 from edgefuse.runtime.engines.backends import open_engine
+from edgefuse.runtime.heads.drift import Centres, Familiar, direction, write_familiar
 
 MEASURED = Measured(at="2026-11-23T12:00:00+00:00", by="edgefuse", how="made up")
 TEMPERATURE = 2.0
@@ -70,7 +70,7 @@ def bundle_with(directory: Path, measured: Confidence | None = None, familiar: F
     if familiar is not None:
         write_familiar(directory / "familiar.json", familiar)
         changed["familiar"] = "familiar.json"
-    files = {file: sha256 for file, sha256 in manifest.files.items() if file not in own}
-    files |= {file: sha256_of(directory / file) for file in changed.values() if file is not None}
+    files = {file: spec for file, spec in manifest.files.items() if file not in own}
+    files |= {file: described(directory / file) for file in changed.values() if file is not None}
     manifest.model_copy(update=changed | {"files": files}).write(directory)
     return directory

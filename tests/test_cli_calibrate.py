@@ -105,5 +105,5 @@ def test_bad_input_gets_one_line_and_exit_code_2(desk, monkeypatch, arguments, s
 
 def test_a_run_refuses_a_file_that_is_not_one(desk, monkeypatch):
     monkeypatch.chdir(desk)
-    assert "no text file" in refused("run", "--fast", "--sync", "flashes.wav")
+    assert "no text in UTF-8" in refused("run", "--fast", "--sync", "flashes.wav")
     assert "No such file" in refused("run", "--fast", "--camera-info", "nowhere.yaml")

@@ -48,7 +48,7 @@ def test_a_set_is_collected_from_a_clip(tmp_path):
     ("arguments", "said"),
     [
         (["confidence"], "give either --checkpoint, with or without --data, or --percepts"),
-        (["confidence", "--percepts", "nowhere.jsonl"], "nowhere.jsonl cannot be read"),
+        (["confidence", "--percepts", "nowhere.jsonl"], "cannot read nowhere.jsonl"),
         (["confidence", "nowhere", "--percepts", "x"], "nowhere: no such bundle"),
         (["confidence", "--percepts", "x", "--picture", "x.txt"], "x.txt cannot be drawn"),
         (["confidence", "--percepts", "x", "-o", "/nowhere/c.json"], "/nowhere/c.json cannot be written"),
@@ -69,6 +69,6 @@ def test_bad_input_gets_one_line_and_exit_code_2(tmp_path, monkeypatch, argument
 def test_a_file_that_is_no_calibration_is_refused(tmp_path):
     (tmp_path / "c.json").write_text("{}")
     assert "measured: Field required" in refused("run", "--fast", "--confidence", tmp_path / "c.json")
-    assert "is no set of samples" in refused(
+    assert "is no archive of arrays" in refused(
         "export", CHECKPOINT, "-o", tmp_path / "b", "--calibration", tmp_path / "c.json"
     )

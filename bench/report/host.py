@@ -7,8 +7,8 @@ import platform
 from pathlib import Path
 
 from edgefuse.bench.report.result import Host
-from edgefuse.runtime.engines.extras import installed_version
 from edgefuse.runtime.engines.processor import processor_name
+from edgefuse.runtime.extras import installed_version
 
 _GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 _PACKAGES = ("numpy", "onnxruntime", "onnxruntime-gpu", "opencv-python-headless", "torch", "openvino", "tensorrt")

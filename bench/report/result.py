@@ -9,7 +9,8 @@ from pydantic import Field, ValidationError
 
 from edgefuse.bench.errors import BenchError
 from edgefuse.runtime.bundle.verification import Strict
-from edgefuse.runtime.errors import first_fault
+from edgefuse.runtime.errors import FileError, first_fault
+from edgefuse.runtime.files.documents import read_json
 from edgefuse.runtime.files.whole_file import write_whole
 
 SCHEMA_VERSION: Final = 2
@@ -255,9 +256,9 @@ class Result(Strict):
 def read_result(path: Path) -> Result:
     """What write_result wrote; raises BenchError for anything else."""
     try:
-        return Result.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise BenchError(f"{path} cannot be read: {error.strerror}") from error
+        return Result.model_validate(read_json(path))
+    except FileError as error:
+        raise BenchError(f"{error}; expected a result of `edgefuse bench --json`") from error
     except ValidationError as error:
         raise BenchError(f"{path} is no result of `edgefuse bench --json`: {first_fault(error)}") from error
 

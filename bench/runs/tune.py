@@ -99,8 +99,7 @@ def _name_way(way: Way) -> tuple[str, str]:
 
 
 def _try_ways(variant: Variant, graph: str, feed: Feed, ways: Sequence[Way]) -> list[Trial]:
-    manifest = variant.bundle.manifest
-    sha256 = manifest.files[manifest.graphs[graph].file]
+    sha256 = variant.bundle.graph_sha256(graph)
     opened = [(way, engine) for way in ways if (engine := _open_way(variant, graph, way)) is not None]
     engines = [engine for _, engine in opened]
     taken = np.median([_run_round(engines, feed, number) for number in range(-_WARM_UP, _ROUNDS)][_WARM_UP:], axis=0)
@@ -115,13 +114,12 @@ def _try_ways(variant: Variant, graph: str, feed: Feed, ways: Sequence[Way]) -> 
 
 def _open_way(variant: Variant, graph: str, way: Way) -> Engine | None:
     """None where OpenVINO cannot run the graph."""
-    manifest = variant.bundle.manifest
-    spec = manifest.graphs[graph]
+    spec = variant.bundle.manifest.graphs[graph]
     path = variant.bundle.directory / spec.file
     if isinstance(way, OnnxRuntimeWay):
         return open_uncached(path, way)
     try:
-        return open_on_openvino(path, spec, manifest.files[spec.file], way)
+        return open_on_openvino(path, spec, variant.bundle.graph_sha256(graph), way)
     except EngineError as error:
         _log.warning("%s", error)
         return None

@@ -17,7 +17,8 @@ from edgefuse.runtime.bundle.manifest import Provenance
 from edgefuse.runtime.bundle.verification import Strict, Verification
 from edgefuse.runtime.engines.onnxruntime_package import load_onnxruntime
 from edgefuse.runtime.engines.processor import processor_name
-from edgefuse.runtime.errors import BundleError
+from edgefuse.runtime.errors import BundleError, FileError, first_fault
+from edgefuse.runtime.files.documents import read_json
 
 REPORT_FILE = "report.json"
 PAGE_FILE = "export.html"
@@ -77,9 +78,11 @@ def samples_in_words(examples: Examples) -> str:
 def read_report(path: Path) -> ExportReport:
     """What write_report wrote; raises BundleError where the file is damaged."""
     try:
-        return ExportReport.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise BundleError(f"{path} is no export report: {str(error).splitlines()[0]}") from error
+        return ExportReport.model_validate(read_json(path))
+    except FileError as error:
+        raise BundleError(str(error)) from error
+    except ValidationError as error:
+        raise BundleError(f"{path} is no export report: {first_fault(error)}") from error
 
 
 def write_report(report: ExportReport, directory: Path) -> None:

@@ -16,7 +16,7 @@ from edgefuse.export.tensorrt.plan import FLAGS, plan_of
 from edgefuse.export.tensorrt.profile import Sizes, profile_of
 from edgefuse.export.tensorrt.storage import engine_file, former_engine, write_engine
 from edgefuse.fusion.progress import Progress, unseen
-from edgefuse.runtime.bundle.bundle import sha256_of
+from edgefuse.runtime.bundle.bundle import described
 from edgefuse.runtime.bundle.manifest import EngineSpec, GraphSpec, Manifest
 from edgefuse.runtime.engines.tensorrt_package import EngineTarget
 
@@ -83,8 +83,8 @@ def with_engines(directory: Path, manifest: Manifest, engines: Mapping[str, tupl
         for sense in manifest.modalities
     )
     replaced = {engine.file for graph in manifest.graphs.values() for engine in graph.engines}
-    files = {file: sha256 for file, sha256 in manifest.files.items() if file not in replaced}
-    files |= {engine.file: sha256_of(directory / engine.file) for specs in engines.values() for engine in specs}
+    files = {file: spec for file, spec in manifest.files.items() if file not in replaced}
+    files |= {engine.file: described(directory / engine.file) for specs in engines.values() for engine in specs}
     changed = {"modalities": modalities, "fusion": equip("fusion", manifest.fusion), "files": files}
     return manifest.model_copy(update=changed)
 
@@ -93,11 +93,11 @@ def _wanted(package: Package, manifest: Manifest, request: EngineRequest) -> Ite
     """By graph, all that decides about each engine; its inputs and outputs are known when the graph is parsed."""
     for graph, capability in product(manifest.graphs, _capabilities(package, request)):
         spec = EngineSpec(
-            file="",
+            file="unnamed",
             target=package.target,
             version=package.version,
             compute_capability=capability,
-            graph_sha256=manifest.files[manifest.graphs[graph].file],
+            graph_sha256=manifest.files[manifest.graphs[graph].file].sha256,
             profile=profile_of(graph, manifest, request.sizes),
             flags=FLAGS,
             inputs=(),

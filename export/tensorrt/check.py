@@ -61,7 +61,7 @@ def _check(bundle: Bundle, name: str, engine: EngineSpec) -> EngineCheck:
 def _contradiction(bundle: Bundle, name: str, engine: EngineSpec) -> str | None:
     """Where the manifest contradicts itself, in a few words."""
     graph = bundle.manifest.graphs[name]
-    own = bundle.manifest.files[graph.file]
+    own = bundle.manifest.files[graph.file].sha256
     if engine.graph_sha256 != own:
         return f"was built from another {graph.file}, sha256 {engine.graph_sha256[:12]}..., this one has {own[:12]}..."
     if engine.file != engine_file(name, engine):

@@ -9,10 +9,10 @@ from typing import Any
 
 from edgefuse.export.errors import ExportError
 from edgefuse.runtime.engines import tensorrt_package
-from edgefuse.runtime.engines.extras import how_to_install
 from edgefuse.runtime.engines.gpu import find_gpu
 from edgefuse.runtime.engines.tensorrt_package import MODULES, EngineTarget
 from edgefuse.runtime.errors import EngineError
+from edgefuse.runtime.extras import how_to_install
 
 EXTRAS: dict[EngineTarget, str] = {"tensorrt": "tensorrt", "tensorrt-rtx": "rtx"}
 

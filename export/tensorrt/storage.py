@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgefuse.runtime.bundle.bundle import sha256_of
-from edgefuse.runtime.bundle.manifest import EngineSpec, read_manifest
+from edgefuse.runtime.bundle.bundle import described
+from edgefuse.runtime.bundle.manifest import EngineSpec, FileSpec, read_manifest
 from edgefuse.runtime.errors import BundleError
 from edgefuse.runtime.files.whole_file import write_whole
 
@@ -33,5 +33,5 @@ def former_engine(bundle: Path, key: str) -> EngineSpec | None:
     return next((engine for engine in engines if _is_whole(bundle / engine.file, manifest.files[engine.file])), None)
 
 
-def _is_whole(path: Path, sha256: str) -> bool:
-    return path.is_file() and sha256_of(path) == sha256
+def _is_whole(path: Path, spec: FileSpec) -> bool:
+    return path.is_file() and described(path) == spec

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from edgefuse.export.tensorrt.package import Package
-from edgefuse.runtime.engines.cache_folder import cache_folder
-from edgefuse.runtime.files.whole_file import write_whole
+from edgefuse.runtime.files.cache_folder import cache_folder
+from edgefuse.runtime.files.sealed_cache import SealedCache
 
+_FILE = "timing.bin"
 _log = logging.getLogger(__name__)
 
 
@@ -20,33 +21,24 @@ def timing_cache(package: Package, config: Any, capability: str | None) -> Itera
     """Give `config` what was measured before with this package on this kind of GPU, and keep what the build adds.
 
     Nothing is done with a package that measures nothing, nor for a user without a home. A damaged cache, or one of
-    another driver or GPU, is left out by the package itself, which then measures anew; one that cannot be read or
-    written is logged.
+    another driver or GPU, is left out by the package itself, which then measures anew; one that cannot be written is
+    logged.
     """
-    path = timing_cache_path(package, capability)
-    if not package.has_timing_cache or path is None:
+    folder = cache_folder()
+    if not package.has_timing_cache or folder is None:
         yield
         return
-    config.set_timing_cache(config.create_timing_cache(_read(path)), False)
+    cache, key = SealedCache(folder / "timing"), f"{package.target}-{package.version}-{capability or 'any'}"
+    kept = cache.load(key, lambda entry: (entry / _FILE).read_bytes())
+    config.set_timing_cache(config.create_timing_cache(kept or b""), False)
     yield
+    measured = bytes(config.get_timing_cache().serialize())
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, bytes(config.get_timing_cache().serialize()))
+        cache.drop(key)
+        cache.save(key, lambda entry: _write(entry, measured))
     except OSError as error:
-        _log.warning("what TensorRT measured is not kept: %s", error)
+        _log.warning("what TensorRT measured is not kept: %s", error.strerror)
 
 
-def timing_cache_path(package: Package, capability: str | None) -> Path | None:
-    """In the user's cache directory, one per package, version and kind of GPU; None for a user who has none."""
-    folder = cache_folder()
-    name = f"{package.target}-{package.version}-{capability or 'any'}.timing"
-    return None if folder is None else folder / "tensorrt" / name
-
-
-def _read(path: Path) -> bytes:
-    """Empty if there is nothing, or nothing that can be read."""
-    try:
-        return path.read_bytes() if path.is_file() else b""
-    except OSError as error:
-        _log.warning("what TensorRT measured before is not used: %s", error)
-        return b""
+def _write(entry: Path, measured: bytes) -> None:
+    (entry / _FILE).write_bytes(measured)

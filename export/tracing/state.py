@@ -153,15 +153,14 @@ def _content(cell: types.CellType) -> object:
 
 def _digest(value: Tensor | np.ndarray | np.generic) -> str:
     """Type, shape and every bit."""
-    said = f"{value.dtype} {tuple(value.shape)}"
-    if not isinstance(value, Tensor):
-        content: bytes | memoryview = repr(value).encode() if value.dtype == object else value.tobytes()
-    elif value.layout != torch.strided or value.device.type != "cpu" or value.is_quantized:
-        return said
-    else:
+    if isinstance(value, Tensor):
+        if value.layout != torch.strided or value.device.type != "cpu" or value.is_quantized:
+            return f"{value.dtype} {tuple(value.shape)}"
         plain = value.detach().resolve_conj().resolve_neg().contiguous().reshape(-1)
-        content = plain.view(torch.uint8).numpy().data
-    return f"{said} {hashlib.blake2b(content, digest_size=16).hexdigest()}"
+        content = plain.view(torch.uint8).numpy().tobytes()
+    else:
+        content = np.ascontiguousarray(value).tobytes() if value.dtype != object else repr(value).encode()
+    return f"{value.dtype} {tuple(value.shape)} {hashlib.blake2b(content, digest_size=16).hexdigest()}"
 
 
 def _first_difference(first: Outputs, results: Sequence[Outputs]) -> str | None:

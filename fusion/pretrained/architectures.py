@@ -76,7 +76,7 @@ def backbone(choice: Pretrained) -> Any:
         config._attn_implementation = ATTENTION
         model = getattr(package, architecture.model)(config, **architecture.options)
     except Exception as error:  # each configuration checks itself in its own way
-        reason = str(error).strip().splitlines()[0]
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         message = f"transformers builds no {choice.architecture} from this configuration: {reason}"
         raise PretrainedError(message) from error
     return encoder_of(model, architecture)

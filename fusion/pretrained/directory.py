@@ -27,6 +27,8 @@ NOT_THE_MODEL = {
     "_name_or_path", "architectures", "dtype", "id2label", "label2id", "torch_dtype", "transformers_version",
 }  # fmt: skip
 """Entries of config.json that say nothing about the encoder's shape."""
+MOST_BYTES = 16_000_000
+"""Of a configuration; one with the names of 20,000 classes has two million."""
 UNUSED = ("masked_spec_embed",)
 """Weights that only pretraining needs."""
 
@@ -58,11 +60,16 @@ def read_pretrained(directory: str | Path, sense: Sense) -> PretrainedParts:
 
 
 def read_json(path: Path) -> dict[str, Any]:
+    """What a JSON file of an object holds; raises `PretrainedError`, one line."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise PretrainedError(f"{path}: no such file; expected a directory that save_pretrained has written") from error
-    except ValueError as error:
+        if not path.is_file():
+            raise PretrainedError(f"{path}: no such file; expected a directory that save_pretrained has written")
+        if path.stat().st_size > MOST_BYTES:
+            raise PretrainedError(f"{path}: more than {MOST_BYTES:,} bytes are no configuration")
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise PretrainedError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:  # of no JSON, no UTF-8, a number too long; nested too deeply
         raise PretrainedError(f"{path}: not JSON ({error})") from error
     if not isinstance(content, dict):
         raise PretrainedError(f"{path}: expected a JSON object")
@@ -79,13 +86,16 @@ def read_model(directory: Path, architecture: Architecture) -> tuple[Any, dict[s
                 attn_implementation=ATTENTION, output_loading_info=True, **architecture.options,
             )  # fmt: skip
     except Exception as error:  # transformers, safetensors and torch raise what they like
-        reason = str(error).strip().splitlines()[0]
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise PretrainedError(f"{directory}: transformers cannot read its weights: {reason}") from error
     missing = sorted(
         name for name in found["missing_keys"] if name.startswith(architecture.part) and not name.endswith(UNUSED)
     )
     if missing:
         raise PretrainedError(f"{directory}: its safetensors lack {len(missing)} weights, such as {missing[0]}")
+    odd = [name for name, value in model.state_dict().items() if not torch.isfinite(value).all()]
+    if odd:
+        raise PretrainedError(f"{directory}: {len(odd)} of its weights hold NaN or infinity, such as {odd[0]}")
     content = json.loads(model.config.to_json_string(use_diff=False))
     return encoder_of(model, architecture), {key: content[key] for key in content if key not in NOT_THE_MODEL}
 
@@ -128,7 +138,7 @@ def read_choice(directory: Path, architecture: str, sense: Sense, model: dict[st
         stated = {key: value for key, value in numbers.items() if value is not None and architecture != "whisper"}
         return PretrainedAudio.model_validate({"architecture": architecture, "model": model, **stated})
     except ValidationError as error:
-        fields = ", ".join(str(one["loc"][0]) for one in error.errors())
+        fields = ", ".join(str(one["loc"][0]) for one in error.errors() if one["loc"])
         raise PretrainedError(f"{path}: what it says of {fields} is not valid") from error
 
 
@@ -154,7 +164,9 @@ def read_tokenizer(directory: Path, model: dict[str, Any]) -> Tokenizer:
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises bare Exception
-        raise PretrainedError(f"{path}: not a tokenizer ({str(error).splitlines()[0]})") from error
+        raise PretrainedError(
+            f"{path}: not a tokenizer ({next(iter(str(error).splitlines()), type(error).__name__)})"
+        ) from error
     if tokenizer.get_vocab_size() > model["vocab_size"]:
         size = tokenizer.get_vocab_size()
         raise PretrainedError(f"{path}: {size} tokens, more than the encoder's {model['vocab_size']}; another model's?")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, FailFast, Field
+
+from edgefuse.runtime.bundle.fields import MOST_ROWS, MOST_SENSES, Count, Name
 
 Precision = Literal["fp32", "fp16", "int8"]
+
+_LARGEST: Final = 1e30
 
 
 class Strict(BaseModel):
@@ -22,10 +26,10 @@ class GraphCheck(Strict):
     is not enforced.
     """
 
-    graph: str
-    output: str
+    graph: Name
+    output: Name
     precision: Precision
-    samples: int
+    samples: Count
     cosine_p1: float | None = Field(description="1st percentile of the samples' cosine similarities")
     cosine_min: float | None
     max_abs_difference: float
@@ -50,9 +54,9 @@ class AlignmentCheck(Strict):
     cosines of the sample's embedding with every prompt (Spearman 1904).
     """
 
-    sense: str
-    samples: int
-    prompts: int
+    sense: Name
+    samples: Count
+    prompts: Count
     rank_agreement: float
     bound: float = Field(description="smallest that is accepted")
 
@@ -67,8 +71,8 @@ class AlignmentCheck(Strict):
 class AccuracyCheck(Strict):
     """One row of `edgefuse verify`: task accuracy of a subset of senses, PyTorch beside the bundle [0..1]."""
 
-    senses: tuple[str, ...]
-    samples: int
+    senses: Annotated[tuple[Name, ...], FailFast()] = Field(max_length=MOST_SENSES)
+    samples: Count
     checkpoint: float
     bundle: float
     loss_bound: float = Field(description="largest loss against the checkpoint that is accepted")
@@ -88,12 +92,28 @@ class AccuracyCheck(Strict):
 class Verification(Strict):
     """What verify measured when the bundle was made."""
 
-    graphs: tuple[GraphCheck, ...]
-    accuracy: tuple[AccuracyCheck, ...] = Field(description="none where the samples have no labels")
-    alignment: tuple[AlignmentCheck, ...] = Field((), description="none where no prompts are used")
+    graphs: Annotated[tuple[GraphCheck, ...], FailFast()] = Field(max_length=MOST_ROWS)
+    accuracy: Annotated[tuple[AccuracyCheck, ...], FailFast()] = Field(
+        max_length=MOST_ROWS, description="none where the samples have no labels"
+    )
+    alignment: Annotated[tuple[AlignmentCheck, ...], FailFast()] = Field(
+        (), max_length=MOST_ROWS, description="none where no prompts are used"
+    )
 
     @property
     def failures(self) -> tuple[str, ...]:
         """One line for each row that breaks its bound."""
-        rows: tuple[GraphCheck | AccuracyCheck | AlignmentCheck, ...] = (*self.graphs, *self.alignment, *self.accuracy)
-        return tuple(row.failure for row in rows if row.failure is not None)
+        return tuple(row.failure for row in self._rows if row.failure is not None)
+
+    @property
+    def senseless(self) -> str | None:
+        """The first figure that cannot be, in words; None where all can. Of a graph that failed, some may be NaN."""
+        for row in self._rows:
+            for field, figure in row:
+                if isinstance(figure, float) and not abs(figure) <= _LARGEST:
+                    return f"{field} is {figure}"
+        return None
+
+    @property
+    def _rows(self) -> tuple[GraphCheck | AccuracyCheck | AlignmentCheck, ...]:
+        return (*self.graphs, *self.alignment, *self.accuracy)

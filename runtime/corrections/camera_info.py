@@ -7,15 +7,18 @@ of ROS's own tools, without that key, is read as well.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 from urllib.parse import unquote, urlparse
 
 import numpy as np
 import yaml
-from pydantic import Field, model_validator
+from pydantic import FailFast, Field, model_validator
 
-from edgefuse.runtime.corrections.measured import Measured, Measurement, read_text, validate, write_text
-from edgefuse.runtime.errors import CalibrationError
+from edgefuse.runtime.arguments import check_kind, path_of
+from edgefuse.runtime.corrections.measured import Measured, Measurement, validate, write_text
+from edgefuse.runtime.errors import CalibrationError, FileError
+from edgefuse.runtime.files.documents import read_yaml
+from edgefuse.runtime.files.limits import FRAME_PIXELS
 
 SCHEMA_VERSION: Final = 1
 DistortionModel: TypeAlias = Literal["plumb_bob", "rational_polynomial", "equidistant"]
@@ -27,6 +30,10 @@ COEFFICIENTS: Final[dict[DistortionModel, tuple[int, ...]]] = {
 _SHAPES = {"camera_matrix": (3, 3), "rectification_matrix": (3, 3), "projection_matrix": (3, 4)}
 _ROTATION_ERROR = 0.01  # files hold few digits
 _LARGEST_PX = 65_536
+_MOST_NUMBERS = 16  # of one matrix
+_SHORTEST, _LONGEST = 0.01, 1000.0  # focal lengths in widths of the picture: a fisheye has 0.2, a telescope 100
+_FARTHEST = 10.0  # the principal point from a corner, in widths of the picture
+_STRONGEST = 10_000.0  # coefficient of a lens; those of rational polynomials reach some hundreds
 _HEADING = "# A camera_info file of ROS; the key `edgefuse` says how it was measured, ROS passes it over.\n"
 _REMEDY = "measure again with `edgefuse calibrate camera`"
 
@@ -34,9 +41,9 @@ _REMEDY = "measure again with `edgefuse calibrate camera`"
 class Matrix(Measurement):
     """A matrix as ROS writes it, row by row."""
 
-    rows: int
-    cols: int
-    data: tuple[float, ...]
+    rows: int = Field(ge=0, le=_MOST_NUMBERS)
+    cols: int = Field(ge=0, le=_MOST_NUMBERS)
+    data: Annotated[tuple[float, ...], FailFast()] = Field(max_length=_MOST_NUMBERS)
 
     @model_validator(mode="after")
     def _whole(self) -> Matrix:
@@ -93,14 +100,24 @@ class CameraInfo(Measurement):
         count = len(self.distortion_coefficients.data)
         if count not in allowed:
             raise ValueError(f"{self.distortion_model} has {count} coefficients, expected {allowed[0]}")
+        if any(abs(number) > _STRONGEST for number in self.distortion_coefficients.data):
+            raise ValueError(f"distortion_coefficients has one beyond {_STRONGEST:,.0f}, as no lens has")
+        if (refusal := FRAME_PIXELS.refusal(self.image_width * self.image_height)) is not None:
+            raise ValueError(f"image_width times image_height is {refusal}")
         for name in ("camera_matrix", "projection_matrix"):
-            matrix = getattr(self, name)
-            if min(matrix.array[0, 0], matrix.array[1, 1]) <= 0:
-                raise ValueError(f"{name} has a focal length that is not positive")
-        rotation = self.rectification_matrix.array
-        if np.abs(rotation @ rotation.T - np.eye(3)).max() > _ROTATION_ERROR:
-            raise ValueError("rectification_matrix is no rotation")
+            self._check_pinhole(name, getattr(self, name).array)
+        _check_rotation(self.rectification_matrix.array)
         return self
+
+    def _check_pinhole(self, name: str, matrix: np.ndarray) -> None:
+        """Raises ValueError unless it projects as some camera of this size does."""
+        if min(matrix[0, 0], matrix[1, 1]) <= 0:
+            raise ValueError(f"{name} has a focal length that is not positive")
+        focal, center = matrix[[0, 1], [0, 1]] / self.image_width, matrix[:2, 2] / self.image_width
+        if focal.min() < _SHORTEST or focal.max() > _LONGEST or np.abs(center).max() > _FARTHEST:
+            raise ValueError(f"{name} is of no camera with pictures of {self.image_width} x {self.image_height}")
+        if matrix[2, :3].tolist() != [0, 0, 1]:
+            raise ValueError(f"{name} should end with 0, 0, 1, but ends with {matrix[2, :3].tolist()}")
 
     @property
     def size(self) -> tuple[int, int]:
@@ -120,9 +137,9 @@ def read_camera_info(path: str | Path) -> CameraInfo:
     """Read ROS's YAML from a path or a file:// URL; raises CalibrationError in one line."""
     file = local_path(path)
     try:
-        content = yaml.safe_load(read_text(file))
-    except yaml.YAMLError as error:
-        raise CalibrationError(f"{file} is no YAML: {_first_line(error)}; {_REMEDY}") from error
+        content = read_yaml(file)
+    except FileError as error:
+        raise CalibrationError(f"{error}; {_REMEDY}") from error
     if isinstance(content, dict):
         content = {key: value for key, value in content.items() if key in CameraInfo.model_fields}
     return validate(CameraInfo, content, file, _REMEDY)
@@ -130,17 +147,22 @@ def read_camera_info(path: str | Path) -> CameraInfo:
 
 def write_camera_info(path: Path, info: CameraInfo) -> None:
     """Write what `read_camera_info` and ROS read; raises CalibrationError."""
+    check_kind("info", info, CameraInfo)
     values = info.model_dump(mode="json", exclude_none=True)
     text = yaml.safe_dump(values, sort_keys=False, default_flow_style=None, width=120)
     write_text(path, _HEADING + text)
 
 
+def _check_rotation(matrix: np.ndarray) -> None:
+    """Raises ValueError for another matrix, and for one that mirrors."""
+    with np.errstate(all="ignore"):
+        error = np.abs(matrix @ matrix.T - np.eye(3)).max()
+    if not error <= _ROTATION_ERROR or np.linalg.det(matrix) < 0:
+        raise ValueError("rectification_matrix is no rotation")
+
+
 def local_path(url: str | Path) -> Path:
     """The file of a path or a file:// URL."""
-    if not str(url).startswith("file:"):
-        return Path(url)
-    return Path(unquote(urlparse(str(url)).path))
-
-
-def _first_line(error: yaml.YAMLError) -> str:
-    return " ".join(part.strip() for part in str(error).splitlines()[:2])
+    if not (isinstance(url, str) and url.startswith("file:")):
+        return path_of("a camera_info", url)
+    return path_of("a camera_info", unquote(urlparse(url).path))

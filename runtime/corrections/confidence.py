@@ -16,17 +16,17 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import FailFast, Field, model_validator
 
-from edgefuse.runtime.bundle.manifest import Manifest, Sha256
-from edgefuse.runtime.corrections.measured import Measured, Measurement, read_json, write_text
+from edgefuse.runtime.arguments import check_kind, path_of
+from edgefuse.runtime.bundle.fields import Sha256, Share
+from edgefuse.runtime.bundle.manifest import Manifest
+from edgefuse.runtime.corrections.measured import Measured, Measurement, read_measured, write_text
 from edgefuse.runtime.errors import CalibrationError
 
 SCHEMA_VERSION: Final = 1
 CONFIDENCE_FILE = "confidence.json"
 _REMEDY = "measure again with `edgefuse calibrate confidence`"
-
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class SubsetConfidence(Measurement):
@@ -37,8 +37,8 @@ class SubsetConfidence(Measurement):
 
     senses: tuple[str, ...] = Field(min_length=1)
     examples: int = Field(gt=0)
-    temperature: float = Field(gt=0, description="scores become softmax(log scores / temperature)")
-    curve: tuple[tuple[Share, Share], ...] = Field(
+    temperature: float = Field(ge=1e-3, le=1e3, description="scores become softmax(log scores / temperature)")
+    curve: Annotated[tuple[tuple[Share, Share], ...], FailFast()] = Field(
         min_length=1, description="(best score after that, how often it was right), both rising; straight in between"
     )
     threshold: Share | None = Field(description="certain from this confidence on; None: never")
@@ -64,7 +64,7 @@ class Confidence(Measurement):
     bundle: str = Field(description="name of the bundle that it is of")
     network_sha256: Sha256 = Field(description="of that bundle's network, see `network_sha256`")
     wanted_precision: float = Field(gt=0, lt=1)
-    subsets: tuple[SubsetConfidence, ...] = Field(min_length=1)
+    subsets: Annotated[tuple[SubsetConfidence, ...], FailFast()] = Field(min_length=1)
 
     def of(self, senses: Collection[str]) -> SubsetConfidence | None:
         """What was measured with exactly these senses; None for a subset that was not."""
@@ -111,16 +111,16 @@ def network_sha256(manifest: Manifest) -> str:
 
     It does not change with what else lies in the bundle, so that a calibration of the bundle may.
     """
-    graphs = {name: manifest.files[graph.file] for name, graph in manifest.graphs.items()}
-    tokenizer = None if manifest.tokenizer is None else manifest.files[manifest.tokenizer]
+    graphs = {name: manifest.files[graph.file].sha256 for name, graph in manifest.graphs.items()}
+    tokenizer = None if manifest.tokenizer is None else manifest.files[manifest.tokenizer].sha256
     deciding = json.dumps([graphs, tokenizer, list(manifest.labels.items())], separators=(",", ":"))
     return hashlib.sha256(deciding.encode()).hexdigest()
 
 
 def read_confidence(path: str | Path, manifest: Manifest) -> Confidence:
     """Raises CalibrationError in one line for a file that is missing, damaged, or of another bundle."""
-    file = Path(path)
-    confidence = read_json(Confidence, file, _REMEDY)
+    file = path_of("a confidence", path)
+    confidence = read_measured(Confidence, file, _REMEDY)
     if confidence.network_sha256 != network_sha256(manifest):
         raise CalibrationError(f"{file} is of another bundle ({confidence.bundle}), or of an older export; {_REMEDY}")
     return confidence
@@ -128,4 +128,5 @@ def read_confidence(path: str | Path, manifest: Manifest) -> Confidence:
 
 def write_confidence(path: Path, confidence: Confidence) -> None:
     """Write what `read_confidence` reads; raises CalibrationError."""
+    check_kind("confidence", confidence, Confidence)
     write_text(path, confidence.model_dump_json(indent=2) + "\n")

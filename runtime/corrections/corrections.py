@@ -7,6 +7,7 @@ from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
+from edgefuse.runtime.arguments import check_kind
 from edgefuse.runtime.bundle.manifest import Manifest
 from edgefuse.runtime.corrections.camera_info import CameraInfo, read_camera_info
 from edgefuse.runtime.corrections.sync import Sync, read_sync
@@ -24,6 +25,8 @@ class Corrections:
 
     def __init__(self, camera: CameraInfo | None = None, sync: Sync | None = None, seen: str = "image") -> None:
         """`seen` is the sense whose frames are of `camera`."""
+        check_kind("camera", camera, CameraInfo, None)
+        check_kind("sync", sync, Sync, None)
         self._undistorter = None if camera is None else Undistorter(camera)
         self._sync = sync
         self._seen = seen
@@ -55,6 +58,9 @@ class Corrections:
 
 def read_corrections(camera_info: str | Path | None, sync: str | Path | None, manifest: Manifest) -> Corrections | None:
     """From the files, where any is given; raises CalibrationError for one that the bundle has no use for."""
+    check_kind("manifest", manifest, Manifest)
+    for name, given in (("camera_info", camera_info), ("sync", sync)):
+        check_kind(name, given, str, Path, None)
     if not camera_info and not sync:
         return None
     images = [modality.name for modality in manifest.modalities if modality.kind == "image"]

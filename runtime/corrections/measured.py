@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from edgefuse.runtime.errors import CalibrationError, first_fault
+from edgefuse.runtime.arguments import path_of
+from edgefuse.runtime.errors import CalibrationError, FileError, first_fault
+from edgefuse.runtime.files.documents import read_json
 from edgefuse.runtime.files.whole_file import write_whole
 
 BY: Final = f"edgefuse {version('edgefuse')}"
@@ -43,27 +44,18 @@ def validate(model: type[M], values: Any, path: Path | str, remedy: str) -> M:
         raise CalibrationError(f"{path}: {first_fault(error)}; {remedy}") from error
 
 
-def read_json(model: type[M], path: Path, remedy: str) -> M:
+def read_measured(model: type[M], path: Path, remedy: str) -> M:
     """A calibration in a JSON file; raises CalibrationError in one line for one that is missing, damaged or another."""
     try:
-        values = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise CalibrationError(f"{path} is no JSON: {error}; {remedy}") from error
+        values = read_json(path)
+    except FileError as error:
+        raise CalibrationError(f"{error}; {remedy}") from error
     return validate(model, values, path, remedy)
-
-
-def read_text(path: Path) -> str:
-    """The file's text; raises CalibrationError if there is none."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise CalibrationError(f"{path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise CalibrationError(f"{path} is no text file: it is damaged, or of another kind") from error
 
 
 def write_text(path: Path, text: str) -> None:
     """Whole or not at all, so that a robot never reads half a file; raises CalibrationError."""
+    path = path_of("what is to be written", path)
     try:
         write_whole(path, text.encode())
     except OSError as error:

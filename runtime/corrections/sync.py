@@ -7,7 +7,8 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from edgefuse.runtime.corrections.measured import Measured, Measurement, read_json, write_text
+from edgefuse.runtime.arguments import check_kind, path_of
+from edgefuse.runtime.corrections.measured import Measured, Measurement, read_measured, write_text
 from edgefuse.runtime.samples import NS_PER_S
 
 SCHEMA_VERSION: Final = 1
@@ -30,11 +31,11 @@ class Sync(Measurement):
     reference: Literal["image"] = "image"
     method: Literal["events", "correlation"]
     offset_ms: float = Field(ge=-60_000.0, le=60_000.0)
-    offset_sd_ms: float = Field(ge=0)
+    offset_sd_ms: float = Field(ge=0, le=60_000.0)
     at_s: float = Field(ge=0, le=1e9)
     drift_ppm: float = Field(ge=-100_000.0, le=100_000.0)
-    drift_sd_ppm: float = Field(gt=0)
-    span_s: float = Field(gt=0, description="from the first evidence to the last")
+    drift_sd_ppm: float = Field(ge=1e-6, le=1e6)
+    span_s: float = Field(gt=0, le=1e9, description="from the first evidence to the last")
     events: int = Field(ge=0, description="seen and heard; 0 where it was correlated without events")
 
     @property
@@ -54,9 +55,10 @@ class Sync(Measurement):
 
 def read_sync(path: str | Path) -> Sync:
     """Raises CalibrationError in one line for a file that is missing, damaged or of another kind or schema."""
-    return read_json(Sync, Path(path), _REMEDY)
+    return read_measured(Sync, path_of("a sync", path), _REMEDY)
 
 
 def write_sync(path: Path, sync: Sync) -> None:
     """Write what `read_sync` reads; raises CalibrationError."""
+    check_kind("sync", sync, Sync)
     write_text(path, sync.model_dump_json(indent=2) + "\n")

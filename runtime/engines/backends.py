@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from typing import get_args
 
+from edgefuse.runtime.arguments import check_kind, is_one_of, shown
 from edgefuse.runtime.bundle.bundle import Bundle
 from edgefuse.runtime.bundle.manifest import GraphSpec
 from edgefuse.runtime.engines.engine import Backend, Engine, mismatch
@@ -39,8 +40,11 @@ def open_engine(bundle: Bundle, graph: str, backend: Backend = "auto") -> Engine
     Raises EngineError where a backend asked for by name is not really usable, never falling back to another, and
     BundleError where the graph is not what its manifest says.
     """
-    if backend not in get_args(Backend):
-        raise EngineError(f"there is no backend {backend!r}; there are {', '.join(get_args(Backend))}")
+    check_kind("bundle", bundle, Bundle)
+    if not is_one_of(graph, bundle.manifest.graphs):
+        raise EngineError(f"there is no graph {shown(graph)}; there are {', '.join(bundle.manifest.graphs)}")
+    if not is_one_of(backend, get_args(Backend)):
+        raise EngineError(f"there is no backend {shown(backend)}; there are {', '.join(get_args(Backend))}")
     engine = _best(bundle, graph) if backend == "auto" else _wanted(bundle, graph, backend)
     spec = bundle.manifest.graphs[graph]
     _log.info("the graph %s (%s, %s) runs on %s", graph, spec.file, spec.precision, engine.backend)
@@ -56,7 +60,7 @@ def _wanted(bundle: Bundle, graph: str, backend: Backend) -> Engine:
 
 def _named(bundle: Bundle, graph: str, backend: Backend) -> Engine:
     spec = bundle.manifest.graphs[graph]
-    path, sha256 = bundle.directory / spec.file, bundle.manifest.files[spec.file]
+    path, sha256 = bundle.directory / spec.file, bundle.graph_sha256(graph)
     if backend == "openvino":
         return _on_openvino(bundle, graph)
     if backend == "cuda":
@@ -73,7 +77,7 @@ def _named(bundle: Bundle, graph: str, backend: Backend) -> Engine:
 
 def _best(bundle: Bundle, graph: str) -> Engine:
     spec = bundle.manifest.graphs[graph]
-    for backend in _candidates(spec, planned_way(bundle.manifest.files[spec.file])):
+    for backend in _candidates(spec, planned_way(bundle.graph_sha256(graph))):
         try:
             return _named(bundle, graph, backend)
         except EngineError as error:
@@ -95,7 +99,7 @@ def _candidates(spec: GraphSpec, planned: Way | None) -> list[Backend]:
 
 def _on_openvino(bundle: Bundle, graph: str) -> OpenVinoEngine:
     spec = bundle.manifest.graphs[graph]
-    path, sha256 = bundle.directory / spec.file, bundle.manifest.files[spec.file]
+    path, sha256 = bundle.directory / spec.file, bundle.graph_sha256(graph)
     way = planned_way(sha256)
     if isinstance(way, OpenVinoWay):
         return open_on_openvino(path, spec, sha256, way)

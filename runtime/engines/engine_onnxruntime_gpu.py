@@ -6,8 +6,9 @@ import ctypes
 import hashlib
 import json
 import logging
+import weakref
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from functools import cache
 from importlib import metadata
@@ -16,15 +17,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgefuse.runtime.bundle.verification import Precision
-from edgefuse.runtime.engines.cache_folder import cache_folder, mark_used, prune
 from edgefuse.runtime.engines.engine import first_line
 from edgefuse.runtime.engines.engine_onnxruntime import OnnxRuntimeEngine, session_options
-from edgefuse.runtime.engines.extras import how_to_install
 from edgefuse.runtime.engines.gpu import Gpu, find_gpu
 from edgefuse.runtime.engines.onnxruntime_package import check_one_package, load_onnxruntime
 from edgefuse.runtime.errors import EngineError
+from edgefuse.runtime.extras import how_to_install
+from edgefuse.runtime.files.cache_folder import cache_folder
+from edgefuse.runtime.files.sealed_cache import SealedCache, seal
 
 if TYPE_CHECKING:
+    import numpy as np
     import onnxruntime
 
 CUDA, TENSORRT = "CUDAExecutionProvider", "TensorrtExecutionProvider"
@@ -40,6 +43,23 @@ _log = logging.getLogger(__name__)
 Provider = str | tuple[str, dict[str, Any]]
 
 
+class _BuildingEngine(OnnxRuntimeEngine):
+    """One whose provider builds into `place` when it first sees a shape: sealed after the first run, and at the end."""
+
+    def __init__(self, path: Path, session: onnxruntime.InferenceSession, backend: str, place: Path) -> None:
+        super().__init__(path, session, backend)
+        weakref.finalize(self, _seal, place)
+        self._place: Path | None = place
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """See Engine.run."""
+        outputs = super().run(inputs)
+        if self._place is not None:
+            _seal(self._place)
+            self._place = None
+        return outputs
+
+
 def open_on_cuda(path: Path) -> OnnxRuntimeEngine:
     """The graph at `path` on the CUDA provider; raises EngineError where that is not really active."""
     check_provider(CUDA)
@@ -52,9 +72,15 @@ def open_on_tensorrt(path: Path, sha256: str, precision: Precision) -> OnnxRunti
     What TensorRT does not take of the graph, CUDA runs.
     """
     gpu = check_provider(TENSORRT)
-    options = {"trt_fp16_enable": precision == "fp16", "trt_int8_enable": precision == "int8"}
-    options |= _engine_cache(sha256, precision, gpu)
-    return OnnxRuntimeEngine(path, active_session(path, [(TENSORRT, options), CUDA]), "onnxruntime-tensorrt")
+    options: dict[str, Any] = {"trt_fp16_enable": precision == "fp16", "trt_int8_enable": precision == "int8"}
+    place = engine_cache(sha256, precision, gpu)
+    if place is not None:
+        options |= {"trt_engine_cache_enable": True, "trt_engine_cache_path": str(place)}
+        options |= {"trt_timing_cache_enable": True, "trt_timing_cache_path": str(place)}
+    session = active_session(path, [(TENSORRT, options), CUDA])
+    if place is None:
+        return OnnxRuntimeEngine(path, session, "onnxruntime-tensorrt")
+    return _BuildingEngine(path, session, "onnxruntime-tensorrt", place)
 
 
 def check_provider(provider: str) -> Gpu:
@@ -149,26 +175,31 @@ def _missing_library(provider: str) -> str:
     return ""
 
 
-def _engine_cache(sha256: str, precision: Precision, gpu: Gpu) -> dict[str, Any]:
-    """The provider's own cache, in a directory for this graph, these versions and this GPU alone."""
+def engine_cache(sha256: str, precision: Precision, gpu: Gpu) -> Path | None:
+    """A directory for what the provider builds of this graph with these versions on this GPU alone.
+
+    What lies there is what this user sealed before, or nothing. None for a user who has no home. Raises EngineError
+    where nothing can be kept.
+    """
     folder = cache_folder()
     if folder is None:
-        return {}
+        return None
     package = load_onnxruntime()
     parts = [sha256, precision, package.__version__, package.get_build_info(), _tensorrt_version(), str(gpu)]
-    place = folder / "tensorrt" / hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+    key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+    cache = SealedCache(folder / "tensorrt")
     try:
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        mark_used(place)
-        prune(place)
+        place = cache.load(key, lambda entry: entry) or cache.save(key, lambda entry: None)
     except OSError as error:
-        raise EngineError(f"{place}: TensorRT's engines cannot be kept here: {error.strerror}") from error
-    return {
-        "trt_engine_cache_enable": True,
-        "trt_engine_cache_path": str(place),
-        "trt_timing_cache_enable": True,
-        "trt_timing_cache_path": str(place),
-    }
+        raise EngineError(f"{cache.directory}: TensorRT's engines cannot be kept here: {error.strerror}") from error
+    return place
+
+
+def _seal(place: Path) -> None:
+    try:
+        seal(place, place.name)
+    except OSError as error:
+        _log.warning("what TensorRT built in %s is built again at the next start: %s", place, error.strerror)
 
 
 def _tensorrt_version() -> str:

@@ -6,8 +6,8 @@ import importlib
 from functools import cache
 from types import ModuleType
 
-from edgefuse.runtime.engines.extras import installed_version
 from edgefuse.runtime.errors import EngineError
+from edgefuse.runtime.extras import installed_version
 
 PACKAGES = ("onnxruntime", "onnxruntime-gpu")
 

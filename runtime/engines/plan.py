@@ -10,13 +10,16 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
-from edgefuse.runtime.bundle.manifest import Sha256
+from edgefuse.runtime.bundle.fields import Sha256
 from edgefuse.runtime.engines.processor import this_cpu
-from edgefuse.runtime.errors import EngineError, first_fault
+from edgefuse.runtime.errors import EngineError, FileError, first_fault
+from edgefuse.runtime.files.documents import read_json
 from edgefuse.runtime.files.whole_file import write_whole
 
 SCHEMA_VERSION: Final = 1
 _FILE = Path("edgefuse", "plan.json")
+_REMEDY = "delete it, and measure again with `edgefuse bench --tune`"
+_MOST_THREADS = 1024
 
 
 class OnnxRuntimeWay(BaseModel):
@@ -32,6 +35,7 @@ class OnnxRuntimeWay(BaseModel):
     threads: int = Field(
         1,
         ge=1,
+        le=_MOST_THREADS,
         description="that share one operator's work",
         validation_alias=AliasChoices("threads", "intra_op"),  # as it was called in plans of the first kind
     )
@@ -44,7 +48,7 @@ class OpenVinoWay(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     engine: Literal["openvino"] = "openvino"
-    threads: int = Field(1, ge=1, description="that share one operator's work")
+    threads: int = Field(1, ge=1, le=_MOST_THREADS, description="that share one operator's work")
     arithmetic: Literal["f32", "bf16"] = Field(description="what it computes in where the graph says float32")
 
 
@@ -115,9 +119,8 @@ def write_plan(ways: Mapping[str, Way]) -> Path:
 
 def _read(path: Path) -> Plan:
     try:
-        return Plan.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise EngineError(f"{path} cannot be read: {error.strerror}") from error
+        return Plan.model_validate(read_json(path))
+    except FileError as error:
+        raise EngineError(f"{error}; {_REMEDY}") from error
     except ValidationError as error:
-        remedy = "delete it, and measure again with `edgefuse bench --tune`"
-        raise EngineError(f"{path}: {first_fault(error)}; {remedy}") from error
+        raise EngineError(f"{path}: {first_fault(error)}; {_REMEDY}") from error

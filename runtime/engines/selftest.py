@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
-import zipfile
-import zlib
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
-from numpy.lib.npyio import NpzFile
 
 from edgefuse.runtime.bundle.bundle import Bundle
 from edgefuse.runtime.bundle.manifest import GoldenBound, GraphSpec, TensorSpec
 from edgefuse.runtime.bundle.wiring import PROMPTS, fits
 from edgefuse.runtime.engines.engine import Engine
-from edgefuse.runtime.errors import BundleError
+from edgefuse.runtime.errors import BundleError, FileError
+from edgefuse.runtime.files.arrays import read_arrays
+from edgefuse.runtime.files.limits import GOLDEN_SAMPLES
+
+_Vectors: TypeAlias = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
+"""The inputs and the outputs of a graph by name, each (samples, ...), but prompts."""
 
 _log = logging.getLogger(__name__)
 _ADVICE = "export it again for this machine, choose another --backend, or go on with --no-selftest"
@@ -52,13 +54,7 @@ def _failures(bundle: Bundle, engines: Mapping[str, Engine]) -> Iterator[tuple[G
     if golden is None:
         return
     bounds = {graph: [bound for bound in golden.bounds if bound.graph == graph] for graph in engines}
-    with _opened(bundle.directory / golden.file) as file:
-        vectors = {
-            graph: _vectors(file, graph, bundle.manifest.graphs[graph], {bound.output for bound in bounds[graph]})
-            for graph in engines
-            if bounds[graph]
-        }
-    for graph, (inputs, expected) in vectors.items():
+    for graph, (inputs, expected) in _read(bundle.directory / golden.file, bundle, bounds).items():
         found = _run(engines[graph], inputs)
         for bound in bounds[graph]:
             wrong = _wrong(bound, expected[bound.output], found[bound.output])
@@ -66,37 +62,45 @@ def _failures(bundle: Bundle, engines: Mapping[str, Engine]) -> Iterator[tuple[G
                 yield bound, wrong
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[NpzFile]:
+def _read(path: Path, bundle: Bundle, bounds: Mapping[str, Sequence[GoldenBound]]) -> dict[str, _Vectors]:
+    """By graph that is bounded: the inputs by name, and the outputs that are bounded."""
+    graphs = {graph: bundle.manifest.graphs[graph] for graph, of_graph in bounds.items() if of_graph}
+    wanted = {
+        f"{graph}/{side}/{tensor.name}"
+        for graph, spec in graphs.items()
+        for side, tensors in (("inputs", spec.inputs), ("outputs", spec.outputs))
+        for tensor in tensors
+    }
     try:
-        with path.open("rb") as content:
-            file = np.load(content, allow_pickle=False)
-            if not isinstance(file, NpzFile):
-                raise ValueError("it is a single array")
-            yield file
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        arrays = read_arrays(path, wanted)
+        return {
+            graph: _vectors(arrays, graph, spec, {bound.output for bound in bounds[graph]})
+            for graph, spec in graphs.items()
+        }
+    except ValueError as error:
         raise BundleError(f"{path} holds no golden vectors: {error}; copy or export the bundle again") from error
+    except FileError as error:
+        raise BundleError(f"{error}; copy or export the bundle again") from error
 
 
-def _vectors(
-    file: NpzFile, graph: str, spec: GraphSpec, bounded: Collection[str]
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """The inputs by name, and the outputs that are bounded; each (samples, ...), but prompts."""
-    inputs = {tensor.name: _vector(file, f"{graph}/inputs", tensor) for tensor in spec.inputs}
+def _vectors(arrays: Mapping[str, np.ndarray], graph: str, spec: GraphSpec, bounded: Collection[str]) -> _Vectors:
+    inputs = {tensor.name: _vector(arrays, f"{graph}/inputs", tensor) for tensor in spec.inputs}
     compared = [tensor for tensor in spec.outputs if tensor.name in bounded]
-    outputs = {tensor.name: _vector(file, f"{graph}/outputs", tensor) for tensor in compared}
+    outputs = {tensor.name: _vector(arrays, f"{graph}/outputs", tensor) for tensor in compared}
     samples = {len(array) for name, array in (inputs | outputs).items() if name != PROMPTS}
     if len(samples) != 1 or 0 in samples:
         raise ValueError(f"the arrays of {graph} have {sorted(samples)} samples")
+    if (refusal := GOLDEN_SAMPLES.refusal(max(samples))) is not None:
+        raise ValueError(f"of {graph} it has {refusal}")
     return inputs, outputs
 
 
-def _vector(file: NpzFile, side: str, tensor: TensorSpec) -> np.ndarray:
+def _vector(arrays: Mapping[str, np.ndarray], side: str, tensor: TensorSpec) -> np.ndarray:
     key = f"{side}/{tensor.name}"
-    if key not in file:
+    if key not in arrays:
         raise ValueError(f"it has no array {key}")
-    array: np.ndarray = file[key]
-    if not fits(tensor, str(array.dtype), (tensor.shape[0], *array.shape[1:])):
+    array = arrays[key]
+    if array.ndim == 0 or not fits(tensor, str(array.dtype), (tensor.shape[0], *array.shape[1:])):
         found, wanted = f"{array.dtype} {list(array.shape)}", f"{tensor.dtype} {list(tensor.shape)}"
         raise ValueError(f"{key} is {found}, expected {wanted}")
     return array

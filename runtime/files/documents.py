@@ -4,28 +4,46 @@ from __future__ import annotations
 
 import json
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
 
 from edgefuse.runtime.errors import FileError
-from edgefuse.runtime.files.limits import DOCUMENT_BYTES, Limit
+from edgefuse.runtime.files.limits import DOCUMENT_BYTES, DOCUMENT_VALUES, Limit
 
 
 def read_bytes(path: Path, limit: Limit = DOCUMENT_BYTES) -> bytes:
     """All of a regular file; FileError where there is none, or it is larger than `limit` or cannot be read."""
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise FileError(f"{path} is no file" if stat.S_ISDIR(status.st_mode) else f"{path} is no regular file")
-        _refuse_larger(path, status.st_size, limit)
+        _refuse_larger(path, _regular_size(path), limit)
         with path.open("rb") as file:
             content = file.read(limit.value + 1)  # it may have grown
     except OSError as error:
         raise FileError(f"cannot read {path}: {error.strerror or error}") from error
     _refuse_larger(path, len(content), limit)
     return content
+
+
+def read_lines(path: Path, limit: Limit = DOCUMENT_BYTES) -> Iterator[str]:
+    """The lines of a regular UTF-8 file, one by one, each of `limit` bytes at most; FileError as of `read_text`."""
+    try:
+        _regular_size(path)
+        with path.open("rb") as file:
+            while line := file.readline(limit.value + 1):
+                _refuse_larger(path, len(line), limit)
+                yield _text(path, line)
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _regular_size(path: Path) -> int:
+    """Its bytes; FileError for a directory, a device, a pipe."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise FileError(f"{path} is no file" if stat.S_ISDIR(status.st_mode) else f"{path} is no regular file")
+    return status.st_size
 
 
 def _refuse_larger(path: Path, size: int, limit: Limit) -> None:
@@ -35,8 +53,12 @@ def _refuse_larger(path: Path, size: int, limit: Limit) -> None:
 
 def read_text(path: Path, limit: Limit = DOCUMENT_BYTES) -> str:
     """All of a regular UTF-8 file; FileError as of `read_bytes`."""
+    return _text(path, read_bytes(path, limit))
+
+
+def _text(path: Path, content: bytes) -> str:
     try:
-        return read_bytes(path, limit).decode("utf-8")
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise FileError(
             f"{path} is no text in UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}"
@@ -50,6 +72,7 @@ def read_json(path: Path) -> Any:
 
 def parse_json(text: str, where: str) -> Any:
     """What a JSON text holds; FileError names `where`, also for a key that stands twice, and for NaN and Infinity."""
+    _refuse_many(text, where)
     try:
         return json.loads(text, object_pairs_hook=_without_duplicates, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:  # ValueError: also an integer of thousands of digits
@@ -62,6 +85,12 @@ def read_yaml(path: Path) -> Any:
         return yaml.load(read_text(path), _PlainLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise FileError(f"{path} is no YAML that can be used: {_first_line(error)}") from error
+
+
+def _refuse_many(text: str, where: str) -> None:
+    """Of a few bytes each, values take many times that in memory."""
+    if (refusal := DOCUMENT_VALUES.refusal(sum(map(text.count, ",[{")))) is not None:
+        raise FileError(f"{where} holds {refusal}")
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -9,9 +9,9 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from edgefuse.runtime.bundle.manifest import Manifest, TextModality
-from edgefuse.runtime.corrections.known_prompts import KnownPrompts
 from edgefuse.runtime.engines.engine import Engine
-from edgefuse.runtime.errors import PromptError
+from edgefuse.runtime.errors import PromptError, SampleError
+from edgefuse.runtime.heads.known_prompts import KnownPrompts
 from edgefuse.runtime.senses.tokenizer import MAX_TEXT_CHARACTERS, Reading, readings, token_ids
 
 _SHOWN = 60  # characters of a prompt that a message repeats
@@ -77,9 +77,12 @@ def prompt_ids(tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int) -> n
     """
     for text in texts:
         _check_text(text)
-    for text, reading in zip(texts, readings(tokenizer, texts, max_tokens), strict=True):
+    try:
+        read, ids = readings(tokenizer, texts, max_tokens), token_ids(tokenizer, texts, max_tokens)
+    except SampleError as error:
+        raise PromptError(f"a prompt {error}") from error
+    for text, reading in zip(texts, read, strict=True):
         _check_reading(text, reading, max_tokens)
-    ids = token_ids(tokenizer, texts, max_tokens)
     seen: dict[bytes, str] = {}
     for text, row in zip(texts, ids, strict=True):
         other = seen.setdefault(row.tobytes(), text)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final, get_args
 
 import cv2
 import numpy as np
 
 from edgefuse.runtime.errors import SampleError, StreamError
+from edgefuse.runtime.files.limits import FRAME_PIXELS
+from edgefuse.runtime.files.pictures import decode_picture
 from edgefuse.runtime.samples import Frame, FrameEncoding
 
 _AS_THEY_ARE: Final = get_args(FrameEncoding)
@@ -28,6 +31,9 @@ _TO_BGR: Final[dict[str, tuple[int, int]]] = {
     "bayer_gbrg8": (1, cv2.COLOR_BayerGR2BGR),
     "bayer_grbg8": (1, cv2.COLOR_BayerGB2BGR),
 }
+_DEEP: Final = re.compile(r"(16|32|64)[usf]c1|mono16")  # such as depth is
+_MOST_SAID: Final = 60  # characters
+_PNG_MAGIC: Final = b"\x89PNG\r\n\x1a\n"
 
 
 def frame_from_image(message: Any, stamp_ns: int, sense: str) -> Frame:
@@ -41,7 +47,7 @@ def frame_from_image(message: Any, stamp_ns: int, sense: str) -> Frame:
         return Frame(stamp_ns, _pixels(message, 3), encoding, sense, message.header.frame_id)
     if encoding not in _TO_BGR:
         known = ", ".join([*_AS_THEY_ARE, *_TO_BGR])
-        raise StreamError(f"the image encoding {encoding!r} is not known here; expected one of {known}")
+        raise StreamError(f"the image encoding {_short(encoding)} is not known here; expected one of {known}")
     bytes_per_pixel, conversion = _TO_BGR[encoding]
     pixels = _pixels(message, bytes_per_pixel)
     try:
@@ -52,20 +58,31 @@ def frame_from_image(message: Any, stamp_ns: int, sense: str) -> Frame:
 
 
 def frame_from_compressed_image(message: Any, stamp_ns: int, sense: str) -> Frame:
-    """A sensor_msgs/CompressedImage (JPEG, PNG or what else OpenCV decodes) as a bgr8 Frame, as the sensor gave it.
+    """A sensor_msgs/CompressedImage (JPEG, PNG or what else `decode_picture` knows) as a bgr8 Frame, as sensed.
 
     It is not turned as EXIF data ask: its camera_info would no longer fit.
 
-    Raises StreamError for a depth image or a video codec, SampleError for data that cannot be decoded.
+    Raises StreamError for a depth image or a video codec, SampleError for what cannot be decoded, or is too large.
     """
-    format_ = message.format.lower()
-    if "compresseddepth" in format_ or format_ in ("h264", "h265", "hevc", "av1"):
-        raise StreamError(f"the compressed image format {message.format!r} is not known here; expected jpeg or png")
     data = np.frombuffer(message.data, np.uint8)
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION) if len(data) else None
-    if image is None:
-        raise SampleError(f"holds {len(data)} bytes that are no {message.format} image")
-    return Frame(stamp_ns, image, "bgr8", sense, message.header.frame_id)
+    _check_format(message.format, data)
+    return Frame(stamp_ns, decode_picture(data), "bgr8", sense, message.header.frame_id)
+
+
+def _short(said: str) -> str:
+    """What a message says of itself, in quotes and in one line, however long it is."""
+    return repr(said if len(said) <= _MOST_SAID else f"{said[:_MOST_SAID]}...")
+
+
+def _check_format(said: str, data: np.ndarray) -> None:
+    """Raises StreamError for depth and video, by what the message says and by what a PNG says of itself."""
+    form = said.lower()
+    original, compressed, _ = form.partition(";")  # "16UC1; png compressed": what it was before it was compressed
+    deep = compressed and _DEEP.fullmatch(original.strip())
+    if deep or "compresseddepth" in form or form in ("h264", "h265", "hevc", "av1"):
+        raise StreamError(f"the compressed image format {_short(said)} is not known here; expected jpeg or png")
+    if data[:8].tobytes() == _PNG_MAGIC and len(data) > 25 and (data[24], data[25]) == (16, 0):
+        raise StreamError(f"the image of the format {_short(said)} is grey of 16 bit, as depth is; expected 8 bit")
 
 
 def _pixels(message: Any, bytes_per_pixel: int) -> np.ndarray:
@@ -76,5 +93,7 @@ def _pixels(message: Any, bytes_per_pixel: int) -> np.ndarray:
         raise SampleError(
             f"says {width}x{height} {message.encoding} in rows of {step} bytes, but holds {len(data)} bytes"
         )
+    if (refusal := FRAME_PIXELS.refusal(height * width)) is not None:
+        raise SampleError(f"is {width}x{height}: {refusal}")
     rows = data.reshape(height, step)[:, : width * bytes_per_pixel]
     return rows.reshape(height, width, bytes_per_pixel) if bytes_per_pixel > 1 else np.ascontiguousarray(rows)

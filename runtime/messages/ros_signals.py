@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,14 +10,17 @@ import numpy as np
 from edgefuse.runtime.errors import SampleError
 from edgefuse.runtime.samples import Signal
 
+_LEAST_HZ = 0.001
+_MOST_HZ = 1e6
+
 
 def signal_from_message(message: Any, stamp_ns: int, sense: str) -> Signal:
     """An edgefuse_msgs/Signal; raises SampleError for numbers that are no whole vectors, or a rate that cannot be."""
     channels, rate_hz, numbers = message.channels, message.sample_rate, len(message.data)
     if channels < 1 or numbers % channels:
         raise SampleError(f"holds {numbers} numbers, which are no whole number of {channels} channels")
-    if not 0 < rate_hz < math.inf:
-        raise SampleError(f"says that its rate is {rate_hz} Hz")
+    if not _LEAST_HZ <= rate_hz <= _MOST_HZ:
+        raise SampleError(f"says that its rate is {rate_hz} Hz, expected {_LEAST_HZ} to {_MOST_HZ:.0f}")
     values = np.asarray(message.data, np.float32).reshape(-1, channels)
     return Signal(stamp_ns, values, rate_hz, message.index, sense)
 
@@ -32,7 +34,7 @@ def signal_from_fields(
     """
     try:
         values = [float(_field(message, path)) for path in fields]
-    except (AttributeError, IndexError, TypeError, ValueError) as error:
+    except (AttributeError, IndexError, TypeError, ValueError, OverflowError) as error:
         raise SampleError(f"lacks a number that is mapped: {error}") from error
     return Signal(stamp_ns, np.array([values], np.float32), rate_hz, index, sense)
 

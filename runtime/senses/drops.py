@@ -5,11 +5,32 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterable
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
-from edgefuse.runtime.errors import RefusalReason, SampleError
+from edgefuse.runtime.errors import RefusalReason, SampleError, kind_of
 
 DropReason: TypeAlias = RefusalReason | Literal["overtaken", "gap", "stale"]
+
+
+_MOST_KINDS: Final = 20
+
+
+class Kinds:
+    """What was said once already: messages that differ only in their values are of one kind, see kind_of.
+
+    What is sent on purpose may have kinds without end: after 20 of them, no other is new. Not thread-safe.
+    """
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+
+    def is_new(self, message: object) -> bool:
+        """Whether nothing of its kind came before."""
+        kind = kind_of(message)
+        if kind in self._known or len(self._known) >= _MOST_KINDS:
+            return False
+        self._known.add(kind)
+        return True
 
 
 class Drops:
@@ -22,12 +43,15 @@ class Drops:
     def __init__(self, senses: Iterable[str]) -> None:
         self._counts: dict[str, Counter[DropReason]] = {sense: Counter() for sense in senses}
         self._refusals: dict[str, str] = {}
+        self._kinds = {sense: Kinds() for sense in self._counts}
         self._lock = threading.Lock()
 
     def refuse(self, sense: str, error: SampleError) -> bool:
-        """One more sample was refused, for this; whether it is the first of this sense and reason."""
+        """One more sample was refused, for this; whether it is the first of its sense and kind, see Kinds."""
         self._refusals[sense] = str(error)
-        return self.count(sense, error.reason)
+        self.count(sense, error.reason)
+        with self._lock:
+            return self._kinds[sense].is_new(error)
 
     def refusal(self, sense: str) -> str | None:
         """Why the last sample was refused, in words that go on from "it"; None if none was."""

@@ -5,7 +5,7 @@ A series (sound, signal) waits in a Window, see window.py.
 
 from __future__ import annotations
 
-from typing import Protocol, get_args
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -13,13 +13,12 @@ from tokenizers import Tokenizer
 
 from edgefuse.runtime.bundle.manifest import ImageModality, Modality, TextModality
 from edgefuse.runtime.errors import SampleError
-from edgefuse.runtime.samples import Frame, FrameEncoding, Sample, Text
+from edgefuse.runtime.samples import Frame, Sample, Text
 from edgefuse.runtime.senses.drops import Drops
 from edgefuse.runtime.senses.evidence import Evidence
+from edgefuse.runtime.senses.sample_check import check_frame
 from edgefuse.runtime.senses.tokenizer import MAX_TEXT_CHARACTERS, token_ids
 from edgefuse.runtime.senses.window import Window
-
-_ENCODINGS = get_args(FrameEncoding)
 
 
 class Inlet(Protocol):
@@ -60,11 +59,7 @@ class FrameSlot:
         """Raises SampleError unless it is a uint8 (height, width, 3) frame of an encoding that is known."""
         if not isinstance(sample, Frame):
             raise SampleError(f"should be a Frame, but is a {type(sample).__name__}")
-        image = sample.image
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-            raise SampleError(f"should be uint8 (height, width, 3), but is {image.dtype} {image.shape}")
-        if sample.encoding not in _ENCODINGS:
-            raise SampleError(f"should be encoded as {' or '.join(_ENCODINGS)}, but says {sample.encoding!r}")
+        check_frame(sample)
         self._drops.count(self._name, "overtaken", self.ready())
         self._newest = sample, received_ns
 

@@ -64,7 +64,9 @@ class Window:
         channels = self._ring.shape[1:]
         if values.dtype != np.float32 or values.ndim != self._ring.ndim or values.shape[1:] != channels:
             raise SampleError(f"should be float32 {('samples', *channels)}, but is {values.dtype} {values.shape}")
-        if not math.isfinite(np.add.reduce(values, axis=None)):
+        with np.errstate(all="ignore"):  # numbers that are too large are refused below, not warned of
+            total = np.add.reduce(values, axis=None)
+        if not math.isfinite(total):
             raise SampleError("holds NaN or infinity", "not_finite")
         if self._limit is not None and len(values):
             loudest = float(max(values.max(), -values.min()))

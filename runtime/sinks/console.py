@@ -12,7 +12,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text as StyledText
 
-from edgefuse.runtime.corrections.drift import DRIFT_WARN
+from edgefuse.runtime.arguments import check_kind
+from edgefuse.runtime.heads.drift import DRIFT_WARN
 from edgefuse.runtime.percept import Percept
 from edgefuse.runtime.sinks.statistics import RunStatistics
 
@@ -23,6 +24,8 @@ class LiveTable:
     """Shows the newest percept ten times a second, drawn in a thread of its own so that no percept waits for it."""
 
     def __init__(self, console: Console, statistics: RunStatistics) -> None:
+        check_kind("console", console, Console)
+        check_kind("statistics", statistics, RunStatistics)
         self._statistics = statistics
         self._percept: Percept | None = None
         self._live = Live(console=console, get_renderable=self._render, refresh_per_second=_REFRESH_HZ, transient=True)

@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+from edgefuse.runtime.arguments import path_of
 from edgefuse.runtime.errors import EdgefuseError
 from edgefuse.runtime.percept import Percept
 
@@ -13,7 +14,8 @@ from edgefuse.runtime.percept import Percept
 class JsonLines:
     """One JSON object per percept and line, each line flushed; `-` is the standard output."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str | Path) -> None:
+        target = str(path_of("target", target))
         try:
             self._file = sys.stdout if target == "-" else Path(target).open("w", encoding="utf-8")  # noqa: SIM115
         except OSError as error:

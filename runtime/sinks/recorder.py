@@ -6,11 +6,12 @@ import contextlib
 import os
 import time
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO, TypeAlias, get_args
 
 from mcap.well_known import MessageEncoding, SchemaEncoding
 from mcap.writer import Writer
 
+from edgefuse.runtime.arguments import check_kind, is_one_of, path_of, shown, whole_in
 from edgefuse.runtime.bundle.bundle import Bundle
 from edgefuse.runtime.errors import EdgefuseError
 from edgefuse.runtime.messages import ros_messages, ros_types
@@ -43,12 +44,16 @@ class Recorder:
     """
 
     def __init__(
-        self, path: Path, bundle: Bundle | None = None, image_format: ImageFormat = "jpeg", jpeg_quality: int = 90
+        self, path: str | Path, bundle: Bundle | None = None, image_format: ImageFormat = "jpeg", jpeg_quality: int = 90
     ) -> None:
         """`path` must not exist yet, EdgefuseError otherwise. `bundle` is whose percepts are recorded."""
-        self._path = path
+        check_kind("bundle", bundle, Bundle, None)
+        if not is_one_of(image_format, get_args(ImageFormat)):
+            expected = " or ".join(get_args(ImageFormat))
+            raise EdgefuseError(f"image_format should be {expected}, but is {shown(image_format)}")
+        self._path = path = path_of("path", path)
         self._image_format = image_format
-        self._jpeg_quality = jpeg_quality
+        self._jpeg_quality = whole_in("jpeg_quality", jpeg_quality, 1, 100)
         self._bundle_name = bundle.manifest.name if bundle else ""
         self._bundle_id = bundle.identity if bundle else ""
         self._opened_ns = time.time_ns()  # the one look at the wall clock: all stamps stay as far apart as they are

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgefuse.runtime.arguments import number_in
 from edgefuse.runtime.percept import Percept
 
 _LATENCIES_KEPT = 10_000
@@ -67,6 +68,7 @@ class RunStatistics:
 
     def latency_ms(self, percentile: float) -> float:
         """A percentile (0..100) of the percepts' latency; 0 before the first."""
+        number_in("percentile", percentile, 0, 100)
         return float(np.percentile(self._latencies_ms, percentile)) if self._latencies_ms else 0.0
 
     def sense(self, name: str) -> SenseStatistics:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from edgefuse.runtime.arguments import path_of
 from edgefuse.runtime.errors import EdgefuseError
 from edgefuse.runtime.files.whole_file import write_beside
 from edgefuse.runtime.percept import Percept
@@ -40,9 +41,10 @@ class Timeline:
     Keeps all percepts: for runs of minutes, not of days.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str | Path) -> None:
         import matplotlib.pyplot  # noqa: F401  # missing, it is missed now rather than after the run
 
+        path = path_of("path", path)
         if path.suffix.lower() not in _SUFFIXES:
             raise EdgefuseError(f"{path} cannot be drawn: expected a name that ends in {', '.join(_SUFFIXES)}")
         if not path.absolute().parent.is_dir():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeAlias
 
+from edgefuse.runtime.arguments import check_kind, path_of
 from edgefuse.runtime.bundle.manifest import Manifest
 from edgefuse.runtime.percept import Percept
 from edgefuse.runtime.samples import Sample
@@ -23,14 +24,15 @@ class Viewer:
     frames that it cannot keep up with are not shown.
     """
 
-    def __init__(self, path: Path | None, manifest: Manifest) -> None:
+    def __init__(self, path: str | Path | None, manifest: Manifest) -> None:
         """`manifest` is that of the bundle. Raises EdgefuseError if the file cannot be written.
 
         Needs rerun-sdk (extra `viz`): ModuleNotFoundError without it.
         """
         from edgefuse.runtime.sinks.viewer_log import RerunLog
 
-        self._log = RerunLog(path, manifest)
+        check_kind("manifest", manifest, Manifest)
+        self._log = RerunLog(None if path is None else path_of("path", path), manifest)
         self.path = self._log.path
         self._backlog: Backlog[Item] = Backlog("the viewer", self._log.show)
 

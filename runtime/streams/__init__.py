@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
 from edgefuse.runtime.samples import Sample
+from edgefuse.runtime.streams.faults import faults_of
 
 StreamState: TypeAlias = Literal["starting", "live", "stalled", "lost", "reconnecting", "ended"]
 """starting: nothing came yet; live: samples come; stalled: they have ceased, the device is still open; lost: given
@@ -19,10 +20,13 @@ class Stream(ABC):
     """What a camera, a microphone, a clip and a recording have in common; derive yours from it.
 
     A `live` stream yields each sample when it has been sensed, stamped on the monotonic clock; one that is not live
-    yields as fast as it is asked, stamped in its own time, which begins at 0.
+    yields as fast as it is asked, stamped in its own time, which begins at 0. A sample's arrays are not written into
+    again once it was yielded: they are read where they lie.
     """
 
     live: bool
+    name: str = "a stream"
+    """What messages call it."""
 
     @abstractmethod
     def __iter__(self) -> Iterator[Sample]:
@@ -37,8 +41,40 @@ class Stream(ABC):
 
         A device calls it in the thread that reads it: nothing waits in between, so `take` has to be quick.
         """
-        for sample in self:
+        for sample in samples_of(self):
             take(sample)
+
+
+def samples_of(stream: Stream) -> Iterator[Sample]:
+    """What `stream` yields; whatever a library raises in it is a StreamError that names the stream."""
+    with faults_of(stream.name):
+        samples = iter(stream)
+    while True:
+        with faults_of(stream.name):
+            sample = next(samples, None)
+        if sample is None:
+            return
+        yield sample
+
+
+class Guarded(Stream):
+    """Yields what `stream` yields, so that whatever is raised in it is its own fault, see `samples_of`."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.live, self.name = stream.live, stream.name
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[Sample]:
+        """See Stream."""
+        return samples_of(self._stream)
+
+    def feed(self, take: Callable[[Sample], object]) -> None:
+        """See Stream."""
+        self._stream.feed(take)
+
+    def close(self) -> None:
+        """See Stream."""
+        self._stream.close()
 
 
 class Watcher(Protocol):
@@ -55,7 +91,7 @@ class StreamHealth:
 
     `reconnects` counts the times it came back; `error` is the line that says why it was last lost; `samples` came from
     the device, of which `overtaken` were never taken by whoever iterates (none where the stream is fed to a perceiver,
-    which counts what it does not take).
+    which counts what it does not take); `broken` more could not be used, and `skipped` says why the last of them.
     """
 
     name: str
@@ -64,3 +100,5 @@ class StreamHealth:
     error: str | None
     samples: int
     overtaken: int
+    broken: int = 0
+    skipped: str | None = None

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import cv2
+import numpy as np
 
-from edgefuse.runtime.errors import StreamError
+from edgefuse.runtime.errors import SampleError, StreamError
+from edgefuse.runtime.files.limits import FRAME_PIXELS
+from edgefuse.runtime.files.pictures import decode_picture
 from edgefuse.runtime.streams.opencv_log import SILENT, set_log_level
 from edgefuse.runtime.streams.v4l2 import cameras
 
@@ -18,8 +22,9 @@ from edgefuse.runtime.streams.v4l2 import cameras
 os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
-_OPEN_TIMEOUT_MS = 2000
-_READ_TIMEOUT_MS = 1500
+OPEN_TIMEOUT_MS = 2000
+READ_TIMEOUT_MS = 1500
+_PASSWORD = re.compile(r"://[^/\s]*@")
 _MANUAL_EXPOSURE = 1
 _V4L2_EXPOSURE_PER_MS = 10
 
@@ -50,8 +55,7 @@ class CameraSource:
     @property
     def name(self) -> str:
         """What messages call it; without a password."""
-        scheme, mark, rest = str(self.address).partition("://")
-        return f"camera {scheme}{mark}{rest.rpartition('@')[2]}" if mark else f"camera {self.address}"
+        return f"camera {_PASSWORD.sub('://', str(self.address))}"
 
 
 def camera_source(device: int | str | Path) -> CameraSource:
@@ -61,11 +65,67 @@ def camera_source(device: int | str | Path) -> CameraSource:
         return CameraSource("v4l2", int(text), cv2.CAP_V4L2 if os.name == "posix" else cv2.CAP_ANY)
     if text.startswith("/dev/"):
         return CameraSource("v4l2", text, cv2.CAP_V4L2)
+    if " ! " in text and not Path(text).exists():  # it may name a URL
+        return CameraSource("gstreamer", text, cv2.CAP_GSTREAMER)
     if "://" in text:
         return CameraSource("url", text, cv2.CAP_FFMPEG)
-    if " ! " in text:
-        return CameraSource("gstreamer", text, cv2.CAP_GSTREAMER)
     return CameraSource("file", text, cv2.CAP_FFMPEG)
+
+
+class Capture(Protocol):
+    """What gives pictures, one after another, from when it was opened until it is closed."""
+
+    @property
+    def format(self) -> CameraFormat:
+        """What it says it gives."""
+        ...
+
+    def grab(self) -> int | None:
+        """Wait for the next frame; when it was sensed, by its driver's or its file's own clock [ns], if that says so.
+
+        Raises SampleError for a frame of no use, StreamError where no more come, EndOfFileError at the end of a file.
+        """
+        ...
+
+    def retrieve(self) -> np.ndarray:
+        """The frame that was grabbed, uint8 (height, width, 3), BGR; raises SampleError if it cannot be decoded."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it; may be called twice."""
+        ...
+
+
+class OpenCvCapture:
+    """A local camera, a pipeline, or what FFmpeg receives from a URL. Raises StreamError if it cannot be opened."""
+
+    def __init__(self, source: CameraSource, wanted: CameraFormat) -> None:
+        self._source = source
+        self._capture = open_capture(source, wanted)
+        self.format = read_back(self._capture, source)
+        if (refusal := FRAME_PIXELS.refusal((self.format.width or 0) * (self.format.height or 0))) is not None:
+            self.close()
+            raise StreamError(f"{source.name} is {self.format.width} x {self.format.height}: {refusal}")
+        # FFmpeg would scale a changed picture to the old size, and fill up half a one: decode JPEG here.
+        network_jpeg = source.kind == "url" and self.format.pixel_format == "MJPG"
+        self._as_jpeg = network_jpeg and self._capture.set(cv2.CAP_PROP_FORMAT, -1)
+
+    def grab(self) -> int | None:
+        """See Capture."""
+        if not self._capture.grab():
+            raise StreamError(f"{self._source.name} sends no more frames: it is gone, or has stalled")
+        return round(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6) if self._source.kind == "v4l2" else None
+
+    def retrieve(self) -> np.ndarray:
+        """See Capture."""
+        there, image = self._capture.retrieve()
+        if not there:
+            raise SampleError("is a frame that OpenCV cannot make a picture of")
+        return decode_picture(image.ravel()) if self._as_jpeg else np.asarray(image)
+
+    def close(self) -> None:
+        """See Capture."""
+        self._capture.release()
 
 
 def open_capture(source: CameraSource, wanted: CameraFormat) -> cv2.VideoCapture:
@@ -89,16 +149,23 @@ def open_capture(source: CameraSource, wanted: CameraFormat) -> cv2.VideoCapture
 
 def read_back(capture: cv2.VideoCapture, source: CameraSource) -> CameraFormat:
     """What the open device says it gives."""
-    code = int(capture.get(cv2.CAP_PROP_FOURCC))
     exposure = capture.get(cv2.CAP_PROP_EXPOSURE) if source.kind == "v4l2" else 0.0
     return CameraFormat(
         width=int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)) or None,
         height=int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)) or None,
         rate_hz=max(0.0, capture.get(cv2.CAP_PROP_FPS)) or None,
-        pixel_format=code.to_bytes(4, "little").decode("ascii", "replace").strip("\0 ") if code > 0 else None,
+        pixel_format=pixel_format_of(capture),
         exposure_ms=exposure / _V4L2_EXPOSURE_PER_MS if exposure > 0 else None,
         buffers=int(capture.get(cv2.CAP_PROP_BUFFERSIZE)) or None if source.kind == "v4l2" else None,
     )
+
+
+def pixel_format_of(capture: cv2.VideoCapture) -> str | None:
+    """The four characters of its codec or pixel format; None if it does not say."""
+    code = int(capture.get(cv2.CAP_PROP_FOURCC))
+    if not 0 < code < 2**32:
+        return None
+    return code.to_bytes(4, "little").decode("ascii", "replace").strip("\0 ")
 
 
 def refused(wanted: CameraFormat, given: CameraFormat) -> list[str]:
@@ -115,7 +182,7 @@ def refused(wanted: CameraFormat, given: CameraFormat) -> list[str]:
 def _timeouts(source: CameraSource) -> list[int]:
     if source.kind not in ("url", "gstreamer"):
         return []
-    return [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _OPEN_TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _READ_TIMEOUT_MS]
+    return [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_MS]
 
 
 def _set(capture: cv2.VideoCapture, wanted: CameraFormat) -> None:
@@ -137,10 +204,7 @@ def _set(capture: cv2.VideoCapture, wanted: CameraFormat) -> None:
 
 
 def _why_not(source: CameraSource) -> str:
-    if source.kind == "file":
-        there = Path(source.address).is_file() if isinstance(source.address, str) else False
-        return f"{source.address} is no video that can be read" if there else f"{source.address}: no such video file"
     if source.kind == "v4l2":
         offers = ", ".join(map(str, cameras())) or "no camera at all"
         return f"{source.name} cannot be opened (not there, in use, or not permitted); there is: {offers}"
-    return f"{source.name} cannot be opened: it did not answer within {_OPEN_TIMEOUT_MS / 1e3:g} s, or not with video"
+    return f"{source.name} cannot be opened: it did not answer within {OPEN_TIMEOUT_MS / 1e3:g} s, or not with video"

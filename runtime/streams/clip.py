@@ -8,18 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
-import numpy as np
-import soundfile
-import soxr
 
-from edgefuse.runtime.errors import StreamError
+from edgefuse.runtime.arguments import check_kind, path_of, texts_in, whole_in
+from edgefuse.runtime.errors import EndOfFileError, StreamError
 from edgefuse.runtime.samples import NS_PER_S, AudioChunk, Frame, Sample
 from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.streams.pacer import Pacer, wake_on_time
-
-_CHUNK_S = 0.02
-_SHORTER_THAN_ITS_HEADER_SAYS = "(should be"  # libsndfile's log; it reads on without an error
-_SOUND_SUFFIXES = (".wav", ".flac")
+from edgefuse.runtime.streams.sound_file import SOUND_SUFFIXES, SoundFile
+from edgefuse.runtime.streams.video_file import VideoFile
 
 
 class Clip(Stream):
@@ -28,27 +24,34 @@ class Clip(Stream):
     Either file may be None; `senses` are those that the picture and the sound are of, `frame_id` is the
     coordinate frame of the picture. Played in real time (`live`),
     stamps are on the monotonic clock and begin when the iteration does; otherwise they begin at 0. Sound of any rate
-    and number of channels becomes mono at `rate_hz`. Raises StreamError if a file is missing, unreadable or cut off.
+    becomes mono at `rate_hz`: the mean of its channels, or `channel`, counted from 0. Raises StreamError if a file is
+    missing or unreadable, or the video is cut off, see VideoFile; sound that is cut off is used, with a warning.
     """
 
     def __init__(
         self,
-        video: Path | None,
-        audio: Path | None,
+        video: str | Path | None,
+        audio: str | Path | None,
         live: bool = True,
         rate_hz: int = 16_000,
         senses: tuple[str, str] = ("image", "audio"),
         frame_id: str = "",
+        channel: int | None = None,
     ) -> None:
         if video is None and audio is None:
             raise StreamError("a clip needs a video or a sound file")
-        self.live = live
-        self._rate_hz = rate_hz
+        check_kind("live", live, bool)
+        check_kind("frame_id", frame_id, str)
+        if len(texts_in("senses", senses)) != 2:
+            raise StreamError("senses should be two, of the picture and of the sound")
+        self._rate_hz = whole_in("rate_hz", rate_hz, 1000, 768_000)
         self._seen, self._heard = senses
         self._frame_id = frame_id
-        self.video, self.audio = video, audio
-        self._capture = None if video is None else _open_video(video)
-        self._sound = None if audio is None else _open_audio(audio)
+        self.video = None if video is None else path_of("video", video)
+        self.audio = None if audio is None else path_of("audio", audio)
+        self.live, self.name = live, str(self.video or self.audio)
+        self._capture = None if self.video is None else VideoFile(self.video)
+        self._sound = None if self.audio is None else SoundFile(self.audio, channel)
         self._pacer = Pacer()
 
     def __iter__(self) -> Iterator[Sample]:
@@ -71,77 +74,41 @@ class Clip(Stream):
 
     def _release(self) -> None:
         if self._capture is not None:
-            self._capture.release()
+            self._capture.close()
         if self._sound is not None:
             self._sound.close()
 
     def _frames(self, start_ns: int) -> Iterator[Frame]:
         if self._capture is None:
             return
-        expected = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        read = 0
         while not self._pacer.stopped:
-            there, image = self._capture.read()
-            if not there:
-                break
-            read += 1
-            stamp_ns = start_ns + round(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
-            yield Frame(stamp_ns, cv2.cvtColor(image, cv2.COLOR_BGR2RGB), "rgb8", self._seen, self._frame_id)
-        else:
-            return
-        if read < expected:
-            raise StreamError(f"{self.video} is cut off: {read} of its {expected} frames can be read")
+            try:
+                stamp_ns = start_ns + self._capture.grab()
+            except EndOfFileError:
+                return
+            image = cv2.cvtColor(self._capture.retrieve(), cv2.COLOR_BGR2RGB)
+            yield Frame(stamp_ns, image, "rgb8", self._seen, self._frame_id)
 
     def _chunks(self, start_ns: int) -> Iterator[AudioChunk]:
         index = 0
-        for pcm in self._pcm():
+        for pcm in () if self._sound is None else self._sound.blocks(self._rate_hz):
             if len(pcm):
                 stamp_ns = start_ns + index * NS_PER_S // self._rate_hz
                 yield AudioChunk(stamp_ns, pcm, self._rate_hz, index, self._heard)
             index += len(pcm)
 
-    def _pcm(self) -> Iterator[np.ndarray]:
-        if self._sound is None:
-            return
-        source_hz = self._sound.samplerate
-        resampler = soxr.ResampleStream(source_hz, self._rate_hz, 1, dtype="float32")
-        blocks = self._sound.blocks(round(source_hz * _CHUNK_S), dtype="float32", always_2d=True)
-        try:
-            for block in blocks:
-                mono = block.mean(axis=1)
-                yield mono if source_hz == self._rate_hz else resampler.resample_chunk(mono)
-        except soundfile.LibsndfileError as error:
-            raise StreamError(f"{self.audio} is cut off or damaged: {error}") from error
-        yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
-
 
 def sound_beside(video: Path) -> Path:
-    """The WAV or FLAC file beside a video that has its name; raises StreamError if there is none."""
-    for suffix in _SOUND_SUFFIXES:
-        if video.with_suffix(suffix).is_file():
-            return video.with_suffix(suffix)
+    """The sound file beside a video that has its name, a WAV first; raises StreamError if there is none."""
+    try:
+        beside = [path for path in video.parent.iterdir() if path.stem == video.stem]
+    except OSError:  # no such directory, or of another user
+        beside = []
+    for suffix in SOUND_SUFFIXES:
+        for path in sorted(beside):
+            if path.suffix.lower() == suffix and path.is_file():
+                return path
     raise StreamError(
         f"{video} has no sound beside it: expected {video.with_suffix('.wav').name}; "
         "name one with --audio, or go without with --drop audio"
     )
-
-
-def _open_video(path: Path) -> cv2.VideoCapture:
-    if not path.is_file():
-        raise StreamError(f"{path}: no such video file")
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-    if not capture.isOpened():
-        raise StreamError(f"{path} is no video that can be read, or is cut off")
-    return capture
-
-
-def _open_audio(path: Path) -> soundfile.SoundFile:
-    if not path.is_file():
-        raise StreamError(f"{path}: no such sound file")
-    try:
-        sound = soundfile.SoundFile(path)
-    except soundfile.LibsndfileError as error:
-        raise StreamError(f"{path} is no sound file that can be read: {error}") from error
-    if _SHORTER_THAN_ITS_HEADER_SAYS in sound.extra_info:
-        raise StreamError(f"{path} is cut off: only {sound.frames / sound.samplerate:.1f} s of it are there")
-    return sound

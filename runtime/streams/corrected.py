@@ -13,7 +13,7 @@ class Corrected(Stream):
     """Yields what `stream` yields, corrected, in the thread that iterates or feeds."""
 
     def __init__(self, stream: Stream, corrections: Corrections) -> None:
-        self.live = stream.live
+        self.live, self.name = stream.live, stream.name
         self._stream = stream
         self._corrections = corrections
 

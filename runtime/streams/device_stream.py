@@ -67,5 +67,12 @@ class DeviceStream(Stream, Generic[S]):
         """The state with its counts, for diagnostics."""
         watchdog = self._watchdog
         return StreamHealth(
-            self.name, watchdog.state, watchdog.reconnects, watchdog.error, watchdog.samples, self._outlet.overtaken
+            self.name,
+            watchdog.state,
+            watchdog.reconnects,
+            watchdog.error,
+            watchdog.samples,
+            self._outlet.overtaken,
+            watchdog.broken,
+            watchdog.skipped,
         )

@@ -117,11 +117,12 @@ def _sensed(stream: DeviceStream[S], seconds: float) -> list[S]:
 
 
 def _wrong_with_camera(camera: Camera, rate_hz: float, jitter_ms: float) -> str | None:
-    claimed_hz = camera.format.rate_hz
+    claimed_hz, skipped = camera.format.rate_hz, camera.health.skipped
     if rate_hz == 0:
-        return "it is open but sends no frames"
+        none = "it is open but sends no frames"
+        return none if skipped is None else f"{none} that can be used: the last {skipped}"
     if camera.broken:
-        return f"{camera.broken} frames came damaged: check the cable or the network"
+        return f"{camera.broken} frames came damaged, the last {skipped}: check the cable or the network"
     if claimed_hz and not camera.network and rate_hz < _SLOW * claimed_hz:
         return f"{rate_hz:.1f} frames a second where it claims {claimed_hz:g}: too dark, or too much for its cable"
     if jitter_ms > _JITTERY * 1e3 / rate_hz:
@@ -132,6 +133,8 @@ def _wrong_with_camera(camera: Camera, rate_hz: float, jitter_ms: float) -> str 
 def _wrong_with_microphone(microphone: Microphone, pcm: np.ndarray, seconds: float) -> str | None:
     if not len(pcm):
         return "it is open but sends no sound"
+    if microphone.lost_in_the_mean is not None:
+        return microphone.lost_in_the_mean
     complaint = complaint_about(pcm)
     if complaint is not None:
         return f"it is {complaint}: {ADVICE[complaint]}"

@@ -23,17 +23,16 @@ log = logging.getLogger(__name__)
 class LevelWatch:
     """Warns once when the input has been all zero, or clipped, for 2 s; again only after it was well in between."""
 
-    def __init__(self, name: str, rate_hz: int) -> None:
+    def __init__(self, name: str) -> None:
         self.complaint: Complaint | None = None
         self._name = name
-        self._rate_hz = rate_hz
         self._suspect: Complaint | None = None
         self._for_s = 0.0
 
-    def hear(self, pcm: np.ndarray) -> None:
-        """Take in the next samples, float32 in -1..1."""
+    def hear(self, pcm: np.ndarray, rate_hz: int) -> None:
+        """Take in the next samples, float32 (samples,) or (samples, channels) in -1..1."""
         suspect = complaint_about(pcm)
-        self._for_s = len(pcm) / self._rate_hz + (self._for_s if suspect == self._suspect else 0.0)
+        self._for_s = len(pcm) / rate_hz + (self._for_s if suspect == self._suspect else 0.0)
         self._suspect = suspect
         if suspect is None:
             self.complaint = None

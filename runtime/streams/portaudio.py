@@ -13,6 +13,9 @@ from typing import Any
 
 from edgefuse.runtime.errors import StreamError
 
+_MOST_REAL_CHANNELS = 16
+_STEREO = 2
+
 _lock = threading.Lock()
 _open_streams: set[Any] = set()
 
@@ -27,6 +30,20 @@ class MicrophoneOffer:
     channels: int
     rate_hz: int
     default: bool
+
+    @property
+    def hardware(self) -> bool:
+        """Whether it is a sound card itself; with ALSA, what is not is a plugin, or a sound server behind one."""
+        return self.host != "ALSA" or "(hw:" in self.name
+
+    def own_channels(self, least: int) -> int:
+        """How many to record, of which `least` are needed: as many as it has.
+
+        A sound server claims many, and mixes to whatever it is asked for; so it is asked for stereo, or as many pairs
+        as are needed: its channels have the places of loudspeakers, in which they come in pairs.
+        """
+        mixes = not self.hardware and self.channels > _MOST_REAL_CHANNELS
+        return min(self.channels, max(_STEREO, least + least % 2)) if mixes else self.channels
 
     def __str__(self) -> str:
         return f"{self.index} {self.name!r} ({self.host}, {self.channels} channels, {self.rate_hz} Hz)"

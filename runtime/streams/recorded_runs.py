@@ -77,7 +77,7 @@ class RecordedRuns:
     """How a recording is divided: a run more than there are steps.
 
     `lengths` says how many messages of a topic are of each run; `others_clock` which topics of each run have stamps
-    that are on another clock than the log.
+    that are on another clock than the log, or on none that goes on.
     """
 
     steps: Sequence[ClockStep]
@@ -94,7 +94,7 @@ def divide(times: Mapping[str, Times]) -> RecordedRuns:
         [step for step, _ in seen],
         {topic: [end - start for start, end in pairwise(those)] for topic, those in cuts.items()},
         [
-            frozenset(topic for topic, of in times.items() if _mostly_apart(of, *cuts[topic][run : run + 2]))
+            frozenset(topic for topic, of in times.items() if _of_no_use(of, *cuts[topic][run : run + 2]))
             for run in range(len(seen) + 1)
         ],
     )
@@ -210,6 +210,13 @@ def _first_behind(step: ClockStep, of: Times, stepping: Times) -> int:
     return index
 
 
-def _mostly_apart(times: Times, start: int, end: int) -> bool:
+def stands_still(times: Times, start: int = 0, end: int | None = None) -> bool:
+    """Whether most messages' own stamps are those of the messages before: then they say nothing."""
+    stamps = [stamp_ns for stamp_ns in times.own_ns[start:end] if stamp_ns]
+    still = sum(before == now for before, now in pairwise(stamps))
+    return still >= _FOR_GOOD and 2 * still > len(stamps)
+
+
+def _of_no_use(times: Times, start: int, end: int) -> bool:
     stamped = [index for index in range(start, end) if times.own_ns[index]]
-    return 2 * sum(map(times.apart, stamped)) > len(stamped)
+    return 2 * sum(map(times.apart, stamped)) > len(stamped) or stands_still(times, start, end)

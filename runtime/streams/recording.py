@@ -5,28 +5,29 @@ from __future__ import annotations
 import heapq
 import logging
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
+from typing import get_args
 
+from edgefuse.runtime.arguments import check_kind, path_of, texts_in
 from edgefuse.runtime.bundle.manifest import Modality
 from edgefuse.runtime.errors import StreamError
-from edgefuse.runtime.messages.ros_messages import MODALITY_KEY
-from edgefuse.runtime.messages.ros_sounds import UINT8_ARRAY
 from edgefuse.runtime.samples import NS_PER_S, Sample
 from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.streams.bags import RawMessage, Topic
 from edgefuse.runtime.streams.bags.bag import Bag
 from edgefuse.runtime.streams.bags.decoding import own_stamp_ns
 from edgefuse.runtime.streams.pacer import Pacer, wake_on_time
-from edgefuse.runtime.streams.recorded_runs import ClockStep, RecordedRuns, Times, divide
+from edgefuse.runtime.streams.recorded_runs import ClockStep, RecordedRuns, Times, divide, stands_still
+from edgefuse.runtime.streams.topic_choice import choose_topics, how_to_choose, listed
 from edgefuse.runtime.streams.track import KINDS, WITHOUT_STAMP, open_track
 
 _RATE_HZ = 16_000
 _BETWEEN_RUNS_NS = NS_PER_S  # so that no window reaches across, not even of a recording of what is replayed
-_NO_SPEECH = ("/robot_description",)  # of type String on every robot
-_ONLY_IF_NAMED = (UINT8_ARRAY,)  # may hold anything
+
+_MODALITIES = get_args(get_args(Modality)[0])
 
 log = logging.getLogger(__name__)
 
@@ -36,10 +37,12 @@ class Recording(Stream):
 
     `path` is a file (MCAP, or sqlite3: .db3) or a directory of them, as rosbag2 makes it. A topic is chosen by its
     message type: images (sensor_msgs Image, CompressedImage), sound (edgefuse_msgs AudioChunk, audio_common_msgs), text
-    (std_msgs String), edgefuse_msgs Signal. `senses` are those wanted; by default one of each kind, named after it,
-    with sound at 16 kHz. Sound becomes mono at the rate of its sense. What edgefuse recorded goes to the sense of the
-    same name; a topic of others goes to the first sense of its kind. `topics` {sense: topic} chooses where that does
-    not fit; it alone chooses std_msgs UInt8MultiArray, as sound that an audio_common_msgs AudioInfo describes.
+    (std_msgs String), edgefuse_msgs Signal; and by its name, where a type may mean other things as well: see
+    topic_choice.py. `senses` are those wanted; by default one of each kind, named after it, with sound at 16 kHz. Sound
+    becomes mono at the rate of its sense: the mean of its channels, or `channel`, counted from 0. What edgefuse
+    recorded goes to the sense of the same name; a topic of others goes to the first sense of its kind. `topics`
+    {sense: topic} chooses where that does not fit; it alone chooses std_msgs UInt8MultiArray, as sound that an
+    audio_common_msgs AudioInfo describes.
 
     Replayed in real time (`live`), stamps are on the monotonic clock and begin when the iteration does; otherwise they
     begin at 0. They keep the distances of the messages' own stamps (`header.stamp`), or of the log times for messages
@@ -48,23 +51,32 @@ class Recording(Stream):
     Where the log's clock, or that of a publisher, was set back, another run begins, a second after the last one ended:
     samples say which one they are of, and nothing of two runs is mixed. That is logged as a warning, once.
 
-    A file that was cut off is replayed to where it breaks off, with a warning. Raises StreamError if the bag is
-    missing, damaged, holds nothing to replay, or more than one topic for a sense.
+    A file that was cut off is replayed to where it breaks off, with a warning; messages that are damaged are skipped,
+    counted (`skipped`) and said. Raises StreamError if the bag is missing, damaged, holds nothing to replay, or more
+    than one topic for a sense.
     """
 
     def __init__(
         self,
-        path: Path,
+        path: str | Path,
         live: bool = True,
         topics: Mapping[str, str] | None = None,
-        senses: Collection[Modality] = (),
+        senses: Sequence[Modality] = (),
+        channel: int | None = None,
     ) -> None:
-        self.live = live
+        check_kind("live", live, bool)
+        check_kind("topics", topics, Mapping, None)
+        texts_in("topics", [*(topics or {}), *(topics or {}).values()])
+        check_kind("senses", senses, Sequence)
+        for sense in senses:
+            check_kind("each of senses", sense, *_MODALITIES)
+        path = path_of("path", path)
+        self.live, self.name = live, str(path)
         self._bag = Bag(path)
-        chosen = _chosen(self._bag, topics or {}, {sense.name: sense.kind for sense in senses})
+        chosen = choose_topics(self._bag, topics or {}, {sense.name: sense.kind for sense in senses})
         rates_hz = {sense.name: sense.rate_hz for sense in senses if sense.kind == "audio"}
         self._tracks = [
-            open_track(self._bag, topic, sense, rates_hz.get(sense, _RATE_HZ))
+            open_track(self._bag, topic, sense, rates_hz.get(sense, _RATE_HZ), channel)
             for sense, topic in sorted(chosen.items(), key=_turn)
         ]
         for track in self._tracks:
@@ -73,30 +85,41 @@ class Recording(Stream):
         self._pacer = Pacer()
         if next(self._samples(0), None) is None:
             wanted = f" for {', '.join(sense.name for sense in senses)}" if senses else ""
-            found = self._bag.topics.values()
-            raise StreamError(
-                f"{path} holds nothing to replay{wanted}: its topics are {_listed(found)}; {_how_to_choose(found)}"
-            )
+            raise StreamError(f"{path} holds nothing to replay{wanted}: {self._why_nothing()}")
 
     @property
     def topics(self) -> dict[str, str]:
         """The topic that each sense is replayed from."""
         return {track.sense: track.topic.name for track in self._tracks}
 
+    @property
+    def skipped(self) -> dict[str, int]:
+        """How many messages of each sense came to nothing since the iteration began; why is logged at its end."""
+        return {track.sense: track.skips.reasons.total() for track in self._tracks}
+
     def __iter__(self) -> Iterator[Sample]:
         """The samples in the order of their `until_ns`; raises StreamError where the bag is damaged."""
         if self.live:
             wake_on_time()
-        for sample in self._samples(time.monotonic_ns() if self.live else 0):
+        for track in self._tracks:
+            track.skips.restart()
+        try:
+            yield from self._paced(self._samples(time.monotonic_ns() if self.live else 0))
+        finally:
+            for track in self._tracks:
+                track.skips.sum_up()
+
+    def close(self) -> None:
+        """See Stream."""
+        self._pacer.stop()
+
+    def _paced(self, samples: Iterator[Sample]) -> Iterator[Sample]:
+        for sample in samples:
             if self.live:
                 self._pacer.wait_until(sample.until_ns)
             if self._pacer.stopped:
                 return
             yield sample
-
-    def close(self) -> None:
-        """See Stream."""
-        self._pacer.stop()
 
     def _samples(self, begin_ns: int) -> Iterator[Sample]:
         """Those of one run after another, the first of which begins then."""
@@ -120,14 +143,22 @@ class Recording(Stream):
         for sample in heapq.merge(*begun, key=lambda sample: sample.until_ns):
             yield replace(sample, stamp_ns=sample.stamp_ns + offset_ns, run=run)
 
+    def _why_nothing(self) -> str:
+        """Why no sample came of the bag, and what to do."""
+        skipped = [track.skips.in_words() for track in self._tracks if track.skips.reasons]
+        if skipped:
+            return "; ".join(skipped)
+        found = self._bag.topics.values()
+        return f"its topics are {listed(found)}; {how_to_choose(found)}"
+
     def _divided(self) -> RecordedRuns:
         """The runs of the recording, by one look at all messages of its topics; what is odd about them is logged."""
         times = {track.topic.name: Times() for track in self._tracks}
-        types = {track.topic.name: track.topic.type for track in self._tracks}
+        topics = {track.topic.name: track.topic for track in self._tracks}
         place = 0
         for file in self._bag.files:
-            for message in file.messages(types):
-                own_ns = None if types[message.topic] in WITHOUT_STAMP else own_stamp_ns(message.data)
+            for message in file.messages(topics):
+                own_ns = None if topics[message.topic].type in WITHOUT_STAMP else own_stamp_ns(message.data)
                 times[message.topic].add(place, message.log_ns, own_ns)
                 place += 1
         runs = divide(times)
@@ -139,6 +170,10 @@ class Recording(Stream):
         if runs.steps:
             log.warning("%s: %s: a new run begins there", path, _in_words(runs.steps, times))
         others = sorted(frozenset().union(*runs.others_clock))
+        still = [topic for topic in others if stands_still(times[topic])]
+        if still:
+            log.warning("%s: the stamps of %s stand still; log times are used", path, ", ".join(still))
+        others = [topic for topic in others if topic not in still]
         if others:
             log.warning("%s: the stamps of %s are not on the log's clock; log times are used", path, ", ".join(others))
         for track in self._tracks:
@@ -161,60 +196,3 @@ def _turn(chosen: tuple[str, Topic]) -> tuple[int, str]:
     """Whose samples come first of those of one moment, in whatever order a bag has its topics."""
     sense, topic = chosen
     return list(KINDS).index(topic.type), sense
-
-
-def _chosen(bag: Bag, named: Mapping[str, str], kinds: Mapping[str, str]) -> dict[str, Topic]:
-    """The topic of each sense; `kinds` by the senses wanted, in their order."""
-    chosen = {sense: _named(bag, sense, topic, kinds.get(sense)) for sense, topic in named.items()}
-    candidates: dict[str, list[Topic]] = {}
-    for topic in bag.topics.values():
-        sense = _sense(topic, kinds)
-        if sense is not None and topic not in chosen.values():
-            candidates.setdefault(sense, []).append(topic)
-    for sense, fitting in candidates.items():
-        if sense in chosen:
-            continue
-        if len(fitting) > 1:
-            raise StreamError(
-                f"{bag.path} has {len(fitting)} topics for {sense}: {_listed(fitting)}; "
-                f"choose one with --topic {sense}={fitting[0].name}"
-            )
-        chosen[sense] = fitting[0]
-    return chosen
-
-
-def _sense(topic: Topic, kinds: Mapping[str, str]) -> str | None:
-    """The sense that a topic is of, by itself; None if it is of none that is wanted."""
-    if topic.type not in KINDS or topic.type in _ONLY_IF_NAMED or topic.name in _NO_SPEECH:
-        return None
-    recorded, kind = topic.metadata.get(MODALITY_KEY), KINDS[topic.type]
-    if not kinds:
-        return recorded or kind
-    if recorded is not None:
-        return recorded if recorded in kinds else None
-    return next((sense for sense in kinds if kinds[sense] == kind), None)
-
-
-def _named(bag: Bag, sense: str, name: str, kind: str | None) -> Topic:
-    topic = bag.topics.get(name)
-    if topic is None:
-        raise StreamError(f"{bag.path} has no topic {name}; it has {_listed(bag.topics.values())}")
-    of_kind = [type_ for type_ in KINDS if kind in (None, KINDS[type_])]
-    if topic.type not in of_kind:
-        raise StreamError(
-            f"{name} of {bag.path} is {topic.type}, which cannot be replayed as {sense}; expected {', '.join(of_kind)}"
-        )
-    return topic
-
-
-def _how_to_choose(topics: Collection[Topic]) -> str:
-    """What to do where nothing was found to replay."""
-    fitting = [topic for topic in topics if topic.type in KINDS]
-    if not fitting:
-        return f"expected one of the types {', '.join(KINDS)}"
-    topic = fitting[0]
-    return f"--topic chooses others, such as --topic {KINDS[topic.type]}={topic.name}"
-
-
-def _listed(topics: Collection[Topic]) -> str:
-    return ", ".join(f"{topic.name} ({topic.type})" for topic in topics) or "none"

@@ -33,5 +33,12 @@ class Resampler:
         self._next += len(resampled)
         return first, resampled
 
+    def rest(self) -> tuple[int, np.ndarray]:
+        """No more samples come: what the filter held back, as `resample` gives it. The next ones begin afresh."""
+        resampled = self._stream.resample_chunk(np.empty(0, np.float32), last=True)
+        first, self._next_source = self._next, None
+        self._next += len(resampled)
+        return first, resampled
+
     def _fresh(self) -> soxr.ResampleStream:
         return soxr.ResampleStream(self.source_hz, self.rate_hz, 1, dtype="float32")

@@ -16,6 +16,7 @@ from edgefuse.runtime.errors import StreamError
 from edgefuse.runtime.samples import NS_PER_S, AudioChunk
 from edgefuse.runtime.streams.audio_clock import AudioClock
 from edgefuse.runtime.streams.level import LevelWatch
+from edgefuse.runtime.streams.mixdown import Mixdown, channel_refusal
 from edgefuse.runtime.streams.portaudio import MicrophoneOffer, close_microphone, find_microphone, open_microphone
 from edgefuse.runtime.streams.resampler import Resampler
 
@@ -25,6 +26,7 @@ BACKLOG_S = 30.0
 _READ_WAIT_S = 0.1
 _OLDEST_ADC_S = 2.0
 _STUDIO_HZ = 48_000
+_USUAL_CHANNELS = 2  # of more, some are often not of the room: an echo, what was processed
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +45,21 @@ class SoundCard:
         self,
         wanted: int | str | None,
         rate_hz: int,
-        channels: int,
+        channels: int | None,
         block_s: float,
         source_hz: int | None,
         sense: str,
+        channel: int | None,
     ) -> None:
         self.name = "the default microphone" if wanted is None else f"microphone {wanted!r}"
         self.clock: AudioClock | None = None
         self.source_hz = source_hz
-        self.level = LevelWatch(self.name, rate_hz)
+        self.level = LevelWatch(self.name)
+        self.mixdown = Mixdown(self.name, channel)
         self._wanted = wanted
         self._rate_hz = rate_hz
         self._channels = channels
+        self._channel = channel
         self._sense = sense
         self._block_s = block_s
         self._resampler: Resampler | None = None
@@ -71,11 +76,9 @@ class SoundCard:
         self._blocks = queue.Queue(self._blocks.maxsize)
         self._counter = 0
         self._adc_is_real = _adc_is_real(offer)
-        self._stream = open_microphone(
-            offer, rates_hz, self._block_s, self._channels, self._hear, partial(_end, self._blocks)
-        )
+        self._stream = self._opened(offer, rates_hz)
         self.source_hz = round(self._stream.samplerate)
-        log.info("microphone %s is open at %d Hz", offer, self.source_hz)
+        self._say_opened(offer, self._stream.channels)
         if self.clock is None or self._resampler is None:
             self.clock = AudioClock(self.source_hz)
             self._resampler = Resampler(self.source_hz, self._rate_hz)
@@ -96,6 +99,31 @@ class SoundCard:
             close_microphone(self._stream)
             self._stream = None
 
+    def _opened(self, offer: MicrophoneOffer, rates_hz: list[int]) -> Any:
+        """With its own channels or, where it does not open so, as few as are needed.
+
+        Raises StreamError where the channel that is wanted is not among them.
+        """
+        least = 1 if self._channel is None else self._channel + 1
+        channels = self._channels or offer.own_channels(least)
+        refusal = channel_refusal(min(channels, offer.channels), self._channel)
+        if refusal is not None:
+            raise StreamError(f"microphone {offer} {refusal}")
+        ended = partial(_end, self._blocks)
+        try:
+            return open_microphone(offer, rates_hz, self._block_s, channels, self._hear, ended)
+        except StreamError:
+            if self._channels or channels <= least:
+                raise
+            return open_microphone(offer, rates_hz, self._block_s, least, self._hear, ended)
+
+    def _say_opened(self, offer: MicrophoneOffer, channels: int) -> None:
+        heard = f"channel {self._channel}" if self._channel is not None else "the mean"
+        guessed = channels > _USUAL_CHANNELS and self._channel is None and not self._channels and self.clock is None
+        how = "; `channel` chooses one, counted from 0" if guessed else ""
+        line = "microphone %s is open at %d Hz: %s of %d channels is heard%s"
+        log.log(logging.WARNING if guessed else logging.INFO, line, offer, self.source_hz, heard, channels, how)
+
     def _hear(self, pcm: np.ndarray, frames: int, time_info: Any, status: object) -> None:
         """PortAudio's callback, in its thread: copy, stamp, hand over."""
         stamp_ns = time.monotonic_ns() - _age_ns(time_info, round(self._block_s * NS_PER_S), self._adc_is_real)
@@ -109,13 +137,17 @@ class SoundCard:
         if block.counter == 0:
             self.clock.begin(block.stamp_ns)
         source_index = self.clock.index(block.counter, len(block.pcm), block.stamp_ns)
-        index, pcm = self._resampler.resample(source_index, block.pcm.mean(axis=1))
+        index, pcm = self._resampler.resample(source_index, self._mono(block.pcm, self._resampler.source_hz))
         if not len(pcm):
             return None
-        self.level.hear(pcm)
         stamp_ns = self.clock.time_ns(index * self._resampler.source_hz / self._rate_hz)
         self._last_stamp_ns = max(stamp_ns, self._last_stamp_ns + 1)
         return AudioChunk(self._last_stamp_ns, pcm, self._rate_hz, index, self._sense)
+
+    def _mono(self, pcm: np.ndarray, rate_hz: int) -> np.ndarray:
+        mono = self.mixdown.mono(pcm, rate_hz)
+        self.level.hear(pcm if self._channel is None else mono, rate_hz)
+        return mono
 
 
 def _age_ns(time_info: Any, block_ns: int, adc_is_real: bool) -> int:
@@ -130,12 +162,12 @@ def _age_ns(time_info: Any, block_ns: int, adc_is_real: bool) -> int:
 
 
 def _adc_is_real(offer: MicrophoneOffer) -> bool:
-    """Whether PortAudio's time comes from the converter: with ALSA from hardware (hw:1,0) only.
+    """Whether PortAudio's time comes from the converter: from hardware only.
 
     Through ALSA's plugins it is the sound server's guess: with PulseAudio 16 it ran away by 4000 ppm for seconds, and
     was 270 ms off after a gap, while the blocks came within 0.3 ms of their time (PortAudio#149, #586 tell of others).
     """
-    return offer.host != "ALSA" or "(hw:" in offer.name
+    return offer.hardware
 
 
 def _end(blocks: queue.Queue[_Block | None]) -> None:

@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from edgefuse.runtime.arguments import check_kind, path_of, texts_in
 from edgefuse.runtime.bundle.manifest import AudioModality, ImageModality, Manifest, Modality
 from edgefuse.runtime.errors import StreamError
 from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.streams.bags.bag import is_bag
-from edgefuse.runtime.streams.clip import Clip, sound_beside
+from edgefuse.runtime.streams.clip import Clip
+from edgefuse.runtime.streams.sound_inside import sound_of
+from edgefuse.runtime.streams.video_file import check_readable, check_video
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """What to perceive, as a user says it: a file, or a camera or a microphone or both.
 
-    `file` is a video with its sound beside it (or in `audio`), or a bag (MCAP, sqlite3, or a directory of rosbag2), of
-    which `topics` ("sense=topic") chooses where several fit. `camera` and `microphone` are what Camera and Microphone
-    take.
+    `file` is a video with its sound beside or inside it (or in `audio`), or a bag (MCAP, sqlite3, or a directory of
+    rosbag2), of which `topics` ("sense=topic") chooses where several fit. `camera` and `microphone` are what Camera and
+    Microphone take. `channel` is which of its channels the sound is, counted from 0, by default their mean.
     """
 
     file: Path | None
@@ -27,6 +31,16 @@ class Source:
     camera: str | None = None
     microphone: str | None = None
     topics: Sequence[str] = ()
+    channel: int | None = None
+
+    def __post_init__(self) -> None:
+        """Paths may be given as texts; raises EdgefuseError for what names nothing."""
+        for name in ("file", "audio"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, None if value is None else path_of(name, value))
+        for name in ("camera", "microphone"):
+            check_kind(name, getattr(self, name), str, None)
+        texts_in("topics", self.topics)
 
     @property
     def devices(self) -> bool:
@@ -44,6 +58,11 @@ def open_streams(source: Source, manifest: Manifest, senses: Sequence[str], fast
 
     Of several senses of one kind, a device or a clip is of the first; a recording may have a topic for each.
     """
+    check_kind("source", source, Source)
+    check_kind("manifest", manifest, Manifest)
+    check_kind("fast", fast, bool)
+    for sense in texts_in("senses", senses):
+        manifest.modality(sense)
     used = [modality for modality in manifest.modalities if modality.name in senses]
     if source.devices:
         return _devices(source, manifest, used, fast)
@@ -73,7 +92,7 @@ def _devices(source: Source, manifest: Manifest, used: Sequence[Modality], fast:
     if source.camera is not None and image is not None:
         streams[image.name] = Camera(source.camera, modality=image.name)
     if source.microphone is not None and audio is not None:
-        streams[audio.name] = Microphone(source.microphone, audio.rate_hz, modality=audio.name)
+        streams[audio.name] = Microphone(source.microphone, audio.rate_hz, modality=audio.name, channel=source.channel)
     if not streams:
         raise StreamError(_of_no_use("these devices", manifest, used))
     _check_enough("what is given", manifest, streams)
@@ -90,7 +109,7 @@ def _recording(source: Source, path: Path, manifest: Manifest, used: Sequence[Mo
         if sense not in names or not topic:
             raise StreamError(f"--topic {choice}: expected sense=topic, where the sense is one of {', '.join(names)}")
         topics[sense] = topic
-    recording = Recording(path, live=not fast, topics=topics, senses=used)
+    recording = Recording(path, live=not fast, topics=topics, senses=used, channel=source.channel)
     _check_enough(str(path), manifest, recording.topics)
     return recording
 
@@ -101,9 +120,14 @@ def _clip(source: Source, path: Path, manifest: Manifest, used: Sequence[Modalit
         raise StreamError(_of_no_use("a clip", manifest, used))
     _check_enough("a clip", manifest, [sense.name for sense in (image, audio) if sense is not None])
     video = None if image is None else path
-    sound = None if audio is None else source.audio or sound_beside(path)
     names = (image.name if image else "image", audio.name if audio else "audio")
-    return Clip(video, sound, live=not fast, rate_hz=audio.rate_hz if audio else 16_000, senses=names)
+    rate_hz = audio.rate_hz if audio else 16_000
+    check_readable(path, "video file")
+    if video is not None:
+        check_video(video)  # what is wrong with it is said before its sound is looked for
+    with TemporaryDirectory() as folder:  # gone once the clip has opened what is in it
+        sound = None if audio is None else source.audio or sound_of(path, Path(folder))
+        return Clip(video, sound, live=not fast, rate_hz=rate_hz, senses=names, channel=source.channel)
 
 
 def _seeing(used: Sequence[Modality]) -> ImageModality | None:

@@ -15,7 +15,7 @@ class Tap(Stream):
     """
 
     def __init__(self, stream: Stream, take: Callable[[Sample], None]) -> None:
-        self.live = stream.live
+        self.live, self.name = stream.live, stream.name
         self._stream = stream
         self._take = take
 

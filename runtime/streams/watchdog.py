@@ -11,14 +11,18 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Generic, Protocol, TypeVar
 
-from edgefuse.runtime.errors import StreamError
+from edgefuse.runtime.arguments import number_in
+from edgefuse.runtime.errors import BrokenFileError, EndOfFileError, SampleError, StreamError
 from edgefuse.runtime.samples import NS_PER_S
+from edgefuse.runtime.senses.drops import Kinds
 from edgefuse.runtime.streams import StreamState
+from edgefuse.runtime.streams.faults import faults_of
 
 _CLOSE_TIMEOUT_S = 3.0
+_LONGEST_WAIT_S = 86_400.0
 S_co = TypeVar("S_co", covariant=True)
 S = TypeVar("S")
 
@@ -31,18 +35,22 @@ class Device(Protocol[S_co]):
     name: str
 
     def open(self) -> None:
-        """Open it, or open it again after `close`; raises StreamError with one line that says what is there instead."""
+        """Open it, or open it again after `close`; raises StreamError with one line that says what is there instead.
+
+        Whatever else is raised here or by `read` is a fault of this device as well.
+        """
         ...
 
     def read(self) -> S_co | None:
         """The next sample, or None if none came within about a tenth of a second (a driver's own wait may be longer).
 
-        Raises StreamError if the device is gone, EOFError at the end of a file.
+        Raises SampleError for one that cannot be used, StreamError if the device is gone, EndOfFileError at the end of
+        a file, and BrokenFileError where a file breaks off.
         """
         ...
 
     def close(self) -> None:
-        """Let go of it, whether or not it is open; never raises."""
+        """Let go of it, whether or not it is open; what is raised is only logged."""
         ...
 
 
@@ -56,13 +64,18 @@ class Patience:
     retry_first_s: float = 0.05
     retry_longest_s: float = 0.5
 
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            number_in(field.name, getattr(self, field.name), 1e-3, _LONGEST_WAIT_S, "s")
+
 
 class Watchdog(Generic[S]):
     """Reads a device in a thread of its own (`start`) or in the caller's (`run`), opens it again whenever it is lost,
     and hands every sample to `deliver`.
 
-    A device that cannot be opened the first time ends it, with that error; later losses are states. `deliver` and
-    `ended` are called in the thread that reads.
+    A device that cannot be opened the first time ends it, with that error; later losses are states, whatever a library
+    raised. Samples that cannot be used are `broken`; `skipped` says why the last one was. `deliver` and `ended` are
+    called in the thread that reads.
     """
 
     def __init__(
@@ -74,7 +87,10 @@ class Watchdog(Generic[S]):
     ) -> None:
         self.reconnects = 0
         self.samples = 0
+        self.broken = 0
         self.error: str | None = None
+        self.skipped: str | None = None
+        self._kinds = Kinds()
         self._device = device
         self._deliver = deliver
         self._ended = ended
@@ -134,6 +150,10 @@ class Watchdog(Generic[S]):
         except Exception as error:  # a thread's border: whoever iterates gets it
             self.error, self._failure = str(error), error
         finally:
+            if self.broken:
+                log.warning(
+                    "%s: %d samples could not be used; the last: it %s", self._device.name, self.broken, self.skipped
+                )
             self._state = "ended"
             self._start_decided.set()
             self._ended()
@@ -145,8 +165,10 @@ class Watchdog(Generic[S]):
             try:
                 self._open()
                 self._read_until_lost()
-            except EOFError:
+            except EndOfFileError:
                 return
+            except BrokenFileError:
+                raise
             except StreamError as error:
                 if not self._opened:
                     raise
@@ -154,26 +176,45 @@ class Watchdog(Generic[S]):
                     wait_s = self._patience.retry_first_s
                 self._lose(error)
             finally:
-                self._device.close()
+                self._let_go()
             self._closing.wait(wait_s)
             wait_s = min(2 * wait_s, self._patience.retry_longest_s)
 
     def _open(self) -> None:
         if self._opened:
             self._state = "reconnecting"
-        self._device.open()
+        with faults_of(self._device.name):
+            self._device.open()
         self._opened = True
         self._start_decided.set()
         self._heard_ns = time.monotonic_ns()
 
+    def _let_go(self) -> None:
+        try:
+            with faults_of(self._device.name):
+                self._device.close()
+        except StreamError as error:
+            log.warning("closing: %s", error)
+
     def _read_until_lost(self) -> None:
         while not self._closing.is_set():
-            sample = self._device.read()
+            sample = self._read()
             if sample is not None:
                 self._hear()
                 self._deliver(sample)
             else:
                 self._check_silence()
+
+    def _read(self) -> S | None:
+        try:
+            with faults_of(self._device.name):
+                return self._device.read()
+        except SampleError as error:
+            self.broken += 1
+            self.skipped = str(error)
+            if self._kinds.is_new(error):
+                log.warning("%s: a sample was skipped (more such are only counted): it %s", self._device.name, error)
+            return None
 
     def _hear(self) -> None:
         self._heard_ns = time.monotonic_ns()
@@ -186,7 +227,8 @@ class Watchdog(Generic[S]):
     def _check_silence(self) -> None:
         limit_s = self._patience.lost_after_s if self._state == "live" else self._patience.first_sample_s
         if time.monotonic_ns() - self._heard_ns > limit_s * NS_PER_S:
-            raise StreamError(f"{self._device.name} is open but has sent nothing for {limit_s:g} s")
+            useful, last = ("", "") if self.skipped is None else (" that can be used", f": the last {self.skipped}")
+            raise StreamError(f"{self._device.name} is open but has sent nothing{useful} for {limit_s:g} s{last}")
 
     def _lose(self, error: StreamError) -> None:
         if self._state in ("starting", "live"):

@@ -7,7 +7,6 @@ import pytest
 from edgefuse.bench.report.page import page_from_result
 from edgefuse.bench.report.result import Figure, Ratio, Result, read_result, write_text
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle
-from edgefuse.runtime.bundle.bundle import sha256_of
 
 
 def reaches_one(ratio: Ratio) -> bool:
@@ -79,7 +78,7 @@ def test_the_timeline_shows_each_frame_encoded_and_then_fused(twice: Result):
 
 
 def test_the_result_says_what_it_was_measured_on(twice: Result):
-    assert twice.bundles[0].sha256 == sha256_of(DEFAULT_BUNDLE / "manifest.json")
+    assert twice.bundles[0].sha256 == Bundle.open(DEFAULT_BUNDLE).manifest.sha256
     assert twice.host.cores >= 1
     assert "onnxruntime" in twice.versions
     assert twice.power

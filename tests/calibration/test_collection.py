@@ -59,7 +59,7 @@ def test_too_few_moments_are_refused() -> None:
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 cut off"])
 def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "set.npz").write_bytes(content)
-    with pytest.raises(CalibrationError, match=r"set.npz is no set of samples, or is damaged") as caught:
+    with pytest.raises(CalibrationError, match=r"set.npz is no archive of arrays that can be used") as caught:
         read_collection(tmp_path / "set.npz")
     assert "\n" not in str(caught.value)
 
@@ -68,5 +68,5 @@ def test_an_archive_of_other_things_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "golden.npz", x=np.zeros(3))
     with pytest.raises(CalibrationError, match="no set of samples"):
         read_collection(tmp_path / "golden.npz")
-    with pytest.raises(CalibrationError, match="cannot be read"):
+    with pytest.raises(CalibrationError, match=r"cannot read .*nowhere.npz: No such file"):
         read_collection(tmp_path / "nowhere.npz")

@@ -137,7 +137,7 @@ def test_percepts_with_the_truth_added_are_evidence(tmp_path: Path) -> None:
         (line(["red", "green"], 0, "red"), "its labels are not the bundle's"),
         ('{"truth": "red"}', "line 1 is no percept"),
         ("[1, 2]", "line 1 is no percept"),
-        ("not JSON", "line 1 is no percept"),
+        ("not JSON", "line 1 is no JSON"),
     ],
 )
 def test_other_lines_are_refused(tmp_path: Path, text: str, reason: str) -> None:

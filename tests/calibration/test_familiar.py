@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgefuse.calibration.familiar import familiar_from
-from edgefuse.runtime.corrections.drift import direction, nearest
+from edgefuse.runtime.heads.drift import direction, nearest
 
 
 def encodings(samples: int, seed: int, shift: float = 0.0) -> np.ndarray:

@@ -20,14 +20,15 @@ from edgefuse.export.report.files import read_report
 from edgefuse.export.spec import FusionSpec
 from edgefuse.export.verify import verify_bundle
 from edgefuse.fusion.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from edgefuse.fusion.folder import read_folder, read_picture
+from edgefuse.fusion.folder import read_folder
+from edgefuse.fusion.folder_files import read_picture
 from edgefuse.fusion.folder_task import FolderTask
 from edgefuse.fusion.settings import TrainingSettings
 from edgefuse.fusion.task_record import BuiltInRecord, FolderRecord
 from edgefuse.fusion.training import Trained, train
 from edgefuse.networks import spec_from_name
 from edgefuse.runtime import Clip, Perceiver
-from edgefuse.runtime.corrections.drift import DRIFT_WARN
+from edgefuse.runtime.heads.drift import DRIFT_WARN
 
 pytestmark = pytest.mark.slow
 

@@ -104,5 +104,5 @@ def test_engines_of_every_graph_lie_in_the_bundle_with_their_checksums(tmp_path:
     assert manifest.target == "tensorrt-rtx"
     (engine,) = manifest.fusion.engines
     assert engine.file in manifest.files
-    assert engine.graph_sha256 == manifest.files["fusion.onnx"]
+    assert engine.graph_sha256 == manifest.files["fusion.onnx"].sha256
     assert engine.profile["camera"][0][0] == 1

@@ -17,7 +17,7 @@ from edgefuse.export.report.tables import verification_table
 from edgefuse.export.spec import FusionSpec
 from edgefuse.export.verify import verify_bundle
 from edgefuse.fusion.checkpoint import Checkpoint, save_checkpoint
-from edgefuse.runtime.bundle.bundle import sha256_of
+from edgefuse.runtime.bundle.bundle import described
 from edgefuse.runtime.bundle.manifest import Manifest, read_manifest
 from edgefuse.runtime.engines.selftest import cosine_similarities
 from edgefuse.runtime.errors import BundleError
@@ -32,7 +32,7 @@ def shown(verification: object) -> str:
 def rewrite(directory: Path, **changes: object) -> None:
     """Another manifest whose checksums fit the files as they are."""
     manifest = read_manifest(directory)
-    files = {name: sha256_of(directory / name) for name in manifest.files}
+    files = {name: described(directory / name) for name in manifest.files}
     Manifest.model_validate(manifest.model_dump() | {"files": files} | changes).write(directory)
 
 

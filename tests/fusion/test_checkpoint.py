@@ -1,14 +1,16 @@
 """A checkpoint comes back as it was saved; anything else is one clear line."""
 
 import json
+import resource
 
 import pytest
 import torch
+from fuzzing import each_round, is_one_line, mutated, mutated_tree
 from safetensors import safe_open
 from safetensors.torch import save_file
 
 from edgefuse.fusion.checkpoint import KIND, Checkpoint, load_checkpoint, save_checkpoint
-from edgefuse.fusion.errors import CheckpointError
+from edgefuse.fusion.errors import CheckpointError, FusionError
 from edgefuse.fusion.task_record import FolderRecord
 from edgefuse.tabletop.vocabulary import LABELS, build_tokenizer
 
@@ -67,33 +69,80 @@ def test_refused_files(path, tmp_path):
     assert "'99'" in refusal(tmp_path / "new.safetensors")
 
 
+def changed(path, target, tensors=None, **metadata):
+    """A copy with other weights or metadata."""
+    with safe_open(path, "pt") as file:
+        kept = {name: file.get_tensor(name) for name in file.keys()} | (tensors or {})  # noqa: SIM118
+        save_file(kept, target, {**file.metadata(), **metadata})
+    return target
+
+
+def config_of(network, **fields):
+    return json.dumps({**network.config.model_dump(mode="json"), **fields})
+
+
 def test_damaged_inside(path, tmp_path, network):
-    metadata = {"kind": KIND, "schema": "1", "config": json.dumps({"dims": 3})}
-    save_file({"w": torch.zeros(2)}, tmp_path / "config.safetensors", metadata)
-    assert "dims" in refusal(tmp_path / "config.safetensors")
-    metadata |= {"config": network.config.model_dump_json(), "tokenizer": build_tokenizer().to_str()}
+    metadata = {"kind": KIND, "schema": "1", "config": "{}"}
+    save_file({"w": torch.zeros(2)}, tmp_path / "parts.safetensors", metadata)
+    assert "lacks tokenizer, labels, figures" in refusal(tmp_path / "parts.safetensors")
+    metadata |= {"tokenizer": build_tokenizer().to_str(), "labels": '["a"]', "figures": "{}"}
     save_file({"w": torch.zeros(2)}, tmp_path / "weights.safetensors", metadata)
-    assert "damaged" in refusal(tmp_path / "weights.safetensors")
-    metadata |= {"labels": '["cup"]', "figures": "{}", "task": json.dumps({"kind": "module", "path": "robot.tasks"})}
-    save_file(network.state_dict(), tmp_path / "task.safetensors", metadata)
-    assert "task is not valid here" in refusal(tmp_path / "task.safetensors")
+    assert "lack a fusion.kind" in refusal(tmp_path / "weights.safetensors")
+    for number, (field, value) in enumerate(
+        {"config": '{"dims": 3}', "labels": '"abc"', "figures": '{"accuracy": "NaN"}', "tokenizer": "{}"}.items()
+    ):
+        refusal(changed(path, tmp_path / f"{number}.safetensors", **{field: value}))
+    task = json.dumps({"kind": "module", "path": "robot.tasks"})
+    assert "not valid here" in refusal(changed(path, tmp_path / "task.safetensors", task=task))
+    assert "twice" in refusal(changed(path, tmp_path / "labels.safetensors", labels='["a", "a"]'))
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    "fields",
     [
-        ({"dim": 8192}, "says dim 8192, and no weight of it is of that size"),
-        ({"vocabulary_size": 9_999_999}, "says vocabulary_size 9999999, and no weight"),
-        ({"audio_channels": [32, 48, 7000]}, "says audio_channels 7000, and no weight"),
-        ({"frame_samples": 2**40}, "is not valid here (frame_samples)"),
-        ({"image_size": [10**9, 10**9]}, "is not valid here (image_size.0, image_size.1)"),
-        ({"hop_samples": 0}, "is not valid here (hop_samples)"),
+        {"dims": 3}, {"dim": -8}, {"dim": 10**9}, {"dim": "wide"}, {"heads": 0}, {"heads": 3}, {"fusion_layers": 10**6},
+        {"image_size": [0, 0]}, {"image_size": [10**6, 10**6]}, {"image_channels": [1, 2]}, {"hop_samples": 0},
+        {"vocabulary_size": 10**12}, {"dim": 4096}, {"vocabulary_size": 1_000_000}, {"sample_rate_hz": 1},
+        {"frame_samples": 10**9}, {"window_samples": 10}, {"mel_bands": 1e300}, {"text_length": 10**9},
+        {"image_encoder": {"kind": "pretrained", "architecture": "resnet", "model": {"hidden_sizes": [10**9] * 4},
+                           "size": [96, 128], "mean": [0, 0, 0], "deviation": [1, 1, 1]}},
+        {"text_encoder": {"kind": "pretrained", "architecture": "bert", "model": {"vocab_size": 10**9}}},
     ],
-)
-def test_a_configuration_that_says_more_than_the_weights_is_refused(path, tmp_path, network, changed, said):
-    """Memory is taken by what it says."""
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata()
-    metadata["config"] = json.dumps(json.loads(metadata["config"]) | changed)
-    save_file(network.state_dict(), tmp_path / "huge.safetensors", metadata)
-    assert said in refusal(tmp_path / "huge.safetensors")
+    ids=str,
+)  # fmt: skip
+def test_a_configuration_out_of_sense_takes_no_memory(path, tmp_path, network, fields):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    refusal(changed(path, tmp_path / "one.safetensors", config=config_of(network, **fields)))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
+
+
+def test_weights_that_are_no_numbers_are_refused_by_name(path, tmp_path):
+    odd = {"fusion.gain.bias": torch.tensor([float("nan")])}
+    assert "fusion.gain.bias hold NaN" in refusal(changed(path, tmp_path / "one.safetensors", odd))
+
+
+@pytest.mark.fuzz
+def test_any_change_to_a_checkpoint_is_the_same_network_or_one_line(path, tmp_path):
+    content, target = path.read_bytes(), tmp_path / "fuzzed.safetensors"
+    with safe_open(path, "pt") as file:
+        names, metadata = list(file.keys()), file.metadata()
+
+    def check(random):
+        if random.random() < 0.5:
+            head = 8 + int.from_bytes(content[:8], "little")
+            target.write_bytes(mutated(content[:head], random) + content[head:])
+        else:
+            field = random.choice([name for name in metadata if name != "kind"])
+            try:
+                value = json.dumps(mutated_tree(json.loads(metadata[field]), random))
+            except ValueError:
+                value = mutated(metadata[field].encode(), random).decode(errors="replace")
+            changed(path, target, **{field: value})
+        try:
+            loaded = load_checkpoint(target)
+            assert names == sorted(loaded.network.state_dict())
+            assert loaded.labels
+        except FusionError as error:
+            assert is_one_line(error)  # noqa: PT017
+
+    each_round(25, check)

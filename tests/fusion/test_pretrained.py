@@ -8,6 +8,7 @@ import onnxruntime
 import pytest
 import torch
 import transformers
+from fuzzing import each_round, is_one_line, mutated_tree
 from safetensors.torch import load_file, save_file
 
 from edgefuse.fusion.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -188,6 +189,52 @@ def test_weights_of_another_shape_than_the_configuration_says(pretrained, tmp_pa
     assert str(folder) in refusal(folder, "text")
     (folder / "config.json").write_text(json.dumps(config | {"pad_token_id": 7}))
     assert "pads with token 7" in refusal(folder, "text")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xff\xfe", b"[" * 100_000, b'{"a": ' + b"9" * 5000 + b"}", b"[1]", b"null", b"", b"{}", b'{"model_type": []}',
+        b'{"model_type": {"a": 1}}', b" " * 17_000_000,
+    ],
+    ids=["binary", "deep", "digits", "list", "null", "empty", "nothing", "type a list", "type a dict", "large"],
+)  # fmt: skip
+def test_a_configuration_that_is_none_is_one_line(pretrained, tmp_path, content):
+    directory = shutil.copytree(pretrained / "vit", tmp_path / "vit")
+    (directory / "config.json").write_bytes(content)
+    with pytest.raises(PretrainedError) as caught:
+        read_pretrained(directory, "image")
+    assert is_one_line(caught.value)
+
+
+def test_weights_that_are_no_numbers_are_refused(pretrained, tmp_path):
+    directory = shutil.copytree(pretrained / "vit", tmp_path / "vit")
+    weights = load_file(directory / "model.safetensors")
+    name = sorted(weights)[-1]
+    weights[name] = torch.full_like(weights[name], float("nan"))
+    save_file(weights, directory / "model.safetensors", {"format": "pt"})
+    with pytest.raises(PretrainedError, match="hold NaN or infinity"):
+        read_pretrained(directory, "image")
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("name", SENSES)
+def test_any_change_to_a_directory_is_an_encoder_or_one_line(pretrained, tmp_path, name):
+    directory = shutil.copytree(pretrained / name, tmp_path / name)
+    files = [path for path in sorted(directory.iterdir()) if path.suffix == ".json"]
+    whole = {path: json.loads(path.read_text()) for path in files}
+
+    def check(random):
+        path = random.choice(files)
+        path.write_text(json.dumps(mutated_tree(whole[path], random)))
+        try:
+            start_network(NetworkConfig(), EncoderDirectories(**{SENSES[name]: directory}), build_tokenizer())
+        except PretrainedError as error:
+            assert is_one_line(error)  # noqa: PT017
+        finally:
+            path.write_text(json.dumps(whole[path]))
+
+    each_round(8, check)
 
 
 def test_without_transformers_one_line_says_what_to_install(pretrained, monkeypatch):

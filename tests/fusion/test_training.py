@@ -1,5 +1,7 @@
 """Training on a folder learns, and leaves a checkpoint and curves."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ import soundfile
 from shown_losses import total_loss
 
 from edgefuse.fusion.checkpoint import load_checkpoint
-from edgefuse.fusion.errors import DataError
+from edgefuse.fusion.errors import DataError, TrainingError
 from edgefuse.fusion.folder import read_folder
 from edgefuse.fusion.folder_task import FolderTask
 from edgefuse.fusion.settings import TrainingSettings
@@ -33,9 +35,11 @@ def folder(tmp_path):
 
 @pytest.mark.slow
 def test_training_on_a_folder(folder, tmp_path):
-    seen = []
+    said = []
     settings = TrainingSettings(steps_per_epoch=12, **SMALL)
-    trained = train(FolderTask(folder), settings, tmp_path / "out", lambda said, *_: seen.append(total_loss(said)))
+    trained = train(FolderTask(folder), settings, tmp_path / "out", lambda stage, *_: said.append(stage))
+    assert said[:12] == ["reading the folder"] * 12
+    seen = [total_loss(stage) for stage in said[12:]]
     loaded = load_checkpoint(trained.checkpoint)
     assert loaded.labels == ("cold cup", "warm cup")
     assert isinstance(loaded.task, FolderRecord)
@@ -71,3 +75,23 @@ def test_a_folder_that_will_not_do(folder, tmp_path):
     (folder / "cold cup" / "0.png").unlink()
     with pytest.raises(DataError, match="empty"):
         train(FolderTask(folder), settings, tmp_path / "out")
+
+
+class Damaged(FolderTask):
+    """A folder whose sounds turn to NaN after they were read."""
+
+    def prepare(self, *given):
+        data = super().prepare(*given)
+        whole = data.drawn.recordings
+        data.drawn.recordings = tuple(replace(one, pcm=np.full(800, np.nan, np.float32)) for one in whole)
+        return data
+
+
+def test_a_loss_that_is_no_number_ends_the_training_at_once_and_leaves_no_checkpoint(folder, tmp_path):
+    seen = []
+    settings = TrainingSettings(steps_per_epoch=100, **SMALL)
+    with pytest.raises(TrainingError, match=r"^training, step 1: .*the batch's audio holds NaN") as caught:
+        train(Damaged(folder), settings, tmp_path / "out", lambda *said: seen.append(said))
+    assert "\n" not in str(caught.value)
+    assert not any(said[0].startswith("training") for said in seen)
+    assert not (tmp_path / "out" / "checkpoint.safetensors").exists()

@@ -24,7 +24,7 @@ def test_percepts_say_whether_they_are_certain(ros, tmp_path):
     assert not any(one.certain for one in percepts)
     assert ros.set(perception, confidence=str(tmp_path / "sure.json")) is None
     ros.until(lambda: any(one.calibrated and one.certain for one in percepts), "percepts that are certain")
-    assert "nowhere.json cannot be read" in ros.set(perception, confidence=str(tmp_path / "nowhere.json"))
+    assert "nowhere.json: No such file" in ros.set(perception, confidence=str(tmp_path / "nowhere.json"))
 
 
 def test_a_drift_is_a_warning(ros, tmp_path):

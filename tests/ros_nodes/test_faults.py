@@ -7,6 +7,7 @@ import signal
 
 import numpy as np
 import pytest
+from driver import Driver
 from ros_domain import statuses
 from ros_samples import CAMERA, image, sound
 
@@ -25,50 +26,18 @@ def compressing_driver(ros):
     return Driver(ros, image_transport="compressed")
 
 
-class Driver:
-    """A test's own camera, microphone and keyboard."""
-
-    def __init__(self, ros, **parameters):
-        from diagnostic_msgs.msg import DiagnosticArray
-        from rclpy.qos import qos_profile_sensor_data
-        from sensor_msgs.msg import CompressedImage, Image
-        from std_msgs.msg import String
-
-        from edgefuse_msgs.msg import AudioChunk, Percept
-
-        self.ros = ros
-        self.percepts = ros.hear(Percept, "percepts")
-        self.diagnostics = ros.hear(DiagnosticArray, "/diagnostics")
-        self.images = ros.node.create_publisher(Image, "image", qos_profile_sensor_data)
-        self.compressed = ros.node.create_publisher(CompressedImage, "image/compressed", qos_profile_sensor_data)
-        self.sounds = ros.node.create_publisher(AudioChunk, "audio", 500)
-        self.texts = ros.node.create_publisher(String, "text", 10)
-        self.name = ros.start("perception_node", autostart=True, **parameters)
-        images = self.compressed if parameters.get("image_transport") == "compressed" else self.images
-        for publisher in (images, self.sounds, self.texts):
-            ros.until(lambda publisher=publisher: publisher.get_subscription_count() > 0, "subscriptions")
-
-    def stamp(self, before_s: float = 0.0):
-        from rclpy.duration import Duration
-
-        return (self.ros.node.get_clock().now() - Duration(seconds=before_s)).to_msg()
-
-    def perceives(self, message) -> bool:
-        """Whether an image leads to a percept within a second."""
-        self.percepts.clear()
-        self.images.publish(message)
-        try:
-            self.ros.until(lambda: self.percepts, "a percept", 1.0)
-        except AssertionError:
-            return False
-        return True
-
-    def status(self, part: str, key: str) -> str:
-        """A value of the newest diagnostics."""
-        self.diagnostics.clear()
-        name = f"perception: {part}"
-        self.ros.until(lambda: name in statuses(self.diagnostics), "diagnostics")
-        return {pair.key: pair.value for pair in statuses(self.diagnostics)[name].values}.get(key, "")
+def test_each_kind_of_what_is_malformed_is_said_once(driver):
+    """Not only the first of a sense, and none again for another number."""
+    for changed in ({"step": 5}, {"step": 6}, {"width": 0}):
+        assert not driver.perceives(image(driver.stamp(), **changed))
+    stamp = driver.stamp()
+    stamp.nanosec = 2 * 10**9
+    assert not driver.perceives(image(stamp))
+    assert driver.perceives(image(driver.stamp()))
+    log = driver.ros.log(driver.name)
+    assert log.count("in rows of") == 1
+    assert "ns, which no clock shows" in log
+    assert driver.status("image", "refused: malformed") == "4"
 
 
 def test_images_of_every_kind(driver):
@@ -82,6 +51,7 @@ def test_images_of_every_kind(driver):
     assert driver.status("image", "refused: StreamError") == "1"
     assert driver.status("image", "refused: malformed") == "2"
     assert "16UC1" in driver.ros.log(driver.name)
+    assert "in rows of 5 bytes" in driver.ros.log(driver.name)
     assert not driver.perceives(image(driver.stamp(before_s=60))), "a stamp that goes back"
     assert not driver.perceives(image(driver.stamp(before_s=-60))), "a stamp in the future"
     assert driver.perceives(image(driver.stamp()))

@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from sealed import edit
 
 from edgefuse.runtime import DEFAULT_BUNDLE
 
@@ -75,8 +76,7 @@ def test_what_may_change_while_active_does_and_the_rest_is_refused_with_the_reas
     assert "no such bundle" in ros.set(perception, bundle="/nowhere")
     first = next_percept().bundle_id
     other = shutil.copytree(DEFAULT_BUNDLE, tmp_path / "bundle")
-    manifest = other / "manifest.json"
-    manifest.write_text(manifest.read_text() + "\n")
+    edit(other, lambda manifest: manifest["made"].update(command="made again"))
     assert ros.set(perception, bundle=str(other)) is None
     assert next_percept().bundle_id not in ("", first)
     (other / "image.onnx").write_bytes(b"")

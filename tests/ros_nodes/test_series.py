@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from ros_samples import sound
 
@@ -99,3 +100,29 @@ def test_sound_keeps_its_count_over_a_restart_of_the_microphone():
     blocks = [(0, 0), (320, 20), (0, 2020), (320, 2040)]
     chunks = [track.chunk(sound(time_from_stamp(ms * 10**6), index), ms * 10**6) for index, ms in blocks]
     assert [chunk.index for chunk in chunks] == [0, 320, 32_320, 32_640]
+
+
+def test_a_channel_of_the_messages_is_heard_where_it_is_asked_for(caplog):
+    from edgefuse_ros.conversions import time_from_stamp
+    from edgefuse_ros.series import Sound
+
+    voice = np.random.default_rng(0).normal(0, 0.1, 320)
+    pair = np.stack([voice, -voice], axis=1).astype(np.float32)
+    mean, second = Sound(16_000, "audio"), Sound(16_000, "audio", channel=1)
+    for number in range(110):
+        stamp_ns = number * 20_000_000
+        message = sound(time_from_stamp(stamp_ns), 320 * number, pair, channels=2)
+        assert np.abs(mean.chunk(message, stamp_ns).pcm).max() < 1e-6
+        np.testing.assert_array_equal(second.chunk(message, stamp_ns).pcm, pair[:, 1])
+    assert caplog.text.count("audio: the mean of its 2 channels is 60 dB quieter than channel") == 1
+    third = Sound(16_000, "audio", channel=2)
+    with pytest.raises(SampleError, match="has no channel 2: it has the channels 0 to 1"):
+        third.chunk(message, stamp_ns)
+
+
+def test_an_empty_message_of_sound_is_refused():
+    from edgefuse_ros.conversions import time_from_stamp
+    from edgefuse_ros.series import Sound
+
+    with pytest.raises(SampleError, match="holds no sound"):
+        Sound(16_000, "audio").chunk(sound(time_from_stamp(0), 0, np.zeros(0)), 0)

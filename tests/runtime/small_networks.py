@@ -6,9 +6,6 @@ mean of its axes x, y and z.
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ import numpy as np
 import onnx
 import onnx.parser
 import onnx.shape_inference
+from sealed import edit, files_of, seal
 
 from edgefuse.runtime import Bundle
 from edgefuse.runtime.bundle.wiring import PRESENT, PROMPTS
@@ -116,25 +114,9 @@ def write_bundle(directory: Path, modalities: list[dict[str, Any]], fusion: str)
         "modalities": said,
         "fusion": _graph(directory, "fusion", fusion),
         "labels": COLOURS,
-        "files": {},
         "made": {"edgefuse": "0", "command": "by hand"},
     }
-    return seal(directory, manifest)
-
-
-def edit(directory: Path, change: Callable[[dict[str, Any]], object]) -> Path:
-    """Change the manifest of a bundle."""
-    manifest = json.loads((directory / "manifest.json").read_text())
-    change(manifest)
-    return seal(directory, manifest)
-
-
-def seal(directory: Path, manifest: dict[str, Any]) -> Path:
-    """Write the manifest with the checksums of the files that are there."""
-    files = [path for path in directory.iterdir() if path.name != "manifest.json"]
-    manifest["files"] = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-    (directory / "manifest.json").write_text(json.dumps(manifest))
-    return directory
+    return seal(directory, manifest | {"files": files_of(directory)})
 
 
 def golden_vectors(directory: Path, samples: int = 2) -> dict[str, np.ndarray]:

@@ -4,7 +4,8 @@ import time
 
 import numpy as np
 import pytest
-from small_networks import FUSION_OF_TWO, IMU_HZ, WHOLE, WHOLE_WITH_MASK, edit, image, imu, write_bundle
+from sealed import edit
+from small_networks import FUSION_OF_TWO, IMU_HZ, WHOLE, WHOLE_WITH_MASK, image, imu, write_bundle
 
 from edgefuse.runtime import BundleError, Frame, Perceiver, PromptError, Signal, Text
 

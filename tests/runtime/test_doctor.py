@@ -1,13 +1,15 @@
 """The doctor says which backends really work here, and why not the others."""
 
+import sys
 from importlib import metadata
 
 import cv2
 import pytest
 
-from edgefuse.runtime import DEFAULT_BUNDLE, Bundle
+from edgefuse.runtime import DEFAULT_BUNDLE, Bundle, StreamError
 from edgefuse.runtime.doctor import Finding, examine
 from edgefuse.runtime.engines.backends import open_engine
+from edgefuse.runtime.streams.sound_file import SoundFile
 
 
 def findings() -> dict[str, Finding]:
@@ -35,3 +37,14 @@ def test_any_build_of_opencv_will_do_also_one_that_pip_does_not_know(monkeypatch
 
     monkeypatch.setattr(metadata, "version", unknown)
     assert findings()["opencv"] == Finding("opencv", "ok", f"{cv2.__version__} in {cv2.__file__}")
+
+
+def test_sound_files_need_their_library_and_run_says_the_same(tmp_path, monkeypatch):
+    assert findings()["sound files"].detail.startswith("libsndfile 1.")
+    (tmp_path / "a.wav").touch()
+    monkeypatch.setitem(sys.modules, "soundfile", None)
+    finding = findings()["sound files"]
+    assert finding.state == "wrong"
+    with pytest.raises(StreamError) as refused:
+        SoundFile(tmp_path / "a.wav")
+    assert str(refused.value).partition(":")[0] in finding.detail

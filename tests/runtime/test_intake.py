@@ -59,6 +59,17 @@ def test_a_sample_from_the_future_is_skipped_and_does_not_block_those_after_it(i
     assert intake.drops.as_dict()["image"] == {"future": 1}
 
 
+@pytest.mark.parametrize(("stamp_ms", "hinted"), [(1000, True), (990, True), (1040, True), (1900, False)])
+def test_a_piece_that_is_stamped_at_its_end_is_told_so(intake, stamp_ms, hinted):
+    chunk = AudioChunk(stamp_ms * MS, np.zeros(3200, np.float32), 16_000, 0)
+    assert not intake.put(chunk, NOW_NS)
+    assert intake.drops.as_dict()["audio"] == {"future": 1}
+    said = intake.drops.refusal("audio")
+    assert f"{stamp_ms + 200 - 1000:.1f} ms in the future of the perceiver's clock" in said
+    assert ("it should be stamped at its first value, not at its end" in said) is hinted
+    assert intake.put(AudioChunk(800 * MS, chunk.pcm, 16_000, 0), NOW_NS)
+
+
 def test_without_a_clock_nothing_is_in_the_future():
     intake = Counting(future_tolerance_ns=None)
     assert intake.put(frame(5000), NOW_NS)

@@ -44,6 +44,19 @@ def hear(perceiver: Perceiver, until_ns: int, seconds: float = 1.6, level: float
     return perceiver.push(AudioChunk(until_ns - round(seconds * 1e9), pcm, RATE_HZ, 0))
 
 
+def test_a_buffer_may_be_written_into_again_once_it_was_pushed(perceiver):
+    buffer, clean = picture(), picture()
+    stamp_ns = now_ns()
+    perceiver.push(Frame(stamp_ns, clean))
+    expected = perceiver.step().scores
+    perceiver.push(Frame(stamp_ns + MS, buffer))
+    buffer[:] = 0
+    assert perceiver.step().scores == expected
+    perceiver.push(Frame(stamp_ns + 2 * MS, buffer), copy=False)
+    buffer[:] = clean
+    assert perceiver.step().scores == expected, "read where it lies"
+
+
 def test_one_frame_gives_one_percept(perceiver):
     assert perceiver.step() is None
     stamp_ns = now_ns()

@@ -16,7 +16,7 @@ class Delayed(Stream):
     """A stream that begins at a moment, so that the nodes that play a clip's picture and sound begin together."""
 
     def __init__(self, stream: Stream, start_ns: int, now_ns: Callable[[], int]) -> None:
-        self.live = stream.live
+        self.live, self.name = stream.live, stream.name
         self._stream = stream
         self._start_ns = start_ns
         self._now_ns = now_ns
@@ -52,8 +52,9 @@ def camera(settings: CameraSettings, now_ns: Callable[[], int], sense: str = "im
 
 def microphone(settings: MicrophoneSettings, now_ns: Callable[[], int], sense: str = "audio") -> Stream:
     """The microphone, or the sound of the clip; raises StreamError for a clip that cannot be played."""
+    channel = None if settings.channel < 0 else settings.channel
     if settings.clip:
-        clip = Clip(None, Path(settings.clip), rate_hz=settings.rate_hz, senses=("", sense))
+        clip = Clip(None, Path(settings.clip), rate_hz=settings.rate_hz, senses=("", sense), channel=channel)
         return Delayed(clip, round(settings.clip_start_s * 1e9), now_ns)
     device = int(settings.device) if settings.device.isdigit() else settings.device or None
-    return Microphone(device, settings.rate_hz, settings.channels, modality=sense)
+    return Microphone(device, settings.rate_hz, settings.channels or None, modality=sense, channel=channel)

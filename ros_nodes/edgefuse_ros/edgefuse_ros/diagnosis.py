@@ -53,6 +53,7 @@ class Diagnosis:
         level = {"live": OK, "starting": OK, "ended": OK, "stalled": WARN, "reconnecting": WARN, "lost": ERROR}
         values = {"source": health.name, "samples": health.samples, "overtaken": health.overtaken}
         values |= {"reconnects": health.reconnects, "last error": health.error or ""}
+        values |= {"broken": health.broken, "last broken": health.skipped or ""}
         message = health.state if level[health.state] == OK else f"{health.state}: {health.error or 'no samples'}"
         return self._status(name, level[health.state], message, values)
 

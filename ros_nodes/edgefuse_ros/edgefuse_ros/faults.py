@@ -12,18 +12,20 @@ from typing import Final
 from rclpy.impl.rcutils_logger import RcutilsLogger
 
 from edgefuse.runtime import EdgefuseError, SampleError
+from edgefuse.runtime.senses.drops import Kinds
 
 LOST: Final = "lost"  # the reason under which messages that never came are counted
 
 
 class Faults:
-    """Counts by place and reason; the first of each is logged, all are published in /diagnostics. Thread-safe."""
+    """Counts by place and reason; each new kind is logged (see Kinds), all are in /diagnostics. Thread-safe."""
 
     def __init__(self, logger: RcutilsLogger) -> None:
         self._logger = logger
         self._counts: Counter[tuple[str, str]] = Counter()
         self._last: dict[str, str] = {}
         self._lines: dict[tuple[str, str], str] = {}
+        self._kinds: dict[str, Kinds] = {}
         self._lock = threading.Lock()
 
     @contextmanager
@@ -39,17 +41,18 @@ class Faults:
             self.count(place, "unexpected", f"{type(error).__name__}: {error}")
 
     def count(self, place: str, reason: str, line: str) -> None:
-        """One more, logged where it is the first; `line` says it in words."""
-        if self.note(place, reason, line):
+        """One more, logged where it is the first of its kind; `line` says it in words."""
+        self.note(place, reason, line)
+        with self._lock:
+            new = self._kinds.setdefault(place, Kinds()).is_new(f"{reason}: {line}")
+        if new:
             self._logger.warning(f"{place}: {line} (more such are only counted)")
 
-    def note(self, place: str, reason: str, line: str, times: int = 1) -> bool:
-        """So many more, not logged; whether they are the first."""
+    def note(self, place: str, reason: str, line: str, times: int = 1) -> None:
+        """So many more, not logged."""
         with self._lock:
-            first = not self._counts[place, reason]
             self._counts[place, reason] += times
             self._last[place] = self._lines[place, reason] = line
-            return first
 
     def of(self, place: str) -> dict[str, int]:
         """How often, by reason."""

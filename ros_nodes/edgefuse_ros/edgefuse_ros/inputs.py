@@ -70,8 +70,9 @@ class Inputs(Sources):
         self._subscriptions: list[Any] = []
         self._described: list[str] = []
         self._bytes: dict[str, int] = {}  # in the newest message of a sense
+        channel = None if settings.audio_channel < 0 else settings.audio_channel
         self._sounds = {
-            sense.name: Sound(sense.rate_hz, sense.name, settings.audio_type)
+            sense.name: Sound(sense.rate_hz, sense.name, settings.audio_type, channel)
             for sense in senses
             if isinstance(sense, AudioModality)
         }

@@ -18,6 +18,7 @@ from edgefuse_ros.respawn import DEATHS, DELAY_S, WITHIN_S, Respawn
 # Parameters of what perceives that are launch arguments too: name, type, what it says.
 PERCEIVER: Final = (
     ("bundle", str, "directory made by `edgefuse export`, instead of the one that ships with edgefuse"),
+    ("require_signature", str, "public key (PEM) of who must have signed the bundle"),
     ("min_confidence", float, "percepts less sure are not published"),
     ("confidence", str, "file of `edgefuse calibrate confidence`"),
     ("frame_id", str, "of the percepts and the camera node's images, such as front_camera_optical_frame"),

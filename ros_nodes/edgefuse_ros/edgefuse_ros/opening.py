@@ -13,7 +13,7 @@ from edgefuse_ros.settings import PerceptionSettings
 
 def open_perceiver(settings: PerceptionSettings, now_ns: Callable[[], int]) -> Perceiver:
     """Load the bundle and name its classes; raises BundleError, EngineError, PromptError, CalibrationError."""
-    bundle = Bundle.open(settings.bundle or DEFAULT_BUNDLE)
+    bundle = Bundle.open(settings.bundle or DEFAULT_BUNDLE, settings.require_signature or None)
     offsets_ms = {sense.name: getattr(settings.offset_ms, sense.kind) for sense in bundle.manifest.modalities}
     perceiver = Perceiver(
         bundle,

@@ -69,7 +69,7 @@ class PerceiverThread:
         if self._run is None:
             return
         self.stamp_age_s[sample.modality] = (self.perceiver.now_ns() - sample.until_ns) / NS_PER_S
-        if self.perceiver.push(sample):
+        if self.perceiver.push(sample, copy=False):  # nobody writes into a message that was received
             self.heard_s[sample.modality] = monotonic()
             self.taken[sample.modality] += 1
 

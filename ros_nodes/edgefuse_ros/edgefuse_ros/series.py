@@ -15,45 +15,50 @@ from edgefuse.runtime.messages.ros_sounds import (
     FORMAT_ELSEWHERE,
     UNSTAMPED,
     SoundFormat,
+    SoundReader,
     format_from_audio_info,
-    sound_from_message,
 )
 from edgefuse.runtime.samples import NS_PER_S
-from edgefuse.runtime.streams.soundtrack import Soundtrack
+from edgefuse.runtime.streams.mixdown import Mixdown
+from edgefuse.runtime.streams.soundtrack import Soundtrack, chunk_of_message
 from edgefuse_ros.parameters import ParameterError
 
 
 class Sound:
-    """One topic of sound in messages of one type, made mono at the rate that the bundle wants."""
+    """One topic of sound in messages of one type, made mono at the rate that the bundle wants.
 
-    def __init__(self, rate_hz: int, sense: str, type_name: str = AUDIO_CHUNK) -> None:
+    It is the mean of the messages' channels, or `channel`, counted from 0.
+    """
+
+    def __init__(self, rate_hz: int, sense: str, type_name: str = AUDIO_CHUNK, channel: int | None = None) -> None:
         self._rate_hz = rate_hz
         self._sense = sense
-        self._track = Soundtrack(rate_hz, sense)
         self._type = type_name
-        self._format = None if type_name in FORMAT_ELSEWHERE else SoundFormat()
+        self._mixdown = Mixdown(sense, channel)
+        self._track = Soundtrack(rate_hz, sense, self._mixdown)
+        self._reader = None if type_name in FORMAT_ELSEWHERE else SoundReader(type_name, SoundFormat(), sense)
 
     def restart(self) -> None:
         """Sound begins anew; how it is encoded is still known."""
-        self._track = Soundtrack(self._rate_hz, self._sense)
+        self._track = Soundtrack(self._rate_hz, self._sense, self._mixdown)
+        if self._reader is not None:
+            self._reader.restart()
 
     def inform(self, info: Any, stamp_ns: int) -> None:
         """An audio_common_msgs/AudioInfo says how the sound is encoded; StreamError if it is coded (mp3)."""
-        self._format = None
-        self._format = format_from_audio_info(info)
+        known, self._reader = self._reader, None
+        form = format_from_audio_info(info)
+        self._reader = known if known is not None and known.form == form else SoundReader(self._type, form, self._sense)
 
     def chunk(self, message: Any, stamp_ns: int) -> AudioChunk | None:
         """None while resampling holds it back.
 
         Raises SampleError for one that is empty, not as it says, or of which nothing says how it is encoded.
         """
-        if self._format is None:
+        if self._reader is None:
             raise SampleError("is of no use until an AudioInfo says how it is encoded")
-        sound = sound_from_message(message, self._type, self._format)
-        if not len(sound.pcm):
-            raise SampleError("holds no sound")
-        lasted_ns = len(sound.pcm) * NS_PER_S // sound.rate_hz
-        return self._track.chunk(sound, stamp_ns - lasted_ns if self._type in UNSTAMPED else stamp_ns)
+        first_ns = None if self._type in UNSTAMPED else stamp_ns
+        return chunk_of_message(self._track, self._reader, message, first_ns, stamp_ns)
 
 
 @dataclass(slots=True)

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from edgefuse.runtime.corrections.drift import DRIFT_WARN
 from edgefuse.runtime.engines.engine import Backend
+from edgefuse.runtime.heads.drift import DRIFT_WARN
 
 
 def _live(default: Any, description: str, **limits: Any) -> Any:
@@ -65,6 +65,9 @@ class PerceptionSettings(Settings):
 
     bundle: str = _live("", "directory made by `edgefuse export`; empty: the one that ships with edgefuse")
     backend: Backend = _live("auto", "what runs the graphs; auto: the fastest that works here")
+    require_signature: str = Field(
+        "", description="public key (PEM) of who must have signed the bundle with `edgefuse sign`; empty: nobody"
+    )
     prompts: list[str] = _live([], "texts that name the classes; ['']: the bundle's own labels")
     senses: list[str] = Field([], description="the bundle's senses to use; ['']: all")
     fuse_on: Literal["lead", "any"] = _live("lead", "a percept on each new evidence of the first sense, or of any")
@@ -91,6 +94,9 @@ class PerceptionSettings(Settings):
         "edgefuse_msgs/msg/AudioChunk",
         description="type of the messages of sound; AudioData and AudioDataStamped also need the driver's "
         "audio_common_msgs/msg/AudioInfo on SENSE_info",
+    )
+    audio_channel: int = Field(
+        -1, description="which channel of the messages of sound is heard, counted from 0; -1: their mean", ge=-1, le=255
     )
     undistort: str = Field("", description="camera_info (path or file://) that frames are straightened by; empty: none")
     confidence: str = _live("", "file of `edgefuse calibrate confidence`; empty: the bundle's own")
@@ -140,7 +146,10 @@ class MicrophoneSettings(ClipSettings):
 
     device: str = Field("", description="index, name or part of a name; empty: the system's default input")
     rate_hz: int = Field(16_000, description="of the published sound [Hz]", ge=4000, le=192_000)
-    channels: int = Field(1, description="of the device; they are averaged", ge=1, le=64)
+    channels: int = Field(
+        0, description="how many to record; 0: all that the device has, or two of a sound server", ge=0, le=256
+    )
+    channel: int = Field(-1, description="which of them is heard, counted from 0; -1: their mean", ge=-1, le=255)
     frame_id: str = Field("microphone", description="frame_id of the sound")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 _MOST_SAID = 200
+_CDR = "cdr"
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,8 @@ class Topic:
     """One topic of a bag; `type` is like `sensor_msgs/msg/Image`.
 
     `encoding` is how its messages are serialized (`cdr`), `definition` what they hold (`ros2msg`), empty where the bag
-    does not say it. `metadata` is what its writer noted besides.
+    does not say it. What others than ROS 2 recorded has their name of its type. `metadata` is what its writer noted
+    besides.
     """
 
     name: str
@@ -23,6 +25,16 @@ class Topic:
     encoding: str
     definition: str
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def of_ros2(self) -> bool:
+        """Whether its messages are of ROS 2, and not such as Foxglove's (Protobuf, JSON) or those of ROS 1."""
+        return self.encoding == _CDR and self.type.count("/") == 2
+
+    def is_like(self, other: Topic) -> bool:
+        """Whether messages of both are decoded alike, as far as is known."""
+        alike = (self.type, self.encoding) == (other.type, other.encoding)
+        return alike and (self.definition == other.definition or not self.definition or not other.definition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +47,9 @@ class RawMessage:
 
 
 def by_name(topics: Iterable[Topic]) -> dict[str, Topic]:
-    """The first of each name."""
+    """The first of each name, of those of ROS 2 where there is one."""
     found: dict[str, Topic] = {}
-    for topic in topics:
+    for topic in sorted(topics, key=lambda topic: not topic.of_ros2):
         found.setdefault(topic.name, topic)
     return found
 
@@ -54,8 +66,8 @@ class BagFile(Protocol):
     path: Path
     topics: dict[str, Topic]
 
-    def messages(self, types: Mapping[str, str]) -> Iterator[RawMessage]:
-        """Those of these topics, each of the type said, in the order in which they were stored.
+    def messages(self, topics: Mapping[str, Topic]) -> Iterator[RawMessage]:
+        """Those of these topics, by their names, as far as they are decoded alike, in the order of their storage.
 
         Raises StreamError where the file is damaged.
         """

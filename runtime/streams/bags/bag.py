@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,11 +13,11 @@ from mcap.writer import MCAP0_MAGIC
 from edgefuse.runtime.errors import StreamError
 from edgefuse.runtime.streams.bags import BagFile, RawMessage, Topic
 from edgefuse.runtime.streams.bags.directory import METADATA_FILE, files_in
+from edgefuse.runtime.streams.bags.packing import ZSTD_MAGIC
 
 _SQLITE_MAGIC: Final = b"SQLite format 3\0"
 _ROS1_MAGIC: Final = b"#ROSBAG V"
-_ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
-_MAGICS: Final = (MCAP0_MAGIC, _SQLITE_MAGIC, _ROS1_MAGIC, _ZSTD_MAGIC)
+_MAGICS: Final = (MCAP0_MAGIC, _SQLITE_MAGIC, _ROS1_MAGIC, ZSTD_MAGIC)
 _SUFFIXES: Final = (".mcap", ".db3", ".bag", ".zstd")
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,8 @@ class Bag:
 
     def __init__(self, path: Path) -> None:
         self.path = path.parent if path.name == METADATA_FILE else path
-        self.files = self._opened(files_in(self.path) if self.path.is_dir() else [self.path])
+        with _naming_reason(path):
+            self.files = self._opened(files_in(self.path) if self.path.is_dir() else [self.path])
         self.topics: dict[str, Topic] = {}
         for file in self.files:
             self._add(file.topics)
@@ -38,7 +40,7 @@ class Bag:
     def messages(self, topic: Topic) -> Iterator[RawMessage]:
         """Those of one topic, in the order in which they were stored; raises StreamError where a file is damaged."""
         for file in self.files:
-            yield from file.messages({topic.name: topic.type})
+            yield from file.messages({topic.name: topic})
 
     def _opened(self, paths: list[Path]) -> list[BagFile]:
         """Of a bag of several files, those that are empty are left out, which is logged."""
@@ -60,10 +62,14 @@ class Bag:
 
 
 def is_bag(path: Path) -> bool:
-    """Whether a path is a recording of ROS messages, of whatever kind, by what it holds or is called."""
-    if path.is_dir() or path.name == METADATA_FILE or path.suffix in _SUFFIXES:
+    """Whether a path is a recording of ROS messages, of whatever kind, by what it holds or is called.
+
+    Raises StreamError where it cannot be looked at.
+    """
+    if path.name == METADATA_FILE or path.suffix in _SUFFIXES:
         return True
-    return path.is_file() and _head_of(path).startswith(_MAGICS)
+    with _naming_reason(path):
+        return path.is_dir() or (path.is_file() and _head_of(path).startswith(_MAGICS))
 
 
 def _open(path: Path) -> BagFile:
@@ -84,7 +90,7 @@ def _why_not(path: Path, head: bytes) -> str:
     if head.startswith(_ROS1_MAGIC):
         bag = path.with_suffix("")
         return f"is a bag of ROS 1: `pip install rosbags`, `rosbags-convert --src {path} --dst {bag}`, then name {bag}"
-    if head.startswith(_ZSTD_MAGIC):
+    if head.startswith(ZSTD_MAGIC):
         return f"is compressed as a whole: `zstd -d {path} -o {path.with_suffix('')}` unpacks it; then run this again"
     if not head:
         return "is empty: was its recorder killed?"
@@ -92,8 +98,19 @@ def _why_not(path: Path, head: bytes) -> str:
 
 
 def _head_of(path: Path) -> bytes:
-    try:
+    with _naming_reason(path):
+        if path.exists() and not path.is_file():  # a pipe would be waited for, a device never ends
+            raise StreamError(f"{path} is no recording: expected a file, or a directory of rosbag2")
         with path.open("rb") as file:
             return file.read(max(map(len, _MAGICS)))
+
+
+@contextlib.contextmanager
+def _naming_reason(path: Path) -> Iterator[None]:
+    """Raises StreamError for what the file system refuses."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise StreamError(f"{path}: no such recording") from error
     except OSError as error:
-        raise StreamError(f"{path}: no such recording ({error.strerror})") from error
+        raise StreamError(f"{path} cannot be read: {error.strerror or error}") from error

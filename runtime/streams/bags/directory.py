@@ -7,11 +7,10 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
-from edgefuse.runtime.errors import StreamError, first_fault
-from edgefuse.runtime.streams.bags import in_one_line
+from edgefuse.runtime.errors import FileError, StreamError, first_fault
+from edgefuse.runtime.files.documents import read_yaml
 
 METADATA_FILE: Final = "metadata.yaml"
 _REMEDY: Final = "try `ros2 bag reindex`, or remove it"
@@ -45,12 +44,11 @@ def files_in(directory: Path) -> list[Path]:
 
 def _listed(metadata: Path) -> list[Path]:
     try:
-        content = yaml.safe_load(metadata.read_text(encoding="utf-8"))
-        names = _Metadata.model_validate(content).rosbag2_bagfile_information.relative_file_paths
+        names = _Metadata.model_validate(read_yaml(metadata)).rosbag2_bagfile_information.relative_file_paths
     except ValidationError as error:
         raise StreamError(f"{metadata} is not what rosbag2 writes: {first_fault(error)}; {_REMEDY}") from error
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise StreamError(f"{metadata} cannot be read: {in_one_line(error)}; {_REMEDY}") from error
+    except FileError as error:
+        raise StreamError(f"{error}; {_REMEDY}") from error
     # Older versions wrote the name of the bag's directory before that of the file.
     files = [metadata.parent / PurePosixPath(name).name for name in names]
     for file in files:

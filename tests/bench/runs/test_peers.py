@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sealed import edit
 
 from edgefuse.bench.errors import BenchError
 from edgefuse.bench.extent import Peer
@@ -71,9 +71,7 @@ def test_a_whole_network_hears_of_every_frame_and_hop(peers: Peers, variant: Var
 
 def test_another_checkpoint_is_refused(variant: Variant, tmp_path):
     copy = Path(shutil.copytree(DEFAULT_BUNDLE, tmp_path / "copy"))
-    manifest = json.loads((copy / "manifest.json").read_text())
-    manifest["made"]["checkpoint_sha256"] = "0" * 64
-    (copy / "manifest.json").write_text(json.dumps(manifest))
+    edit(copy, lambda manifest: manifest["made"].update(checkpoint_sha256="0" * 64))
     (other,) = open_variants([copy], ["cpu"], DEFAULT_CLIP)
     with pytest.raises(BenchError, match="was not made from"):
         Peers(str(CHECKPOINT), spec_with_noise(CHECKPOINT), other.bundle, tmp_path)

@@ -13,7 +13,7 @@ from tokenizers import Tokenizer, models
 
 from edgefuse.export.tensorrt import EngineRequest, build_engines
 from edgefuse.export.tracing.onnx_export import MODULE, tensor_specs
-from edgefuse.runtime.bundle.bundle import Bundle, sha256_of
+from edgefuse.runtime.bundle.bundle import Bundle, described
 from edgefuse.runtime.bundle.manifest import GraphSpec, ImageModality, Manifest, Provenance, TextModality, read_manifest
 
 COLOURS = {"red": "something red", "green": "something green", "blue": "something blue"}
@@ -82,7 +82,7 @@ def plain_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         fusion=graphs["fusion"],
         tokenizer="tokenizer.json",
         labels=COLOURS,
-        files={path.name: sha256_of(path) for path in directory.iterdir()},
+        files={path.name: described(path) for path in directory.iterdir()},
         made=Provenance(edgefuse="0", command="by hand"),
     ).write(directory)
     return directory

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from edgefuse.export.tensorrt import check_engines, check_numbers, engine_table
 from edgefuse.export.tensorrt.build import with_engines
-from edgefuse.runtime.bundle.bundle import Bundle, sha256_of
+from edgefuse.runtime.bundle.bundle import Bundle, described
 from edgefuse.runtime.bundle.manifest import EngineSpec, read_manifest
 from edgefuse.runtime.errors import BundleError
 
@@ -48,7 +48,7 @@ def test_an_engine_of_an_older_graph_is_stale(equipped: Path) -> None:
     model.graph.node[0].attribute[0].t.float_data[3] = 0.5
     onnx.save(model, equipped / "text.onnx")
     manifest = read_manifest(equipped)
-    files = manifest.files | {"text.onnx": sha256_of(equipped / "text.onnx")}
+    files = manifest.files | {"text.onnx": described(equipped / "text.onnx")}
     manifest.model_copy(update={"files": files}).write(equipped)
     (failure,) = failures(equipped)
     assert "was built from another text.onnx" in failure

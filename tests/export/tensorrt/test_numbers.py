@@ -10,7 +10,7 @@ import pytest
 
 from edgefuse.export.tensorrt import check_numbers, numbers
 from edgefuse.export.tensorrt.build import with_engines
-from edgefuse.runtime.bundle.bundle import Bundle, sha256_of
+from edgefuse.runtime.bundle.bundle import Bundle, described
 from edgefuse.runtime.bundle.manifest import Golden, GoldenBound, read_manifest
 from edgefuse.runtime.engines.backends import open_engine
 from edgefuse.runtime.engines.engine import Engine
@@ -23,7 +23,7 @@ def with_golden(directory: Path, embeddings: np.ndarray) -> Bundle:
     np.savez(directory / "golden.npz", **{"text/inputs/ids": IDS, "text/outputs/embedding": embeddings})
     manifest = read_manifest(directory)
     bound = GoldenBound(graph="text", output="embedding", cosine=0.999, difference=None)
-    files = manifest.files | {"golden.npz": sha256_of(directory / "golden.npz")}
+    files = manifest.files | {"golden.npz": described(directory / "golden.npz")}
     golden = Golden(file="golden.npz", bounds=(bound,))
     manifest.model_copy(update={"golden": golden, "files": files}).write(directory)
     return Bundle.open(directory)

@@ -9,7 +9,7 @@ import pytest
 from edgefuse.export.tensorrt.network import parse_graph
 from edgefuse.export.tensorrt.package import Package, load_package
 from edgefuse.export.tensorrt.plan import plan_of
-from edgefuse.export.tensorrt.timing import timing_cache_path
+from edgefuse.runtime.files.sealed_cache import SealedCache
 
 PROFILE = {"ids": ((1, 4), (1, 4), (2, 4))}
 
@@ -21,15 +21,19 @@ def test_kept_in_the_users_cache_by_version_and_gpu(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     classic = Package("tensorrt", load_package("tensorrt-rtx").module)
-    path = timing_cache_path(classic, "8.7")
-    assert path == tmp_path / "edgefuse" / "tensorrt" / f"tensorrt-{classic.version}-8.7.timing"
+    cache, key = SealedCache(tmp_path / "edgefuse" / "timing"), f"tensorrt-{classic.version}-8.7"
     if before is not None:
-        path.parent.mkdir(parents=True)
-        path.write_bytes(before)
+        cache.save(key, lambda entry: void((entry / "timing.bin").write_bytes(before)))
     assert plan_of(
         classic, parse_graph(classic, "text", plain_bundle / "text.onnx"), PROFILE, "8.7", lambda share: None
     )
-    assert len(path.read_bytes()) > len(b"damaged")
+    kept = cache.load(key, lambda entry: (entry / "timing.bin").read_bytes())
+    assert kept is not None
+    assert len(kept) > len(b"damaged")
+
+
+def void(_: object) -> None:
+    """Nothing, of what is not asked for."""
 
 
 def test_nothing_is_kept_where_nothing_is_measured(

@@ -110,6 +110,19 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path, file):
             "rectification_matrix is no rotation",
         ),
         ("image_width: 640", "image_width: 64000000", "image_width"),
+        (
+            "640\nimage_height: 480",
+            "65536\nimage_height: 65536",
+            "image_height is 4,294,967,296 pixels",
+        ),
+        ("438.78", "4.3878e-300", "camera_matrix is of no camera with pictures of 640 x 480"),
+        ("393.65", "1.0e+300", "projection_matrix is of no camera"),
+        ("322.79", "1.0e+300", "projection_matrix is of no camera"),
+        ("0, 0, 1, 0]", "0, 0, 0, 0]", "projection_matrix should end with 0, 0, 1"),
+        ("-0.3611", "1.0e+300", "distortion_coefficients has one beyond"),
+        ("data: [1, 0, 0, 0, 1, 0, 0, 0, 1]", "data: [-1, 0, 0, 0, 1, 0, 0, 0, 1]", "is no rotation"),
+        ("data: [1, 0, 0, 0, 1, 0, 0, 0, 1]", "data: [1.0e+300, 0, 0, 0, 1, 0, 0, 0, 1]", "is no rotation"),
+        ("rows: 1\n  cols: 5", "rows: -1\n  cols: -5", "rows"),
         ("0, 1]\ndistortion_model", "0, 1\ndistortion_model", "is no YAML"),
         ("distortion_coefficients", "distortion_coefficents", "distortion_coefficients: Field required"),
         (OF_ROS, "", "holds no named values"),
@@ -133,7 +146,7 @@ def test_another_schema_a_missing_and_a_binary_file_are_refused(file, tmp_path):
     with pytest.raises(CalibrationError, match="No such file"):
         read_camera_info(tmp_path / "nowhere.yaml")
     file.write_bytes(b"\xff\xfe\x00\x81")
-    with pytest.raises(CalibrationError, match="no text file"):
+    with pytest.raises(CalibrationError, match="no text in UTF-8"):
         read_camera_info(file)
 
 
@@ -172,3 +185,10 @@ def test_a_point_is_where_it_would_be_without_the_lens(model, coefficients):
 def test_a_frame_of_another_size_is_refused():
     with pytest.raises(CalibrationError, match="calibrated at 320 x 240 but gives 640 x 480: set it"):
         Undistorter(lens("plumb_bob", [0, 0, 0, 0, 0])).undistort(Frame(0, np.zeros((480, 640, 3), np.uint8)))
+
+
+def test_a_lens_that_leaves_nothing_to_be_seen_is_refused(file):
+    """Every number for itself is of some camera; frames would be black."""
+    file.write_text(OF_ROS.replace("305.59", "6000"))
+    with pytest.raises(CalibrationError, match="leaves next to nothing of a frame in the picture"):
+        Undistorter(read_camera_info(file))

@@ -109,7 +109,7 @@ def nested(**changes: Any) -> Callable[[dict[str, Any]], None]:
         (lambda values: values.update(schema_version=2), "schema_version"),
         (lambda values: values.update(subsets=[]), "subsets"),
         (lambda values: values.pop("measured"), "measured: Field required"),
-        (nested(temperature=0), r"subsets.0.temperature: .*greater than 0, got 0"),
+        (nested(temperature=0), r"subsets.0.temperature: .*greater than or equal to 0.001, got 0"),
         (nested(threshold=1.5), "subsets.0.threshold"),
         (nested(curve=[[0.5, 0.5], [0.4, 0.6]]), "the curve does not rise"),
         (nested(curve=[[0.5, 0.5], [0.6, 0.4]]), "the curve does not rise"),
@@ -128,7 +128,7 @@ def test_a_file_of_something_else_is_refused_in_one_line(tmp_path: Path, change:
 
 def test_a_damaged_or_missing_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "confidence.json"
-    with pytest.raises(CalibrationError, match="cannot be read"):
+    with pytest.raises(CalibrationError, match="cannot read"):
         read_confidence(path, MANIFEST)
     path.write_text(confidence("image").model_dump_json()[:100])
     with pytest.raises(CalibrationError, match="is no JSON"):

@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle, BundleError, EngineError, Perceiver
-from edgefuse.runtime.bundle.bundle import sha256_of
+from edgefuse.runtime.bundle.bundle import described
 from edgefuse.runtime.bundle.manifest import EngineSpec, Manifest, TensorSpec
 from edgefuse.runtime.engines import backends, engine_file
 from edgefuse.runtime.engines.backends import open_engine
@@ -35,7 +35,7 @@ def add_engine(bundle: Path, **changes: object) -> None:
         "target": "tensorrt-rtx",
         "version": package.__version__,
         "compute_capability": None,
-        "graph_sha256": manifest.files[graph.file],
+        "graph_sha256": manifest.files[graph.file].sha256,
         "profile": {"ids": ((1, 32), (1, 32), (64, 32))},
         "inputs": graph.inputs,
         "outputs": graph.outputs,
@@ -43,7 +43,7 @@ def add_engine(bundle: Path, **changes: object) -> None:
     content = manifest.model_dump()
     text = next(modality for modality in content["modalities"] if modality["name"] == "text")
     text["graph"]["engines"] = [EngineSpec.model_validate(fits | changes).model_dump()]
-    content["files"]["text.engine"] = sha256_of(bundle / "text.engine")
+    content["files"]["text.engine"] = described(bundle / "text.engine")
     Manifest.model_validate(content).write(bundle)
 
 

@@ -43,7 +43,8 @@ def bundle(tmp_path: Path) -> Path:
 
 def opened(graph: str, path: Path | None = None, spec: GraphSpec | None = None) -> OpenVinoEngine:
     own = BUNDLE.manifest.graphs[graph]
-    return open_on_openvino(path or DEFAULT_BUNDLE / own.file, spec or own, BUNDLE.manifest.files[own.file], IN_FLOAT32)
+    sha256 = BUNDLE.manifest.files[own.file].sha256
+    return open_on_openvino(path or DEFAULT_BUNDLE / own.file, spec or own, sha256, IN_FLOAT32)
 
 
 def golden_inputs(graph: str) -> dict[str, np.ndarray]:
@@ -121,7 +122,7 @@ def test_a_network_in_one_piece(tmp_path):
 
 
 def test_what_is_planned_runs_where_the_backend_is_left_to_the_machine(caplog):
-    text = BUNDLE.manifest.files[BUNDLE.manifest.graphs["text"].file]
+    text = BUNDLE.manifest.files[BUNDLE.manifest.graphs["text"].file].sha256
     assert open_engine(BUNDLE, "text").backend == "onnxruntime-cpu"
     write_plan({text: IN_FLOAT32})
     assert open_engine(BUNDLE, "text").backend == "openvino-cpu"
@@ -136,7 +137,7 @@ def test_what_is_planned_runs_where_the_backend_is_left_to_the_machine(caplog):
 def test_without_the_package_one_line_says_what_to_install(caplog):
     with pytest.raises(EngineError, match=r"graph text: OpenVINO is not installed: pip install '\.\[openvino\]' in "):
         open_engine(BUNDLE, "text", "openvino")
-    write_plan({BUNDLE.manifest.files[BUNDLE.manifest.graphs["text"].file]: IN_FLOAT32})
+    write_plan({BUNDLE.manifest.files[BUNDLE.manifest.graphs["text"].file].sha256: IN_FLOAT32})
     assert open_engine(BUNDLE, "text").backend == "onnxruntime-cpu"
     (said,) = [record.getMessage() for record in caplog.records]
     assert "text.onnx does not run on openvino: OpenVINO is not installed" in said

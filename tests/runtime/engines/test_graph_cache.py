@@ -13,9 +13,10 @@ import onnxruntime
 import pytest
 
 from edgefuse.runtime import DEFAULT_BUNDLE, Bundle, BundleError
-from edgefuse.runtime.engines import cache_folder, graph_cache
+from edgefuse.runtime.engines import graph_cache
 from edgefuse.runtime.engines.engine_onnxruntime import cached_session, open_on_cpu, session_options
 from edgefuse.runtime.engines.graph_cache import GraphCache, default_directory
+from edgefuse.runtime.files import cache_folder
 
 BUNDLE = Bundle.open(DEFAULT_BUNDLE)
 SIZES = {"batch": 2, "height": 96, "width": 128, "classes": 5}
@@ -32,7 +33,7 @@ print(float(session.run(None, {"ids": np.arange(1, 33, dtype=np.int64)[None]})[0
 
 def graph_of(name: str) -> tuple[Path, str]:
     file = BUNDLE.manifest.graphs[name].file
-    return DEFAULT_BUNDLE / file, BUNDLE.manifest.files[file]
+    return DEFAULT_BUNDLE / file, BUNDLE.manifest.files[file].sha256
 
 
 def opened(cache: GraphCache, path: Path, sha256: str = "0" * 64) -> onnxruntime.InferenceSession:
@@ -99,8 +100,8 @@ def test_another_graph_other_options_or_another_onnxruntime_is_another_entry(cac
         lambda entry: (entry / "weights.bin").unlink(),
         lambda entry: (entry / "weights.bin").write_bytes((entry / "weights.bin").read_bytes()[:-4096]),
         lambda entry: (entry / "graph.onnx").write_bytes(bytes((entry / "graph.onnx").stat().st_size)),
-        lambda entry: (entry / "sizes.json").write_text("{"),
-        lambda entry: (entry / "sizes.json").write_text(json.dumps(["graph.onnx"])),
+        lambda entry: (entry / "seal.json").write_text("{"),
+        lambda entry: (entry / "seal.json").write_text(json.dumps(["graph.onnx"])),
     ],
     ids=["no weights", "short weights", "zeros for a graph", "a cut seal", "a foreign seal"],
 )

@@ -26,7 +26,7 @@ def threads_of_a_running_fusion() -> int:
 def test_a_graph_runs_on_the_threads_that_are_planned_for_it():
     manifest = Bundle.open(DEFAULT_BUNDLE).manifest
     assert threads_of_a_running_fusion() == 1
-    write_plan({manifest.files[manifest.fusion.file]: OnnxRuntimeWay(threads=3)})
+    write_plan({manifest.files[manifest.fusion.file].sha256: OnnxRuntimeWay(threads=3)})
     assert threads_of_a_running_fusion() == 3
 
 
@@ -58,7 +58,7 @@ def planned(way: dict[str, object]) -> str:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{", "content: Invalid JSON"),
+        ("{", "is no JSON that can be used"),
         ('{"machines": {"a": {"b": {}}}}', "pattern"),
         ('{"x": 1}', "x"),
         (planned({"engine": "tvm"}), "tvm.* 'onnxruntime', 'openvino'"),

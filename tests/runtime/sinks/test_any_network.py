@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 from rosbags.highlevel import AnyReader
-from small_networks import IMU_HZ, edit, image, imu, write_bundle
+from sealed import edit
+from small_networks import IMU_HZ, image, imu, write_bundle
 
 from edgefuse.runtime import Bundle, Frame, Perceiver, Signal, Stream
 from edgefuse.runtime.sinks import deliver

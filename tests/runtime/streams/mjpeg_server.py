@@ -9,18 +9,28 @@ import time
 import cv2
 import numpy as np
 
-_HEADER = b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n"
+_MULTIPART = b"multipart/x-mixed-replace; boundary=frame"
+
+
+def usual_part(jpeg: bytes) -> bytes:
+    """A part as it should be."""
+    return b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n" % (len(jpeg), jpeg)
 
 
 class MjpegServer:
     """Serves frames whose blue channel says when each was made (see `made_ns`), 30 a second, to any number of viewers.
 
     `size` may be changed while it runs; `stalled` stops it from sending; `halves` counts frames to cut in the middle.
+    `part` is what it makes of a JPEG, `kind` its content type, `status` what it answers; `asked` is what it was asked.
     """
 
     def __init__(self) -> None:
         self.size = (320, 240)
         self.halves = 0
+        self.part = usual_part
+        self.kind = _MULTIPART
+        self.status = b"200 OK"
+        self.asked: list[bytes] = []
         self.stalled = threading.Event()
         self.made_ns: dict[int, int] = {}
         self._count = 0
@@ -66,8 +76,10 @@ class MjpegServer:
 
     def _send(self, viewer: socket.socket) -> None:
         try:
-            viewer.recv(4096)
-            viewer.sendall(_HEADER)
+            self.asked.append(viewer.recv(4096))
+            viewer.sendall(b"HTTP/1.0 %s\r\nContent-Type: %s\r\n\r\n" % (self.status, self.kind))
+            if self.status != b"200 OK":
+                viewer.close()
             while True:
                 if not self.stalled.is_set():
                     viewer.sendall(self._part())
@@ -84,4 +96,4 @@ class MjpegServer:
         if self.halves:
             self.halves -= 1
             jpeg = jpeg[: len(jpeg) // 2]
-        return b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n" % (len(jpeg), jpeg)
+        return self.part(jpeg)

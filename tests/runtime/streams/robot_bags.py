@@ -72,9 +72,9 @@ class Bag:
             data=np.frombuffer(data, np.uint8),
         )  # fmt: skip
 
-    def info(self, topic: str, sample_format: str) -> None:
+    def info(self, topic: str, sample_format: str, channels: int = 1) -> None:
         self.add(
-            topic, EPOCH_NS, "audio_common_msgs/msg/AudioInfo", channels=1, sample_rate=16_000,
+            topic, EPOCH_NS, "audio_common_msgs/msg/AudioInfo", channels=channels, sample_rate=16_000,
             sample_format=sample_format, bitrate=0, coding_format="wave",
         )  # fmt: skip
 

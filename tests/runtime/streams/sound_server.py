@@ -19,6 +19,8 @@ import numpy as np
 
 FIFO_HZ = 16_000
 _FIFO_BLOCK = 160
+CHANNEL_MAPS = {1: "mono", 2: "front-left,front-right", 4: "front-left,front-right,rear-left,rear-right"}
+"""By number of channels, as ALSA has them."""
 
 
 class SoundServer:
@@ -54,9 +56,16 @@ class SoundServer:
         """Make `robot.monitor` or `fifo` the default microphone."""
         until(lambda: self.control("set-default-source", source) == 0)
 
-    def play(self, raw: Path) -> None:
-        """Play a file of s16le mono at 48 kHz into the sink `robot`."""
-        self._run("pacat", "--raw", "--rate=48000", "--channels=1", "--format=s16le", "--latency-msec=20", str(raw))
+    def play(self, raw: Path, sink: str = "robot", channels: int = 1) -> None:
+        """Play a file of s16le at 48 kHz into a sink."""
+        form = ("--raw", "--rate=48000", f"--channels={channels}", "--format=s16le", "--latency-msec=20")
+        self._run("pacat", *form, f"--channel-map={CHANNEL_MAPS[channels]}", f"--device={sink}", str(raw))
+
+    def add_sink(self, name: str, channels: int) -> None:
+        """Another sink like `robot`, of so many channels, whose monitor becomes the default microphone."""
+        form = f"rate=48000 norewinds=1 channels={channels} channel_map={CHANNEL_MAPS[channels]}"
+        until(lambda: self.control("load-module", "module-null-sink", f"sink_name={name}", *form.split()) == 0)
+        self.listen_to(f"{name}.monitor")
 
     def control(self, *arguments: str) -> int:
         """Run pactl; its exit code."""

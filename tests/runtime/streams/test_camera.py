@@ -126,6 +126,13 @@ def test_what_cannot_be_opened_at_first_is_one_clear_line(device, complaint):
 
 def test_a_password_is_not_shown():
     assert camera_source("rtsp://me:secret@cam/1").name == "camera rtsp://cam/1"
+    pipeline = "rtspsrc location=rtsp://me:secret@cam/1 ! decodebin ! appsink"
+    assert "secret" not in camera_source(pipeline).name
+
+
+def test_a_pipeline_that_names_a_url_is_a_pipeline():
+    source = camera_source("rtspsrc location=rtsp://cam/1 ! decodebin ! videoconvert ! appsink")
+    assert source.kind == "gstreamer"
 
 
 def test_a_file_plays_in_real_time_and_ends(tmp_path):

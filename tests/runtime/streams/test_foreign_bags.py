@@ -250,7 +250,10 @@ REFUSED = {
     "two bags in a directory": (two_bags, "bag holds several recordings: monday.mcap, tuesday.db3; name one of them"),
     "no bag in a directory": (no_bag, r"bag holds no bag: expected metadata\.yaml, or files \*\.mcap or \*\.db3"),
     "metadata of another kind": (unreadable_metadata, "relative_file_paths: Input should be a valid list"),
-    "metadata that is no YAML": (broken_metadata, r"metadata\.yaml cannot be read: .*try `ros2 bag reindex`"),
+    "metadata that is no YAML": (
+        broken_metadata,
+        r"metadata\.yaml is no YAML that .*try `ros2 bag reindex`",
+    ),
     "a database of something else": (another_database, r"bag\.db3 is a database, but no bag of ROS 2: no such table"),
     "an empty file": (empty, r"bag\.db3 is empty: was its recorder killed\?"),
     "a .db3 half written": (half_written, r"bag\.db3 was left in the middle of a write: `sqlite3 FILE \.tables`"),

@@ -9,6 +9,7 @@ from sound_server import FifoFeeder, until
 
 from edgefuse.runtime.errors import StreamError
 from edgefuse.runtime.samples import AudioChunk
+from edgefuse.runtime.streams.devices import measure_microphone
 from edgefuse.runtime.streams.microphone import Microphone
 
 RATE_HZ = 16_000
@@ -136,6 +137,66 @@ def test_what_is_played_is_heard(sound_server, tmp_path):
         pcm = np.concatenate([chunk.pcm for chunk in listener.chunks])[-RATE_HZ // 2 :]
     spectrum = np.abs(np.fft.rfft(pcm))
     assert spectrum.argmax() * 2 == pytest.approx(440, abs=4)
+
+
+@pytest.fixture
+def quartet(sound_server, tmp_path):
+    """A microphone of four channels: antiphase on the first two, nothing, and a voice of its own on the last."""
+    times_s = np.arange(60 * 48_000) / 48_000
+    low, high = (0.4 * np.sin(2 * np.pi * pitch_hz * times_s) for pitch_hz in (440, 880))
+    pcm = np.stack([low, -low, 0 * low, high], axis=1)
+    (tmp_path / "quartet.raw").write_bytes((pcm * 32767).astype("<i2").tobytes())
+    sound_server.add_sink("quartet", 4)
+    sound_server.play(tmp_path / "quartet.raw", "quartet", 4)
+    return sound_server
+
+
+@pytest.mark.parametrize(("channel", "pitch_hz"), [(0, 440), (2, None), (3, 880)])
+def test_a_channel_is_heard_where_it_is_asked_for(quartet, channel, pitch_hz):
+    with Microphone(channel=channel) as microphone:
+        listener = Listener(microphone)
+        if pitch_hz is None:
+            until(lambda: microphone.complaint == "silent")
+            return
+        until(lambda: bool(listener.chunks) and float(np.abs(listener.chunks[-1].pcm).max()) > 0.3)
+        listener.wait_for_more(1)
+    pcm = np.concatenate([chunk.pcm for chunk in listener.chunks])[-RATE_HZ // 2 :]
+    assert np.abs(np.fft.rfft(pcm)).argmax() * 2 == pytest.approx(pitch_hz, abs=4)
+
+
+def test_sound_that_the_mean_of_the_channels_loses_is_said(sound_server, tmp_path, caplog):
+    tone = 0.4 * np.sin(2 * np.pi * 440 * np.arange(60 * 48_000) / 48_000)
+    (tmp_path / "pair.raw").write_bytes((np.stack([tone, -tone], axis=1) * 32767).astype("<i2").tobytes())
+    sound_server.add_sink("pair", 2)
+    sound_server.play(tmp_path / "pair.raw", "pair", 2)
+    with Microphone() as microphone:
+        Listener(microphone)
+        until(lambda: microphone.lost_in_the_mean is not None)
+    assert "the default microphone: the mean of its 2 channels is 60 dB quieter than channel" in caplog.text
+    measured = measure_microphone(Microphone(), seconds=4)
+    assert measured.wrong is not None
+    assert "`channel` chooses one" in measured.wrong
+    assert measure_microphone(Microphone(channel=1), seconds=2).wrong is None
+
+
+def test_a_microphone_of_four_channels_only_is_opened_as_it_is(sound_server, tmp_path, monkeypatch, caplog):
+    """ALSA's own, which takes no other number; PortAudio would give its first channel to whoever asks for one."""
+    bindings = " ".join(f"bindings.{n}.slave a bindings.{n}.channel {n}" for n in range(4))
+    slave = "slaves.a.pcm { type null } slaves.a.channels 4"
+    four = f"pcm.four {{ type multi {slave} {bindings} hint {{ show on description four }} }}"
+    (tmp_path / "asound.conf").write_text(f"<confdir:alsa.conf>\n{four}\n")
+    monkeypatch.setenv("ALSA_CONFIG_PATH", str(tmp_path / "asound.conf"))
+    with Microphone("four") as microphone:
+        Listener(microphone)
+        until(lambda: microphone.state == "live")
+    assert "the mean of 4 channels is heard; `channel` chooses one, counted from 0" in caplog.text
+    caplog.clear()
+    with Microphone("four", channel=2) as microphone:
+        Listener(microphone)
+        until(lambda: microphone.state == "live")
+    assert not [record for record in caplog.records if "channels is heard" in record.message]
+    with pytest.raises(StreamError, match="has no channel 4: it has the channels 0 to 3"):
+        Microphone("four", channel=4).__enter__()
 
 
 def test_digital_silence_is_said(sound_server, caplog):

@@ -98,12 +98,12 @@ def test_grey_pictures_become_grey_frames(tmp_path):
 @pytest.mark.parametrize("encoding", ["16UC1", "32FC1"])
 def test_depth_is_no_picture(tmp_path, encoding):
     bag = Bag(tmp_path / "bag")
-    bag.image("/depth", 0, np.zeros((48, 128), np.uint8), encoding)
+    bag.image("/stereo/image", 0, np.zeros((48, 128), np.uint8), encoding)
     with pytest.raises(StreamError, match=f"image encoding '{encoding}' is not known here; expected one of rgb8"):
         Recording(bag.close())
 
 
-def test_damaged_images_are_skipped_with_one_warning(tmp_path, caplog):
+def test_damaged_images_are_skipped_said_once_and_counted(tmp_path, caplog):
     bag = Bag(tmp_path / "bag")
     jpeg = cv2.imencode(".jpg", bgr_picture())[1].tobytes()
     for n, data in enumerate([b"", b"no image", jpeg, jpeg]):
@@ -111,9 +111,10 @@ def test_damaged_images_are_skipped_with_one_warning(tmp_path, caplog):
     frames = list(Recording(bag.close(), live=False))
     assert [frame.stamp_ns for frame in frames] == [0, 40 * MS]
     np.testing.assert_allclose(frames[0].image[4, 4], bgr_picture()[4, 4], atol=10)
-    warnings = {record.getMessage() for record in caplog.records}
-    assert len(warnings) == 1
-    assert "a message of /camera/compressed was skipped (more such silently): it holds 0 bytes" in warnings.pop()
+    warnings = [record.getMessage() for record in caplog.records]
+    assert len(warnings) == 2
+    assert "a message of /camera/compressed was skipped (more such are only counted): it holds 0 bytes" in warnings[0]
+    assert "2 of 4 messages of /camera/compressed were skipped: 2 like: it holds 0 bytes" in warnings[1]
 
 
 def test_two_cameras_ask_which(tmp_path):
@@ -247,8 +248,33 @@ def test_sound_that_contradicts_itself_is_skipped(tmp_path, caplog):
             "/audio", EPOCH_NS + n * 20 * MS, "edgefuse_msgs/msg/AudioChunk", header=bag.header(EPOCH_NS + n * 20 * MS),
             sample_rate=rate_hz, channels=1, encoding=encoding, index=320 * n, gap=0, data=np.zeros(data, np.uint8),
         )  # fmt: skip
-    assert len(list(Recording(bag.close(), live=False))) == 1
-    assert "it says that its rate is 0 Hz" in caplog.text
+    assert [(chunk.index, len(chunk.pcm)) for chunk in Recording(bag.close(), live=False)] == [(0, 320), (640, 320)]
+    assert "it says 0 Hz, which is no rate of sound" in caplog.text
+    assert "/audio: a message ends with 1 bytes that are no whole sample: such are left out" in caplog.text
+
+
+@pytest.mark.parametrize(("channel", "peak"), [(None, 0.0), (0, 0.5), (1, 0.5)])
+def test_a_channel_of_a_topic_is_taken_where_it_is_asked_for(tmp_path, caplog, channel, peak):
+    bag, wave = Bag(tmp_path / "bag", ROS_DRIVERS), tone(16_000, 3, channels=2) * (1, -1)
+    bag.info("/info", "S16LE", channels=2)
+    data = as_int16(wave)
+    for n in range(60):
+        piece = data[n * 3200 + (n and 1) : (n + 1) * 3200 + 1]  # cut within a sample
+        bag.add("/audio", EPOCH_NS + 50 * (n + 1) * MS, "audio_common_msgs/msg/AudioData", data=piece)
+    heard = pcm_of(Recording(bag.close(), live=False, channel=channel))
+    assert len(heard) == 48_000
+    assert np.abs(heard).max() == pytest.approx(peak, abs=0.001)
+    assert caplog.text.count("/audio: the mean of its 2 channels is 60 dB quieter") == (channel is None)
+    assert caplog.text.count("/audio: a message ends with 1 bytes that are no whole sample: such go on") == 1
+
+
+def test_a_channel_that_a_topic_has_not_is_said(tmp_path, caplog):
+    bag = Bag(tmp_path / "bag", ROS_DRIVERS)
+    bag.info("/info", "S16LE")
+    bag.add("/audio", EPOCH_NS, "audio_common_msgs/msg/AudioData", data=np.zeros(640, np.uint8))
+    with pytest.raises(StreamError, match="holds nothing to replay"):
+        Recording(bag.close(), channel=3)
+    assert "it has no channel 3: it has one, channel 0" in caplog.text
 
 
 def test_coded_sound_is_refused(tmp_path):

@@ -3,10 +3,11 @@
 import queue
 import threading
 
+import cv2
 import pytest
 from sound_server import until
 
-from edgefuse.runtime.errors import StreamError
+from edgefuse.runtime.errors import BrokenFileError, EndOfFileError, SampleError, StreamError
 from edgefuse.runtime.streams.watchdog import Patience, Watchdog
 
 QUICK = Patience(first_sample_s=0.3, stalled_after_s=0.1, lost_after_s=0.3, retry_first_s=0.01, retry_longest_s=0.05)
@@ -19,7 +20,7 @@ class ScriptedDevice:
 
     def __init__(self) -> None:
         self.samples: queue.Queue[str | Exception] = queue.Queue()
-        self.refuses: StreamError | None = None
+        self.refuses: Exception | None = None
         self.opened = 0
         self.open_now = False
 
@@ -121,15 +122,72 @@ def test_it_tries_for_ever_and_comes_back(watchdog, device, heard):
 
 def test_the_end_of_a_file_is_no_error(watchdog, device, ended):
     watchdog.start()
-    device.samples.put(EOFError())
+    device.samples.put(EndOfFileError())
     assert ended.wait(5)
     watchdog.raise_failure()
     assert watchdog.state == "ended"
 
 
-def test_a_bug_in_a_device_is_raised_not_hidden(watchdog, device, ended):
+@pytest.mark.parametrize(
+    "raised",
+    [ZeroDivisionError("bug"), MemoryError(), cv2.error("Unknown\n C++ exception"), ValueError("no"), EOFError()],
+)
+def test_whatever_a_library_raises_is_a_loss_that_is_said_and_tried_again(watchdog, device, heard, raised):
     watchdog.start()
-    device.samples.put(ZeroDivisionError("bug"))
+    device.samples.put("a")
+    until(lambda: heard == ["a"])
+    device.samples.put(raised)
+    device.samples.put("b")
+    until(lambda: heard == ["a", "b"])
+    assert watchdog.reconnects == 1
+    assert watchdog.error.startswith(f"scripted device failed: {type(raised).__name__}")
+    assert "\n" not in watchdog.error
+
+
+def test_whatever_a_library_raises_at_first_is_one_line(watchdog, device):
+    device.refuses = MemoryError()
+    with pytest.raises(StreamError, match=r"^scripted device failed: MemoryError$"):
+        watchdog.start()
+
+
+def test_a_sample_of_no_use_is_skipped_counted_and_said_once_for_each_kind(watchdog, device, heard, caplog):
+    watchdog.start()
+    for number in range(3):
+        device.samples.put(SampleError(f"holds {number} bytes"))
+    device.samples.put(SampleError("is damaged"))
+    device.samples.put("a")
+    until(lambda: heard == ["a"])
+    assert (watchdog.broken, watchdog.samples, watchdog.reconnects) == (4, 1, 0)
+    assert watchdog.skipped == "is damaged"
+    said = [record.getMessage() for record in caplog.records]
+    assert [line.partition(": it ")[2] for line in said] == ["holds 0 bytes", "is damaged"]
+    watchdog.stop()
+    assert caplog.messages[-1] == "scripted device: 4 samples could not be used; the last: it is damaged"
+
+
+def test_a_device_that_sends_only_what_is_of_no_use_is_lost_with_the_reason(watchdog, device):
+    watchdog.start()
+    device.samples.put(SampleError("is damaged"))
+    until(lambda: watchdog.state in ("lost", "reconnecting"))
+    assert watchdog.error.endswith("has sent nothing that can be used for 0.3 s: the last is damaged")
+
+
+def test_a_file_that_breaks_off_is_not_opened_again(watchdog, device, ended):
+    watchdog.start()
+    device.samples.put(BrokenFileError("it is cut off"))
+    assert ended.wait(5)
+    with pytest.raises(StreamError, match="it is cut off"):
+        watchdog.raise_failure()
+    assert device.opened == 1
+
+
+def test_what_is_raised_where_samples_go_is_no_fault_of_the_device(device, ended):
+    def deliver(sample: str) -> None:
+        raise ZeroDivisionError("a bug of whoever takes them")
+
+    watchdog = Watchdog(device, deliver, ended.set, QUICK)
+    watchdog.start()
+    device.samples.put("a")
     assert ended.wait(5)
     with pytest.raises(ZeroDivisionError):
         watchdog.raise_failure()

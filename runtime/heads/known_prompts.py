@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import FailFast, Field, model_validator
 
 from edgefuse.runtime.bundle.bundle import Bundle
-from edgefuse.runtime.corrections.measured import Measured, Measurement, read_json, write_text
+from edgefuse.runtime.corrections.measured import Measured, Measurement, read_measured, write_text
 from edgefuse.runtime.errors import CalibrationError
 from edgefuse.runtime.senses.tokenizer import Reading
 
@@ -29,7 +29,7 @@ class KnownPrompt(Measurement):
     """A prompt that training gave, and its embedding (dim,) of length 1."""
 
     text: str
-    embedding: tuple[float, ...] = Field(min_length=1)
+    embedding: Annotated[tuple[Annotated[float, Field(ge=-1.01, le=1.01)], ...], FailFast(), Field(min_length=1)]
 
 
 class KnownPrompts(Measurement):
@@ -45,7 +45,7 @@ class KnownPrompts(Measurement):
         gt=0, le=2, description="1 - cosine: farther than that from every known prompt, a prompt is far from them all"
     )
     pieces: int = Field(gt=0, description="into which the tokenizer splits a word of known prompts at most")
-    prompts: tuple[KnownPrompt, ...] = Field(min_length=1)
+    prompts: Annotated[tuple[KnownPrompt, ...], FailFast()] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _of_one_size(self) -> KnownPrompts:
@@ -88,7 +88,7 @@ def own_known_prompts(bundle: Bundle) -> KnownPrompts | None:
     if bundle.manifest.known_prompts is None:
         return None
     path = bundle.directory / bundle.manifest.known_prompts
-    known = read_json(KnownPrompts, path, _REMEDY)
+    known = read_measured(KnownPrompts, path, _REMEDY)
     size = len(known.prompts[0].embedding)
     if size != bundle.manifest.dim:
         dim = bundle.manifest.dim

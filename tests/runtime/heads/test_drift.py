@@ -9,7 +9,8 @@ import pytest
 from calibrated import bundle_with, confidence, familiar_frames
 
 from edgefuse.runtime import Bundle, Frame, Perceiver, Percept
-from edgefuse.runtime.corrections.drift import (
+from edgefuse.runtime.errors import CalibrationError
+from edgefuse.runtime.heads.drift import (
     DRIFT_WARN,
     Drift,
     Familiar,
@@ -18,7 +19,6 @@ from edgefuse.runtime.corrections.drift import (
     read_familiar,
     write_familiar,
 )
-from edgefuse.runtime.errors import CalibrationError
 from edgefuse.runtime.senses.evidence import Evidence, Tokens
 from edgefuse.runtime.sinks.console import summary
 from edgefuse.runtime.sinks.statistics import RunStatistics

@@ -10,13 +10,13 @@ import math
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import FailFast, Field, model_validator
 
 from edgefuse.runtime.bundle.bundle import Bundle
-from edgefuse.runtime.corrections.measured import Measured, Measurement, read_json, write_text
+from edgefuse.runtime.corrections.measured import Measured, Measurement, read_measured, write_text
 from edgefuse.runtime.errors import CalibrationError
 from edgefuse.runtime.senses.evidence import Tokens
 
@@ -35,6 +35,9 @@ _FEWEST = 10
 _SMALLEST = 1e-6
 
 
+Centre = Annotated[tuple[Annotated[float, Field(ge=-1.01, le=1.01)], ...], FailFast(), Field(min_length=1)]
+
+
 class Centres(Measurement):
     """What one output of an encoder usually is: vectors of length 1, see `direction`.
 
@@ -44,9 +47,9 @@ class Centres(Measurement):
     sense: str
     output: str = Field(description="of the encoder: tokens or embedding")
     samples: int = Field(gt=0)
-    centres: tuple[tuple[float, ...], ...] = Field(min_length=1)
-    distance: float = Field(ge=0)
-    distance_sd: float = Field(gt=0)
+    centres: Annotated[tuple[Centre, ...], FailFast()] = Field(min_length=1)
+    distance: float = Field(ge=0, le=2)
+    distance_sd: float = Field(ge=_SMALLEST, le=2)
 
     @model_validator(mode="after")
     def _of_one_size(self) -> Centres:
@@ -151,7 +154,7 @@ def own_familiar(bundle: Bundle) -> Familiar | None:
 
 def read_familiar(path: Path) -> Familiar:
     """Raises CalibrationError in one line for a file that is missing or damaged."""
-    return read_json(Familiar, path, _REMEDY)
+    return read_measured(Familiar, path, _REMEDY)
 
 
 def write_familiar(path: Path, familiar: Familiar) -> None:

@@ -1,0 +1,155 @@
+"""Motion JPEG over HTTP, as network cameras and web servers send it, whatever stands between the pictures.
+
+FFmpeg wants each part to be exactly as it should be (a length, a known type, nothing after the picture); a JPEG says
+itself where it ends.
+"""
+
+from __future__ import annotations
+
+import time
+import urllib.error
+import urllib.request
+from contextlib import suppress
+from http.client import HTTPException, HTTPResponse
+from typing import Final
+from urllib.parse import SplitResult, unquote, urlsplit
+
+import numpy as np
+
+from edgefuse.runtime.errors import SampleError, StreamError
+from edgefuse.runtime.files.jpeg import BEGIN, NoJpegError, end_of_jpeg
+from edgefuse.runtime.files.limits import PICTURE_BYTES
+from edgefuse.runtime.files.pictures import decode_picture
+from edgefuse.runtime.samples import NS_PER_S
+from edgefuse.runtime.streams.capture import OPEN_TIMEOUT_MS, CameraFormat, CameraSource
+
+_KINDS: Final = ("multipart/x-mixed-replace", "multipart/mixed", "image/jpeg", "image/jpg")
+_SAY_NOTHING: Final = ("application/octet-stream", "text/plain")
+_LOOKED_AT_BYTES = 512
+_READ_BYTES = 65_536
+_LONGEST_PICTURE_NS = 5 * NS_PER_S
+_END: Final = b"\xff\xd9"
+
+
+class JpegSplitter:
+    """Cuts a stream of bytes into the JPEGs in it; what is between them is skipped."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+        self._searched = 0
+
+    def add(self, data: bytes) -> None:
+        """What came next."""
+        self._bytes += data
+
+    def take(self) -> bytes | None:
+        """The next picture; None until all of it is there. Raises SampleError for one that is damaged or breaks off."""
+        begin = self._bytes.find(BEGIN)
+        if begin:
+            self._skip(begin if begin > 0 else max(0, len(self._bytes) - len(BEGIN) + 1))
+        if begin < 0 or not self._may_end():
+            return None
+        try:
+            end = end_of_jpeg(self._bytes)
+        except NoJpegError as error:
+            self._skip(max(1, error.at))
+            raise SampleError(f"is a damaged JPEG: {error}") from error
+        if end is None:
+            return None
+        picture = bytes(self._bytes[:end])
+        self._skip(end)
+        return picture
+
+    def _may_end(self) -> bool:
+        """Whether an end, or another beginning, came since this was asked last; else none needs to be looked for."""
+        if len(self._bytes) > PICTURE_BYTES.value:
+            self._skip(len(self._bytes))
+            raise SampleError(f"is a JPEG of {PICTURE_BYTES.refusal(PICTURE_BYTES.value + 1)}")
+        since = max(1, self._searched - len(BEGIN) + 1)
+        found = self._bytes.find(_END, since) >= 0 or self._bytes.find(BEGIN, since) >= 0
+        self._searched = len(self._bytes)
+        return found
+
+    def _skip(self, count: int) -> None:
+        del self._bytes[:count]
+        self._searched = 0
+
+
+class HttpJpegs:
+    """The Capture of a camera that sends JPEGs over HTTP, of whose answer the `first` bytes were read already.
+
+    A server that sends one per request is asked again.
+    """
+
+    def __init__(self, source: CameraSource, response: HTTPResponse, first: bytes) -> None:
+        self.format = CameraFormat(pixel_format="MJPG")
+        self._name = source.name
+        self._response = response
+        self._splitter = JpegSplitter()
+        self._splitter.add(first)
+        self._picture = b""
+
+    def grab(self) -> None:
+        """See Capture."""
+        until_ns = time.monotonic_ns() + _LONGEST_PICTURE_NS
+        while (picture := self._splitter.take()) is None:
+            if time.monotonic_ns() > until_ns:
+                raise StreamError(f"{self._name} has sent no whole picture for {_LONGEST_PICTURE_NS / NS_PER_S:g} s")
+            self._splitter.add(self._received())
+        self._picture = picture
+
+    def retrieve(self) -> np.ndarray:
+        """See Capture."""
+        return decode_picture(self._picture)
+
+    def close(self) -> None:
+        """See Capture."""
+        self._response.close()
+
+    def _received(self) -> bytes:
+        try:
+            data = self._response.read1(_READ_BYTES)
+        except (OSError, HTTPException, ValueError) as error:  # ValueError: a chunk whose length is no number
+            why = "has stalled" if isinstance(error, TimeoutError) else f"is gone ({error or type(error).__name__})"
+            raise StreamError(f"{self._name} sends no more frames: it {why}") from error
+        if not data:
+            raise StreamError(f"{self._name} sends no more frames: it has ended the connection")
+        return data
+
+
+def open_http_jpegs(source: CameraSource) -> HttpJpegs | None:
+    """The JPEGs of a URL; None where it is not HTTP, or answers with something else, which is left to FFmpeg.
+
+    Raises StreamError where the server refuses.
+    """
+    url = urlsplit(str(source.address))
+    if url.scheme not in ("http", "https"):
+        return None
+    try:
+        response = _opener(url).open(_without_password(url), timeout=OPEN_TIMEOUT_MS / 1e3)
+    except urllib.error.HTTPError as error:
+        raise StreamError(f"{source.name} cannot be opened: it answers {error.code} {error.reason}") from error
+    except (OSError, HTTPException, ValueError):  # no server, a certificate of its own, no such URL
+        return None
+    kind, first = response.headers.get_content_type(), b""
+    if kind in _SAY_NOTHING:
+        with suppress(OSError, HTTPException, ValueError):
+            first = response.read1(_LOOKED_AT_BYTES)
+    if kind in _KINDS or first.startswith((BEGIN, b"--")):  # a picture, or a boundary
+        return HttpJpegs(source, response, first)
+    response.close()
+    return None
+
+
+def _opener(url: SplitResult) -> urllib.request.OpenerDirector:
+    """With the name and password that the URL holds, for both ways in which a camera asks for them."""
+    passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+    if url.username is not None:
+        passwords.add_password(None, _without_password(url), unquote(url.username), unquote(url.password or ""))
+    return urllib.request.build_opener(
+        urllib.request.HTTPBasicAuthHandler(passwords), urllib.request.HTTPDigestAuthHandler(passwords)
+    )
+
+
+def _without_password(url: SplitResult) -> str:
+    return url._replace(netloc=url.netloc.rpartition("@")[2]).geturl()
