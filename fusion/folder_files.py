@@ -55,7 +55,11 @@ def read_whole(path: Path) -> bytes:
 
 
 def read_picture(path: Path, size: tuple[int, int]) -> np.ndarray:
-    """uint8 (rows, columns, 3) RGB of `size`. Raises `DataError`, one line, also for one that is cut off."""
+    """uint8 (rows, columns, 3) RGB of `size`, upright: turned as its EXIF orientation asks, as a person sees it.
+
+    What it shows then stands as it will before a robot's camera; no pixel's place matters here, as it does to a lens.
+    Raises `DataError`, one line, also for one that is cut off.
+    """
     return picture_from_bytes(read_whole(path), path, size)
 
 

@@ -51,6 +51,15 @@ def test_prompts_are_the_classes():
     assert set(json.loads(result.stdout.splitlines()[0])["scores"]) == {"a red ball", "a cube", "nothing"}
 
 
+def test_a_prompt_that_training_hardly_knew_is_warned_of_and_is_never_certain():
+    result = edgefuse("run", "--fast", "--jsonl", "-", "--prompt", "a zebra")
+    percepts = [json.loads(line) for line in result.stdout.splitlines()]
+    assert result.stderr.startswith("edgefuse: warning: the prompt 'a zebra' is far from all that training knew: ")
+    assert "of prompts far from training" in result.stderr
+    assert {(one["label"], one["far_prompt"]) for one in percepts} == {("a zebra", True), ("nothing", False)}
+    assert {one["certain"] for one in percepts} == {None}
+
+
 def test_run_imports_no_torch():
     code = "import sys; sys.argv = ['edgefuse', 'run', '--fast', '--rate', '1']; from edgefuse.__main__ import main\n"
     code += "try: main()\nexcept SystemExit: pass\nprint('torch' in sys.modules, 'matplotlib' in sys.modules)"

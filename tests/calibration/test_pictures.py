@@ -15,9 +15,9 @@ from edgefuse.calibration.boards import Board
 from edgefuse.calibration.camera import calibrate_camera
 from edgefuse.calibration.pictures import read_pictures
 from edgefuse.calibration.views import collect_views
-from edgefuse.fusion.folder import read_picture
+from edgefuse.fusion.folder_files import read_picture
+from edgefuse.runtime.files.pictures import decode_picture
 from edgefuse.runtime.messages.ros_images import frame_from_compressed_image
-from edgefuse.runtime.streams.camera import _decoded
 
 BOARD = Board("charuco", 9, 7, 0.03, 0.022)
 OFF_CENTRE = Lens("off centre", "plumb_bob", (640, 480), (520.0, 518.0), (352.0, 214.0), (0.06, -0.14, 0.0, 0.0, 0.04))
@@ -58,7 +58,7 @@ def half_red() -> np.ndarray:
 def test_frames_are_as_the_sensor_gave_them_too():
     sent = np.frombuffer(jpeg(half_red(), HALF_TURN), np.uint8)
     message = SimpleNamespace(format="jpeg", data=sent, header=SimpleNamespace(frame_id=""))
-    for image in (frame_from_compressed_image(message, 0, "image").image, _decoded(sent[None])):
+    for image in (frame_from_compressed_image(message, 0, "image").image, decode_picture(sent)):
         assert image[20, 10, 2] > 200 > 50 > image[20, 50, 2]
 
 

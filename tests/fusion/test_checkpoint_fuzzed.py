@@ -50,7 +50,8 @@ def read(path: Path) -> str | None:
 
 
 def reader(connection: Connection) -> None:
-    """Reads one path after another until there are no more."""
+    """Reads one path after another, once it has read one that is whole and so has imported all that it takes."""
+    connection.send(read(SHIPPED))
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + MOST_BYTES, used + MOST_BYTES))
     while (path := connection.recv()) is not None:
@@ -67,6 +68,7 @@ def test_any_checkpoint_is_read_or_refused_in_one_line(tmp_path):
     child = multiprocessing.get_context("forkserver").Process(target=reader, args=(there,), daemon=True)
     child.start()
     there.close()
+    assert here.recv() is None, "the whole one is taken"
 
     def check(random: Random) -> None:
         change = mutated if random.random() < 0.3 else with_other_header

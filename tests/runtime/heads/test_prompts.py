@@ -114,7 +114,6 @@ def test_confidence_with_other_prompts_is_the_networks_own_score(perceiver):
         (["\u0301"], r"the prompt '.' holds nothing"),
         (["\x00\n"], r"the prompt '\\x00\\n' holds nothing"),
         (["a \ud800"], "no text in Unicode"),
-        ([None], "should be a text, but is a NoneType"),
         (["a\nball", "a\nball"], r"the prompt 'a\\nball' is given twice"),
     ],
 )  # fmt: skip
