@@ -266,7 +266,11 @@ def test_a_stream_of_a_sense_that_the_bundle_has_not_is_said(
     assert caplog.text.count("'lidar'") == 1
 
 
-@pytest.mark.parametrize("given", [None, [], "clip.mp4", DEFAULT_CLIP, iter([]), SimpleNamespace(live=False)], ids=repr)
+@pytest.mark.parametrize(
+    "given",
+    [None, [], "clip.mp4", DEFAULT_CLIP, iter([]), SimpleNamespace(live=False)],
+    ids=lambda value: type(value).__name__,
+)
 def test_what_is_no_stream_is_refused(perceiver: Perceiver, given: Any) -> None:
     assert "what perceive() is given should be a Stream" in refused(lambda: perceiver.perceive(given))
 
