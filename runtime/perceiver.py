@@ -267,7 +267,7 @@ class Perceiver:
         try:
             sample = checked(sample)
         except SampleError as error:
-            run.intake.refuse(sample.modality, error)
+            self._refuse(sample, error)
             return False
         if copy and isinstance(sample, Frame):
             sample = replace(sample, image=sample.image.copy())
@@ -369,15 +369,7 @@ class Perceiver:
         """A run that has come to its end and gave no percept says why."""
         run = self._runs.newest
         if not run.percepts and not run.closed:
-            log.error("nothing was perceived: %s", "; ".join(self._account(run.drops)))
-
-    def _account(self, drops: Drops) -> Iterator[str]:
-        """What became of each sense's samples."""
-        counts = drops.as_dict()
-        for sense, came in drops.sensed().items():
-            lost = "".join(f", {count} {reason.replace('_', ' ')}" for reason, count in counts[sense].items())
-            why = drops.refusal(sense)
-            yield f"{sense}: {came or 'no'} samples came{lost}" + (f" (the last one {why})" if why else "")
+            log.error("nothing was perceived: %s", "; ".join(run.drops.in_words()))
 
     def _note_stranger(self, sense: str) -> None:
         """Say once that samples are of a sense that the bundle has not; one that is not used is left in silence."""
@@ -392,9 +384,11 @@ class Perceiver:
             self._note_stranger(sample.modality)
 
     def _refuse(self, sample: Sample, error: SampleError) -> None:
-        """Of a stream, before it is taken."""
+        """What makes no sense, before it is taken."""
         if sample.modality in self._encoders:
-            self._runs.for_next_sample().intake.refuse(sample.modality, error)
+            run = self._runs.for_next_sample()
+            run.drops.note_sensed(sample.modality)
+            run.intake.refuse(sample.modality, error)
 
     def _take(self, sample: Sample) -> bool:
         """Into the intake, and ring for its encoder."""

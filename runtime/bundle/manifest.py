@@ -29,6 +29,7 @@ from edgefuse.runtime.bundle.fields import (
     Size,
 )
 from edgefuse.runtime.bundle.seal import UNSEALED, check_seal, sealed
+from edgefuse.runtime.bundle.unsealed import is_unsealed, sealed_from
 from edgefuse.runtime.bundle.verification import Precision, Strict, Verification
 from edgefuse.runtime.bundle.wiring import PRESENT, PROMPTS, check_wiring
 from edgefuse.runtime.errors import BundleError, FileError, first_fault
@@ -319,7 +320,10 @@ def _manifest_from(text: str, path: Path) -> Manifest:
             f"{path}: schema version {repr(document['schema_version'])[:60]} is not known here, expected "
             f"{SCHEMA_VERSION}; export the bundle again or upgrade edgefuse"
         )
-    check_seal(text, document, path)
+    if is_unsealed(document):
+        text = sealed_from(document, path)
+    else:
+        check_seal(text, document, path)
     try:
         return Manifest.model_validate_json(text, strict=True)
     except ValidationError as error:

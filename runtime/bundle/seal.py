@@ -25,6 +25,6 @@ def check_seal(text: str, document: Any, path: Path) -> None:
     """Raises BundleError unless `text`, which holds `document`, is as it was sealed."""
     seal = document.get("sha256") if isinstance(document, dict) else None
     if seal is None or seal == UNSEALED:
-        raise BundleError(f"{path} has no sha256 of itself: an older edgefuse made it, or it was altered; export again")
+        raise BundleError(f"{path} has no sha256 of itself: it was altered; export again")
     if not isinstance(seal, str) or sealed(text.replace(seal, UNSEALED, 1)) != text:
         raise BundleError(f"{path} was altered by hand: its sha256 is not what it says; export again")

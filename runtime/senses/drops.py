@@ -82,3 +82,12 @@ class Drops:
         """The counts so far, for every sense; only reasons that occurred."""
         with self._lock:
             return {sense: {str(reason): n for reason, n in counts.items()} for sense, counts in self._counts.items()}
+
+    def in_words(self) -> list[str]:
+        """What became of each sense's samples."""
+        counts, said = self.as_dict(), []
+        for sense, came in self.sensed().items():
+            lost = "".join(f", {count} {reason.replace('_', ' ')}" for reason, count in counts[sense].items())
+            why = self.refusal(sense)
+            said.append(f"{sense}: {came or 'no'} samples came{lost}" + (f" (the last one {why})" if why else ""))
+        return said

@@ -177,3 +177,18 @@ def test_an_engine_that_makes_no_sense(bundle: Path, changes: dict[str, Any], sa
 def test_an_engine_that_makes_sense(bundle: Path) -> None:
     edit(bundle, lambda m: m["modalities"][2]["graph"].update(engines=[engine(bundle)]))
     assert Bundle.open(bundle).manifest.graphs["text"].engines
+
+
+def test_a_bundle_from_before_manifests_were_sealed_opens_and_says_so(
+    bundle: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = bundle / "manifest.json"
+    document = json.loads(path.read_text())
+    document.pop("sha256")
+    document["files"] = {file: spec["sha256"] for file, spec in document["files"].items()}
+    path.write_text(json.dumps(document, indent=2) + "\n")
+    opened, sealed_one = Bundle.open(bundle).manifest, Bundle.open(DEFAULT_BUNDLE).manifest
+    assert opened.model_copy(update={"sha256": sealed_one.sha256}) == sealed_one
+    assert "is not sealed" in caplog.text
+    (bundle / "text.onnx").write_bytes(b"other")
+    assert "text.onnx was altered" in refusal(bundle)
