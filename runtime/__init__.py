@@ -68,7 +68,7 @@ else:
             "corrections.camera_info": "CameraInfo read_camera_info write_camera_info",
             "corrections.confidence": "Confidence read_confidence write_confidence",
             "corrections.corrections": "Corrections read_corrections",
-            "corrections.drift": "DRIFT_WARN",
+            "heads.drift": "DRIFT_WARN",
             "corrections.sync": "Sync read_sync write_sync",
             "engines.backends": "open_engine",
             "engines.engine": "Backend Engine",

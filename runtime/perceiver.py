@@ -41,7 +41,7 @@ from edgefuse.runtime.senses.inlets import open_inlet
 from edgefuse.runtime.senses.sample_check import check_is_sample, checked
 from edgefuse.runtime.senses.tokenizer import open_tokenizer
 from edgefuse.runtime.senses.tokens import TokenStore
-from edgefuse.runtime.streams import Guarded, Stream, Watcher
+from edgefuse.runtime.streams import Stream, Watcher
 from edgefuse.runtime.streams.bell import Bell
 from edgefuse.runtime.streams.checked import Checked, Senses
 from edgefuse.runtime.streams.corrected import Corrected
@@ -347,7 +347,7 @@ class Perceiver:
         """The streams, corrected, and then seen by the watchers."""
         corrections = self._runs.newest.corrections
         senses = Senses(self._refuse)
-        watched: list[Stream] = [Checked(Guarded(stream), senses) for stream in streams]
+        watched: list[Stream] = [Checked(stream, senses) for stream in streams]
         if corrections is not None:
             watched = [Corrected(stream, corrections) for stream in watched]
         for watcher in watchers:

@@ -125,7 +125,8 @@ def test_no_output_is_refused_after_the_work(prepared, arguments, tmp_path, monk
 def test_a_standard_output_that_is_full_closed_or_left_ends_it_cleanly(redirection, code, said):
     command = f"{EDGEFUSE} run --fast {redirection}"
     ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
-    assert (ended.returncode, len(ended.stderr.splitlines())) == (code, 1 if said else 0), ended.stderr
+    assert ended.returncode == code, ended.stderr
+    assert len(ended.stderr.splitlines()) in ((1, 2) if said else (0,)), ended.stderr  # at once, and at the end
     assert said is None or said in ended.stderr
 
 
@@ -146,8 +147,9 @@ def test_text_from_outside_is_neither_markup_nor_steers_the_terminal(tmp_path):
     prompts = [word for label in labels for word in ("--prompt", label)]
     drawn = tmp_path / "run.svg"
     shown = edgefuse("run", "--fast", "--rate", "3", *prompts, "--timeline", drawn)
-    assert (shown.returncode, shown.stderr) == (0, "")
-    assert "\x1b" not in shown.stdout
+    assert shown.returncode == 0
+    assert all("far from all that training knew" in line for line in shown.stderr.splitlines())
+    assert "\x1b" not in shown.stdout + shown.stderr
     most = next(line for line in shown.stdout.splitlines() if line.startswith("most seen: "))
     assert any(printable(label) in most for label in labels)
     assert "\x1b" not in drawn.read_text()

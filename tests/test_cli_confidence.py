@@ -53,7 +53,7 @@ def test_a_set_is_collected_from_a_clip(tmp_path):
         (["confidence", "--percepts", "x", "--picture", "x.txt"], "x.txt cannot be drawn"),
         (["confidence", "--percepts", "x", "-o", "/nowhere/c.json"], "/nowhere/c.json cannot be written"),
         (["confidence", "--checkpoint", "nowhere.safetensors"], "nowhere.safetensors: no such file"),
-        (["confidence", "--checkpoint", CHECKPOINT, "--data", "nowhere"], "nowhere: expected a folder"),
+        (["confidence", "--checkpoint", CHECKPOINT, "--data", "nowhere"], "nowhere: no such folder"),
         (["quantization"], "nothing to perceive"),
         (["quantization", "a.mp4", "--checkpoint", "x"], "give either --checkpoint, or a file"),
         (["quantization", "a.mp4", "--data", "x"], "--data goes with --checkpoint"),

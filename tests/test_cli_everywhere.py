@@ -160,7 +160,7 @@ def test_v_says_what_runs_the_graphs_what_is_replayed_and_what_is_kept(recording
     again = said["run --verbose"]
     assert "runs on" in again
     assert "is kept in" not in again, "what was kept before is not new"
-    assert "edgefuse: debug: a graph was loaded as it is kept in" in said["run -vv"]
+    assert "is taken from the cache" in said["run -vv"]
     assert said["run"] == ""
 
 

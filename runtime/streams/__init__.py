@@ -25,8 +25,12 @@ class Stream(ABC):
     """
 
     live: bool
-    name: str = "a stream"
-    """What messages call it."""
+    name: str
+    """What messages call it; the name of its class, unless it sets another."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.name = cls.__dict__.get("name", cls.__name__)
 
     @abstractmethod
     def __iter__(self) -> Iterator[Sample]:
@@ -51,30 +55,11 @@ def samples_of(stream: Stream) -> Iterator[Sample]:
         samples = iter(stream)
     while True:
         with faults_of(stream.name):
-            sample = next(samples, None)
-        if sample is None:
-            return
+            try:
+                sample = next(samples)
+            except StopIteration:
+                return
         yield sample
-
-
-class Guarded(Stream):
-    """Yields what `stream` yields, so that whatever is raised in it is its own fault, see `samples_of`."""
-
-    def __init__(self, stream: Stream) -> None:
-        self.live, self.name = stream.live, stream.name
-        self._stream = stream
-
-    def __iter__(self) -> Iterator[Sample]:
-        """See Stream."""
-        return samples_of(self._stream)
-
-    def feed(self, take: Callable[[Sample], object]) -> None:
-        """See Stream."""
-        self._stream.feed(take)
-
-    def close(self) -> None:
-        """See Stream."""
-        self._stream.close()
 
 
 class Watcher(Protocol):

@@ -9,7 +9,7 @@ from typing import Any
 from edgefuse.runtime.errors import EdgefuseError, SampleError, StreamError
 from edgefuse.runtime.samples import Sample
 from edgefuse.runtime.senses.sample_check import check_is_sample, checked
-from edgefuse.runtime.streams import Stream
+from edgefuse.runtime.streams import Stream, samples_of
 
 log = logging.getLogger(__name__)
 
@@ -33,18 +33,21 @@ class Senses:
 
 
 class Checked(Stream):
-    """Yields what of `stream` makes sense, in the thread that iterates or feeds; the rest is refused and counted."""
+    """Yields what of `stream` makes sense, in the thread that iterates or feeds; the rest is refused and counted.
+
+    Whatever is raised in `stream` is its own fault, see `samples_of`.
+    """
 
     def __init__(self, stream: Stream, senses: Senses) -> None:
         self.live = stream.live
-        self.name = str(getattr(stream, "name", type(stream).__name__))
+        self.name = str(stream.name)
         self._stream = stream
         self._senses = senses
         self._closed = False
 
     def __iter__(self) -> Iterator[Sample]:
         """See Stream; raises StreamError for what is no sample, and for a sense of another stream's."""
-        for sample in self._stream:
+        for sample in samples_of(self._stream):
             if self._closed:
                 return
             if (sound := self._sensible(sample)) is not None:

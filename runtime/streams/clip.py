@@ -11,6 +11,7 @@ import cv2
 
 from edgefuse.runtime.arguments import check_kind, path_of, texts_in, whole_in
 from edgefuse.runtime.errors import EndOfFileError, StreamError
+from edgefuse.runtime.files.limits import SOUND_CHANNELS
 from edgefuse.runtime.samples import NS_PER_S, AudioChunk, Frame, Sample
 from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.streams.pacer import Pacer, wake_on_time
@@ -45,6 +46,8 @@ class Clip(Stream):
         if len(texts_in("senses", senses)) != 2:
             raise StreamError("senses should be two, of the picture and of the sound")
         self._rate_hz = whole_in("rate_hz", rate_hz, 1000, 768_000)
+        if channel is not None:
+            whole_in("channel", channel, 0, SOUND_CHANNELS.value - 1)
         self._seen, self._heard = senses
         self._frame_id = frame_id
         self.video = None if video is None else path_of("video", video)

@@ -40,7 +40,10 @@ class Microphone(DeviceStream[AudioChunk]):
         check_kind("patience", patience, Patience, None)
         check_kind("modality", modality, str)
         whole_in("rate_hz", rate_hz, *_RATES_HZ)
-        whole_in("channels", channels, 1, _MOST_CHANNELS)
+        if channels is not None:
+            whole_in("channels", channels, 1, _MOST_CHANNELS)
+        if channel is not None:
+            whole_in("channel", channel, 0, _MOST_CHANNELS - 1)
         number_in("block_ms", block_ms, 1.0, 1000.0, "ms")
         if device_rate_hz is not None:
             whole_in("device_rate_hz", device_rate_hz, *_RATES_HZ)

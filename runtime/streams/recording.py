@@ -11,9 +11,10 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import get_args
 
-from edgefuse.runtime.arguments import check_kind, path_of, texts_in
+from edgefuse.runtime.arguments import check_kind, path_of, texts_in, whole_in
 from edgefuse.runtime.bundle.manifest import Modality
 from edgefuse.runtime.errors import StreamError
+from edgefuse.runtime.files.limits import SOUND_CHANNELS
 from edgefuse.runtime.samples import NS_PER_S, Sample
 from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.streams.bags import RawMessage, Topic
@@ -70,6 +71,8 @@ class Recording(Stream):
         check_kind("senses", senses, Sequence)
         for sense in senses:
             check_kind("each of senses", sense, *_MODALITIES)
+        if channel is not None:
+            whole_in("channel", channel, 0, SOUND_CHANNELS.value - 1)
         path = path_of("path", path)
         self.live, self.name = live, str(path)
         self._bag = Bag(path)

@@ -74,7 +74,7 @@ def test_the_exit_code_says_whether_something_is_slower(measured: Result, tmp_pa
         (["--vs", "tvm", "--checkpoint", "x"], "--vs tvm: expected some of torch, torch-compile, ort, openvino"),
         (["--json", "/nowhere/result.json"], "/nowhere/result.json cannot be written"),
         (["--compare", "nowhere.json"], "cannot read nowhere.json"),
-        (["--compare", __file__], "is no result of `edgefuse bench --json`"),
+        (["--compare", __file__], "expected a result of `edgefuse bench --json`"),
         (["--source", "live", "--vs", "torch", "--checkpoint", "x"], "without --vs, --ros and --tune"),
         (["--source", "live", "--tune"], "without --vs, --ros and --tune"),
         (["--microphone", "default"], "--camera and --microphone are of --source live"),

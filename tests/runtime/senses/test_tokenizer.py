@@ -35,7 +35,8 @@ def padded(**sizes: Any) -> Change:
 
 def split_at(regex: str) -> Change:
     step = {"type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated", "invert": False}
-    return lambda tokenizer: tokenizer.update(pre_tokenizer={"type": "Sequence", "pretokenizers": [step]})
+    steps = [{"type": "WhitespaceSplit"}, step]
+    return lambda tokenizer: tokenizer.update(pre_tokenizer={"type": "Sequence", "pretokenizers": steps})
 
 
 def led_by(count: int) -> Change:
@@ -89,8 +90,8 @@ def test_a_text_that_the_library_gives_up_on_is_refused_and_counted(tmp_path: Pa
     assert perceiver.push(Text(1, "a red ball"))
 
 
-def test_a_prompt_that_has_no_tokens(tmp_path: Path) -> None:
-    with pytest.raises(PromptError, match="a prompt has no tokens") as refused:
+def test_a_prompt_that_has_no_tokens() -> None:
+    with pytest.raises(PromptError, match="half of a pair of surrogates") as refused:
         Perceiver.open(DEFAULT_BUNDLE, prompts=["a \ud800 ball"], selftest=False)
     assert is_one_line(refused.value)
 

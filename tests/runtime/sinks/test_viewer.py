@@ -77,6 +77,9 @@ def test_a_run_is_in_the_file_that_rerun_reads(tmp_path, manifest):
 
 def test_without_a_display_it_writes_a_file(tmp_path, manifest):
     viewer = Viewer(None, manifest)
+    perceiver = Perceiver.open(DEFAULT_BUNDLE)
+    perceiver.push(Text(1, "a red ball"))
+    viewer.write(perceiver.step())
     viewer.close()
     assert viewer.path == Path("edgefuse.rrd")
     rerun("verify", tmp_path / "edgefuse.rrd")
@@ -94,7 +97,7 @@ def test_prompts_of_any_characters_are_plotted(tmp_path, manifest):
 
 
 def test_a_file_that_cannot_be_written(tmp_path, manifest):
-    with pytest.raises(EdgefuseError, match=r"none/run\.rrd cannot be written: No such file"):
+    with pytest.raises(EdgefuseError, match=r"none/run\.rrd cannot be written: there is no directory"):
         Viewer(tmp_path / "none" / "run.rrd", manifest)
 
 

@@ -39,8 +39,17 @@ class VirtualCard:
         return START_NS + (counter + self.lost) / self.rate_hz * 1e9
 
 
+def floats(low: float, high: float) -> st.SearchStrategy[float]:
+    """None that a thread in which a perceiver ran takes for zero."""
+    return st.floats(low, high, allow_subnormal=False)
+
+
 @settings(max_examples=30, deadline=None)
-@given(ppm=st.floats(-200, 200), jitter_s=st.floats(0, 0.02), seed=st.integers(0, 1000))
+@given(
+    ppm=st.floats(-200, 200, allow_subnormal=False),
+    jitter_s=st.floats(0, 0.02, allow_subnormal=False),
+    seed=st.integers(0, 1000),
+)
 def test_drift_is_found_and_stamps_neither_jitter_nor_drift(ppm, jitter_s, seed):
     card = VirtualCard(ppm, jitter_s, seed)
     errors_ms = card.run(40)[100:]
@@ -51,7 +60,12 @@ def test_drift_is_found_and_stamps_neither_jitter_nor_drift(ppm, jitter_s, seed)
 
 
 @settings(max_examples=30, deadline=None)
-@given(ppm=st.floats(-200, 200), jitter_s=st.floats(0, 0.005), lost_ms=st.integers(60, 5000), seed=st.integers(0, 1000))
+@given(
+    ppm=st.floats(-200, 200, allow_subnormal=False),
+    jitter_s=st.floats(0, 0.005, allow_subnormal=False),
+    lost_ms=st.integers(60, 5000),
+    seed=st.integers(0, 1000),
+)
 def test_samples_lost_without_a_word_become_a_gap(ppm, jitter_s, lost_ms, seed):
     card = VirtualCard(ppm, jitter_s, seed)
     card.run(15)

@@ -112,7 +112,7 @@ def test_a_recording_of_other_names_is_chosen_by_topic(two_cameras, tmp_path):
 
 def test_a_bag_of_a_robot_goes_to_the_first_of_its_kind(two_cameras, tmp_path):
     assert names(two_cameras, bag(tmp_path / "one", "/camera")) == {"front_camera": 0}
-    path = bag(tmp_path / "two", "/camera", "/depth")
+    path = bag(tmp_path / "two", "/camera", "/other")
     with pytest.raises(StreamError, match=r"2 topics for front_camera: .*choose one with --topic front_camera="):
         names(two_cameras, path)
     assert names(two_cameras, path, "rear_camera=/camera") == {"front_camera": 1, "rear_camera": 0}, "one is left"

@@ -137,7 +137,7 @@ class OwnFrames(Own):
 def test_a_stream_of_ones_own_ends_in_one_line(perceiver, raised, live):
     with pytest.raises(StreamError) as error:
         list(perceiver.perceive(Own(raised, live)))
-    check_line(error.value, raised, "a stream")
+    check_line(error.value, raised, "Own")
 
 
 def test_our_own_errors_stay_what_they_are(tmp_path):
