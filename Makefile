@@ -2,8 +2,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# The tests on all cores, in processes of one thread each; more than 8 would take more memory than they save time.
-PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 8 --dist worksteal
+# The tests in processes of one thread each, one more than there are cores, since many tests wait for others; more than
+# 8 would take more memory than they save time.
+WORKERS := $(shell cores=$$(nproc 2>/dev/null || echo 2); echo $$((cores < 8 ? cores + 1 : 8)))
+PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal
 # Debian packages that Python wheels do not bring: the synthesizer that speaks the tabletop task's phrases, what finds
 # microphones, and the sound server that is the microphone of the tests.
 DEBIAN := espeak-ng libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins

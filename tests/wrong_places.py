@@ -25,6 +25,7 @@ _CALLS: dict[str, tuple[tuple[object, ...], tuple[object, ...]]] = {
     "run": ((), ("--fast", "--rate", "1")),
     "export": ((CHECKPOINT,), ("-o", "bundle")),
     "verify": ((DEFAULT_BUNDLE,), ("--checkpoint", CHECKPOINT)),
+    "sign": ((DEFAULT_BUNDLE,), ("--key", "key.pem")),
     "train": ((), ("-o", "trained")),
     "bench": ((), ("--quick", "--vs", "torch", "--checkpoint", CHECKPOINT)),
     "calibrate board": ((), ("-o", "board.png")),

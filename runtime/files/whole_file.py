@@ -49,6 +49,8 @@ def check_writable(path: Path) -> None:
             raise FileError(f"{path} cannot be written: there is no directory {path.parent}")
         _refuse_other_than_file(path)
         with contextlib.suppress(FileNotFoundError):
+            path.stat()  # a link may lead to itself
+        with contextlib.suppress(FileNotFoundError):
             _beside(path).lstat()  # a name may be too long for it
     except OSError as error:
         raise FileError(f"{path} cannot be written: {error.strerror}") from error
