@@ -20,8 +20,8 @@ from edgefuse.fusion.labels import NOTHING, prompt_of, prompts_of_labels
 from edgefuse.fusion.task import BuiltInTask
 from edgefuse.fusion.task_record import FolderRecord
 from edgefuse.fusion.tokenizer import token_ids
-from edgefuse.runtime.bundle.bundle import sha256_of
 from edgefuse.runtime.bundle.manifest import AudioModality, ImageModality, Modality, TextModality
+from edgefuse.runtime.files.digest import sha256_of
 
 AUDIO_HOP_SAMPLES = 3200
 """A new window is encoded every 200 ms."""

@@ -13,11 +13,12 @@ from edgefuse.bench.extent import Effort, Peer
 from edgefuse.bench.load.feeds import Feed
 from edgefuse.bench.runs.engines import Fed, measure_graph
 from edgefuse.bench.runs.uncached import open_uncached
-from edgefuse.runtime.bundle.bundle import Bundle, sha256_of
+from edgefuse.runtime.bundle.bundle import Bundle
 from edgefuse.runtime.bundle.manifest import Dtype, GraphSpec, TensorSpec
 from edgefuse.runtime.engines.engine import Engine, first_line
 from edgefuse.runtime.engines.engine_openvino import OpenVinoEngine, open_on_openvino
 from edgefuse.runtime.engines.plan import OnnxRuntimeWay, OpenVinoWay
+from edgefuse.runtime.files.digest import sha256_of
 
 if TYPE_CHECKING:
     import torch

@@ -12,10 +12,10 @@ from edgefuse.runtime.bundle.graph_file import external_files
 from edgefuse.runtime.bundle.manifest import FileSpec, Manifest, read_manifest
 from edgefuse.runtime.bundle.signature import check_signature
 from edgefuse.runtime.errors import BundleError
+from edgefuse.runtime.files.digest import sha256_of
 from edgefuse.runtime.files.limits import BUNDLE_BYTES
 
 _log = logging.getLogger(__name__)
-_CHUNK = 1 << 20  # bytes read at a time: a graph may be larger than a robot's memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +75,6 @@ class Bundle:
 def described(path: Path) -> FileSpec:
     """What the manifest keeps for a file."""
     return FileSpec(bytes=path.stat().st_size, sha256=sha256_of(path))
-
-
-def sha256_of(path: Path) -> str:
-    """The checksum that the manifest keeps for a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _check_size(path: Path, expected: FileSpec) -> None:

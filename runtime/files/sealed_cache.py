@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -15,13 +14,13 @@ from typing import Final, TypeVar
 
 from edgefuse.runtime.errors import FileError
 from edgefuse.runtime.files.cache_folder import mark_used, prune
+from edgefuse.runtime.files.digest import sha256_of
 from edgefuse.runtime.files.documents import read_json
 from edgefuse.runtime.files.whole_file import UNFINISHED
 
 Loaded = TypeVar("Loaded")
 
 _SEAL: Final = "seal.json"
-_CHUNK = 1 << 20
 _OTHERS_WRITE, _GROUP_OR_OTHERS_WRITE = stat.S_IWOTH, stat.S_IWGRP | stat.S_IWOTH
 _log = logging.getLogger(__name__)
 
@@ -88,7 +87,7 @@ def seal(entry: Path, key: str) -> None:
         file.chmod(0o600)
         with file.open("rb") as written:
             os.fsync(written.fileno())
-        digests[file.name] = _digest(file)
+        digests[file.name] = sha256_of(file)
     with open(os.open(entry / _SEAL, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as written:
         json.dump({"key": key, "sha256": digests}, written)
         written.flush()
@@ -105,7 +104,7 @@ def broken_seal(entry: Path) -> str | None:
         sealed = read_json(files.pop(_SEAL, entry / _SEAL))
         if not isinstance(sealed, dict) or sealed.get("key") != entry.name:
             return "it is sealed as another entry"
-        if sealed.get("sha256") != {name: _digest(file) for name, file in files.items()}:
+        if sealed.get("sha256") != {name: sha256_of(file) for name, file in files.items()}:
             return "its files are not those that were sealed"
     except FileError as error:
         return str(error)
@@ -134,14 +133,6 @@ def _why_not_ours(path: Path, forbidden: int) -> str | None:
     if status.st_mode & forbidden:
         return f"others may write to {path}"
     return None
-
-
-def _digest(file: Path) -> str:
-    digest = hashlib.sha256()
-    with file.open("rb") as content:
-        while chunk := content.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _rename(unfinished: Path, entry: Path) -> None:

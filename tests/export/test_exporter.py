@@ -23,11 +23,12 @@ from edgefuse.export.errors import ExportError
 from edgefuse.export.exporter import export_bundle
 from edgefuse.export.spec import FusionSpec
 from edgefuse.networks import spec_from_name
-from edgefuse.runtime.bundle.bundle import Bundle, sha256_of
+from edgefuse.runtime.bundle.bundle import Bundle
 from edgefuse.runtime.engines.backends import open_engine
 from edgefuse.runtime.engines.engine import Engine
 from edgefuse.runtime.engines.selftest import replay
 from edgefuse.runtime.errors import BundleError, PromptError
+from edgefuse.runtime.files.digest import sha256_of
 
 SLOW_EXPORT = """
 import pathlib, sys, time
