@@ -14,6 +14,7 @@ from edgefuse.runtime.samples import AudioChunk, Frame, FrameEncoding, Sample, S
 
 _ENCODINGS = get_args(FrameEncoding)
 _LARGEST = 2**62  # ns or samples: of 146 years
+_LEAST = {"stamp_ns": -_LARGEST, "run": 0, "index": 0}  # a recording's time begins with what was logged first
 _FASTEST_HZ = 1e9
 _SLOWEST_HZ = 1e-6
 
@@ -29,7 +30,7 @@ def check_is_sample(what: str, sample: Any) -> None:
 def checked(sample: Sample) -> Sample:
     """The sample, its counts as Python's integers; raises SampleError for one whose fields make no sense."""
     try:
-        counts = {name: whole_in(name, getattr(sample, name), 0, _LARGEST) for name in _counts(sample)}
+        counts = {name: whole_in(name, getattr(sample, name), _LEAST[name], _LARGEST) for name in _counts(sample)}
         if not isinstance(sample, (Text, Frame)):
             number_in("rate_hz", sample.rate_hz, _SLOWEST_HZ, _FASTEST_HZ, "Hz")
     except EdgefuseError as error:

@@ -174,7 +174,7 @@ def test_a_sound_that_is_none_is_counted(perceiver: Perceiver, kind: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "stamp", [-1, -(2**63), 2**63, 10**30, 0.5, math.nan, math.inf, "0", None, True, [0], np.zeros(2), np.float64(3)]
+    "stamp", [-(2**62) - 1, -(2**63), 2**63, 10**30, 0.5, math.nan, math.inf, "0", None, True, [0], np.zeros(2)]
 )
 def test_a_stamp_that_is_none_is_counted(perceiver: Perceiver, stamp: Any) -> None:
     for sample in (Frame(stamp, GREY), AudioChunk(stamp, HUM, 16_000, 0), Text(stamp, "a red ball")):
@@ -239,7 +239,7 @@ def test_a_stream_that_yields_what_is_no_sample_is_named(perceiver: Perceiver, o
 def test_samples_that_make_no_sense_are_counted_and_the_others_perceived(perceiver: Perceiver) -> None:
     def samples() -> Iterator[Any]:
         yield from frames(0, 2)
-        yield Frame(-5, GREY)
+        yield Frame(-(2**63), GREY)
         yield AudioChunk(0, HUM, 0, 0)
         yield Frame(0, None)  # type: ignore[arg-type]
         yield from frames(2, 2)
