@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -24,6 +25,8 @@ class Bundle:
 
     directory: Path
     manifest: Manifest
+    weights: Mapping[str, frozenset[str]]
+    """By graph, the files of the bundle that its weights lie in besides its own."""
 
     @property
     def identity(self) -> str:
@@ -46,22 +49,20 @@ class Bundle:
         if require_signature is not None:
             check_signature(directory, Path(require_signature))
         manifest = read_manifest(directory)
-        bundle = Bundle(directory, manifest)
-        if (refusal := BUNDLE_BYTES.refusal(bundle.size_bytes)) is not None:
+        if (refusal := BUNDLE_BYTES.refusal(_bytes_of(manifest))) is not None:
             raise BundleError(f"the files of {directory} are {refusal}")
         for file, expected in manifest.files.items():
             _check_size(directory / file, expected)
         for file, expected in manifest.files.items():
             _check_content(directory / file, expected)
-        for graph in manifest.graphs.values():
-            _check_weights(directory, graph.file, manifest)
+        weights = {name: _weights(directory, graph.file, manifest) for name, graph in manifest.graphs.items()}
         _log.info("%s is the bundle %r, exported by edgefuse %s", directory, manifest.name, manifest.made.edgefuse)
-        return bundle
+        return Bundle(directory, manifest, weights)
 
     def graph_sha256(self, graph: str) -> str:
         """What a graph computes, as one checksum: of its file, and of the files that its weights lie in, if any."""
         file, files = self.manifest.graphs[graph].file, self.manifest.files
-        weights = sorted(_external(self.directory, file))
+        weights = sorted(self.weights[graph])
         if not weights:
             return files[file].sha256
         return hashlib.sha256("".join(files[name].sha256 for name in (file, *weights)).encode()).hexdigest()
@@ -69,7 +70,11 @@ class Bundle:
     @property
     def size_bytes(self) -> int:
         """All files that the manifest lists."""
-        return sum(file.bytes for file in self.manifest.files.values())
+        return _bytes_of(self.manifest)
+
+
+def _bytes_of(manifest: Manifest) -> int:
+    return sum(file.bytes for file in manifest.files.values())
 
 
 def described(path: Path) -> FileSpec:
@@ -104,16 +109,13 @@ def _check_content(path: Path, expected: FileSpec) -> None:
         )
 
 
-def _check_weights(directory: Path, file: str, manifest: Manifest) -> None:
-    """Raises BundleError for weights in a file that no checksum protects."""
-    for name in _external(directory, file):
+def _weights(directory: Path, file: str, manifest: Manifest) -> frozenset[str]:
+    """The files that a graph's weights lie in; raises BundleError for one that no checksum protects."""
+    names = {(PurePosixPath(file).parent / name).as_posix() for name in external_files(directory / file)}
+    for name in names:
         if name not in manifest.files:
             raise BundleError(
                 f"{directory / file} has weights in {ascii(name)[:200]}, which is no file of the bundle; "
                 "export it again"
             )
-
-
-def _external(directory: Path, file: str) -> set[str]:
-    """The files of the bundle that a graph's weights lie in."""
-    return {(PurePosixPath(file).parent / name).as_posix() for name in external_files(directory / file)}
+    return frozenset(names)
