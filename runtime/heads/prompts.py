@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from edgefuse.runtime.bundle.manifest import Manifest, TextModality
 from edgefuse.runtime.engines.engine import Engine
-from edgefuse.runtime.errors import PromptError, SampleError
+from edgefuse.runtime.errors import PromptError, SampleError, is_utf_8
 from edgefuse.runtime.heads.known_prompts import KnownPrompts
 from edgefuse.runtime.senses.tokenizer import MAX_TEXT_CHARACTERS, Reading, readings, token_ids
 
@@ -101,7 +101,7 @@ def _check_text(text: str) -> None:
         raise PromptError(
             f"the prompt {text[:20]!r}... has {len(text)} characters; at most {MAX_TEXT_CHARACTERS} are allowed"
         )
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if not is_utf_8(text):
         raise PromptError(f"the prompt {_shown(text)} is no text in Unicode: it holds half of a pair of surrogates")
 
 

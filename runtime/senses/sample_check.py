@@ -8,7 +8,7 @@ from typing import Any, get_args
 import numpy as np
 
 from edgefuse.runtime.arguments import number_in, shown, whole_in
-from edgefuse.runtime.errors import EdgefuseError, SampleError
+from edgefuse.runtime.errors import EdgefuseError, SampleError, is_utf_8
 from edgefuse.runtime.files.limits import FRAME_PIXELS
 from edgefuse.runtime.samples import AudioChunk, Frame, FrameEncoding, Sample, Signal, Text
 
@@ -64,7 +64,7 @@ def check_text(text: Text) -> None:
     """Raises SampleError for what is no text in Unicode."""
     if not isinstance(text.text, str):
         raise SampleError(f"should be a text, but is {shown(text.text)}")
-    if any("\ud800" <= character <= "\udfff" for character in text.text):
+    if not is_utf_8(text.text):
         raise SampleError("is no text in Unicode: it holds half of a pair of surrogates")
 
 

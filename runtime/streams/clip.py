@@ -11,9 +11,9 @@ import cv2
 
 from edgefuse.runtime.arguments import check_kind, path_of, texts_in, whole_in
 from edgefuse.runtime.errors import EndOfFileError, StreamError
-from edgefuse.runtime.files.limits import SOUND_CHANNELS
 from edgefuse.runtime.samples import NS_PER_S, AudioChunk, Frame, Sample
 from edgefuse.runtime.streams import Stream
+from edgefuse.runtime.streams.mixdown import check_channel
 from edgefuse.runtime.streams.pacer import Pacer, wake_on_time
 from edgefuse.runtime.streams.sound_file import SOUND_SUFFIXES, SoundFile
 from edgefuse.runtime.streams.video_file import VideoFile
@@ -46,8 +46,7 @@ class Clip(Stream):
         if len(texts_in("senses", senses)) != 2:
             raise StreamError("senses should be two, of the picture and of the sound")
         self._rate_hz = whole_in("rate_hz", rate_hz, 1000, 768_000)
-        if channel is not None:
-            whole_in("channel", channel, 0, SOUND_CHANNELS.value - 1)
+        check_channel(channel)
         self._seen, self._heard = senses
         self._frame_id = frame_id
         self.video = None if video is None else path_of("video", video)

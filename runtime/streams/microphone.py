@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgefuse.runtime.arguments import check_kind, number_in, whole_in
 from edgefuse.runtime.samples import AudioChunk
 from edgefuse.runtime.streams.device_stream import DeviceStream
+from edgefuse.runtime.streams.mixdown import check_channel
 from edgefuse.runtime.streams.sound_card import BACKLOG_S, SoundCard
 from edgefuse.runtime.streams.watchdog import Patience
 
@@ -42,8 +43,7 @@ class Microphone(DeviceStream[AudioChunk]):
         whole_in("rate_hz", rate_hz, *_RATES_HZ)
         if channels is not None:
             whole_in("channels", channels, 1, _MOST_CHANNELS)
-        if channel is not None:
-            whole_in("channel", channel, 0, _MOST_CHANNELS - 1)
+        check_channel(channel)
         number_in("block_ms", block_ms, 1.0, 1000.0, "ms")
         if device_rate_hz is not None:
             whole_in("device_rate_hz", device_rate_hz, *_RATES_HZ)

@@ -7,7 +7,9 @@ import math
 
 import numpy as np
 
+from edgefuse.runtime.arguments import whole_in
 from edgefuse.runtime.errors import SampleError
+from edgefuse.runtime.files.limits import SOUND_CHANNELS
 
 _PATIENCE_S = 2.0
 _AUDIBLE = 1e-6  # mean square; -60 dB of full scale
@@ -16,6 +18,12 @@ _ALONE = 0.9  # of the energy of all channels
 _LEAST = 1e-6  # -60 dB; less is as good as nothing
 
 log = logging.getLogger(__name__)
+
+
+def check_channel(channel: int | None) -> None:
+    """Raises EdgefuseError unless it may be a channel of some sound, or None."""
+    if channel is not None:
+        whole_in("channel", channel, 0, SOUND_CHANNELS.value - 1)
 
 
 class Mixdown:

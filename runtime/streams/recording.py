@@ -11,15 +11,15 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import get_args
 
-from edgefuse.runtime.arguments import check_kind, path_of, texts_in, whole_in
+from edgefuse.runtime.arguments import check_kind, path_of, texts_in
 from edgefuse.runtime.bundle.manifest import Modality
 from edgefuse.runtime.errors import StreamError
-from edgefuse.runtime.files.limits import SOUND_CHANNELS
 from edgefuse.runtime.samples import NS_PER_S, Sample
 from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.streams.bags import RawMessage, Topic
 from edgefuse.runtime.streams.bags.bag import Bag
 from edgefuse.runtime.streams.bags.decoding import own_stamp_ns
+from edgefuse.runtime.streams.mixdown import check_channel
 from edgefuse.runtime.streams.pacer import Pacer, wake_on_time
 from edgefuse.runtime.streams.recorded_runs import ClockStep, RecordedRuns, Times, divide, stands_still
 from edgefuse.runtime.streams.topic_choice import choose_topics, how_to_choose, listed
@@ -71,8 +71,7 @@ class Recording(Stream):
         check_kind("senses", senses, Sequence)
         for sense in senses:
             check_kind("each of senses", sense, *_MODALITIES)
-        if channel is not None:
-            whole_in("channel", channel, 0, SOUND_CHANNELS.value - 1)
+        check_channel(channel)
         path = path_of("path", path)
         self.live, self.name = live, str(path)
         self._bag = Bag(path)
