@@ -74,9 +74,9 @@ def test_compressed_images_and_text(compressing_driver):
     def seen_with_text() -> bool:
         message.header.stamp = driver.stamp()
         driver.compressed.publish(message)
-        return bool(driver.percepts) and driver.percepts[-1].senses[2].valid
+        return bool(driver.percepts) and driver.percepts[-1].senses[0].valid and driver.percepts[-1].senses[2].valid
 
-    driver.ros.until(seen_with_text, "a percept with the text, which may come later than the first pictures")
+    driver.ros.until(seen_with_text, "a percept with both, of which either may come first")
     senses = {sense.name: sense for sense in driver.percepts[-1].senses}
     assert senses["image"].valid
     assert senses["text"].valid
