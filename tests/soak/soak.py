@@ -242,7 +242,7 @@ def soak(seconds: float, output: Path) -> int:
         for one in soaked:
             stack.callback(one.close)
         meter = Meter(soaked)
-        print("  ".join(f"{field.name:>6}" for field in fields(Reading)))
+        print("  ".join(f"{field.name:>7}" for field in fields(Reading)))
         while (not readings or readings[-1].at_s + every_s <= seconds) and not any(one.over.is_set() for one in soaked):
             soaked[0].over.wait(every_s)
             readings.append(meter.read())
@@ -253,6 +253,11 @@ def soak(seconds: float, output: Path) -> int:
             write(output, readings, slopes)
         ended = [one.error or "a run came to its end by itself" for one in soaked if one.over.is_set()]
     return report(readings, slopes, ended)
+
+
+def row(reading: Reading) -> str:
+    """One line of the table, under the names."""
+    return "  ".join(f"{value!s:>{max(7, len(name))}}" for name, value in asdict(reading).items())
 
 
 def write(output: Path, readings: Sequence[Reading], slopes: dict[str, Slope]) -> None:
