@@ -256,8 +256,8 @@ class Perceiver:
         A frame's pixels are copied, so that the caller may write into the buffer again; without `copy` the perceiver
         reads them where they lie, until it has encoded them or a newer frame. All else is always copied.
 
-        Raises CalibrationError for a frame of another size than the lens was calibrated for, EdgefuseError for what is
-        no sample.
+        Raises CalibrationError where the first frame has another size than the lens was calibrated for, EdgefuseError
+        for what is no sample.
         """
         check_is_sample("what is pushed", sample)
         if sample.modality not in self._encoders:
@@ -266,12 +266,14 @@ class Perceiver:
         run = self._runs.for_next_sample()
         try:
             sample = checked(sample)
+            if copy and isinstance(sample, Frame):
+                sample = replace(sample, image=sample.image.copy())
+            if run.corrections is not None:
+                sample = run.corrections.correct(sample)
         except SampleError as error:
             self._refuse(sample, error)
             return False
-        if copy and isinstance(sample, Frame):
-            sample = replace(sample, image=sample.image.copy())
-        return self._take(sample if run.corrections is None else run.corrections.correct(sample))
+        return self._take(sample)
 
     def step(self) -> Percept | None:
         """One turn in this thread: encode what is new of every sense, then fuse if a percept is due."""
@@ -349,7 +351,7 @@ class Perceiver:
         senses = Senses(self._refuse)
         watched: list[Stream] = [Checked(stream, senses) for stream in streams]
         if corrections is not None:
-            watched = [Corrected(stream, corrections) for stream in watched]
+            watched = [Corrected(stream, corrections, self._refuse) for stream in watched]
         for watcher in watchers:
             watched = [watcher.tap(stream) for stream in watched]
         return watched
