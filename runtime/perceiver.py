@@ -394,15 +394,15 @@ class Perceiver:
 
     def _take(self, sample: Sample) -> bool:
         """Into the intake, and ring for its encoder."""
-        run, received_ns = self._runs.for_next_sample(), self.now_ns()
+        run = self._runs.for_next_sample()
         run.drops.note_sensed(sample.modality)
         try:
-            taken = run.intake.put(sample, received_ns)
+            taken = run.intake.put(sample)
         except SetBack as event:
             level = logging.INFO if event.by_ns is None else logging.WARNING
             log.log(level, "time %s (%s): what was sensed before is forgotten", event, sample.modality)
             run = self._runs.set_back(run)
-            taken = run.intake.put(sample, received_ns)
+            taken = run.intake.put(sample)
         if taken and run.intake.ready(sample.modality):
             self.new[sample.modality].ring()
         return taken
@@ -413,7 +413,7 @@ class Perceiver:
         inlets = {m.name: open_inlet(m, self._tokenizer, drops) for m in self._modalities}
         return Run(
             clocked=clocked,
-            intake=Intake(inlets, drops, self._future_tolerance_ns if clocked else None),
+            intake=Intake(inlets, drops, self.now_ns, self._future_tolerance_ns if clocked else None),
             tokens=TokenStore(self._max_age_ns, self._offsets_ns, drops),
             schedule=schedule_from(self._fuse_on, self._modalities[0]),
             drift=None if self._familiar is None else Drift(self._familiar),
