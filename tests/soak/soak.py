@@ -53,6 +53,7 @@ from edgefuse.runtime.files.whole_file import check_writable, write_whole
 from edgefuse.runtime.streams.clip import sound_beside
 
 MUST_NOT_RISE = ("memory_mb", "threads", "descriptors")
+BUSY = ("overtaken", "stale")
 READ_EVERY_S = 60.0
 READINGS_AT_LEAST = 20
 WARM_UP_S = 300.0
@@ -109,20 +110,22 @@ class Soaked:
 
     @property
     def sound_lost_ms(self) -> float:
-        """In the microphone, and on the way from there to the encoder's window."""
-        return self._microphone.lost_ms + self._perceiver.drops()["audio"].get("gap", 0) / 16
+        """Of what the encoder's window should have held: what the microphone lost, and what came and was refused."""
+        return self._perceiver.drops()["audio"].get("gap", 0) / 16
 
     @property
     def overtaken(self) -> int:
-        """Frames and hops that were not looked at, since newer ones had come."""
-        return sum(counts.get("overtaken", 0) for counts in self._perceiver.drops().values())
+        """Frames and hops that were not looked at, since newer ones had come, or too late: the machine was busy."""
+        drops = self._perceiver.drops().values()
+        return sum(counts.get(reason, 0) for counts in drops for reason in BUSY)
 
     @property
     def faults(self) -> int:
-        """Samples that were of no use, and devices lost."""
+        """Samples that were of no use, clocks that were set back, and devices lost."""
         drops = self._perceiver.drops().values()
-        refused = sum(n for counts in drops for reason, n in counts.items() if reason not in ("overtaken", "gap"))
-        return refused + sum(device.health.broken + device.health.reconnects for device in self._devices)
+        refused = sum(n for counts in drops for reason, n in counts.items() if reason not in (*BUSY, "gap"))
+        lost = sum(device.health.broken + device.health.reconnects for device in self._devices)
+        return refused + self._perceiver.set_back() + lost
 
     def close(self) -> None:
         """End it and wait for that."""
