@@ -31,6 +31,7 @@ from edgefuse.runtime.heads.prompts import Prompts, name_classes
 from edgefuse.runtime.intake import Intake
 from edgefuse.runtime.live import LiveThreads
 from edgefuse.runtime.percept import Percept, Trace
+from edgefuse.runtime.process.at_exit import inside
 from edgefuse.runtime.run import Run, Runs
 from edgefuse.runtime.samples import Frame, Sample
 from edgefuse.runtime.schedule import FuseOn, schedule_from
@@ -289,7 +290,7 @@ class Perceiver:
         if evidence is None:
             return None
         try:
-            with self._encoding[sense]:
+            with inside, self._encoding[sense]:
                 tokens = self._encoders[sense].encode(evidence, self.now_ns)
         except SampleError as error:
             run.intake.refuse(sense, error)
@@ -301,7 +302,7 @@ class Perceiver:
 
     def fuse(self) -> Percept | None:
         """token store -> fusion -> percept, if one is due."""
-        with self._fusing:
+        with inside, self._fusing:
             run = self._runs.newest
             trigger = run.schedule.trigger(run.tokens)
             if trigger is None:
