@@ -76,11 +76,11 @@ def _let_go(stream: TextIO | None) -> int:
 
 
 def _complain(error: BaseException) -> int:
-    from edgefuse.runtime.errors import in_one_line
+    from edgefuse.runtime.errors import in_one_line, without_credentials
 
     ours = type(error).__module__.startswith("edgefuse")
     if not ours and logging.getLogger("edgefuse").isEnabledFor(logging.INFO):
-        traceback.print_exception(error)
+        print(without_credentials("".join(traceback.format_exception(error))), end="", file=sys.stderr)
     hint = "" if ours or isinstance(error, OSError) else "; -v shows where it comes from"
     print(f"edgefuse: {in_one_line(error)}{hint}", file=sys.stderr)
     return WRONG

@@ -13,6 +13,7 @@ from edgefuse.options import (
     OWN_BUNDLE,
     Camera,
     Channel,
+    Insecure,
     Microphone,
     OnBackend,
     SignedBy,
@@ -41,6 +42,7 @@ def run(
     ] = DEFAULT_BUNDLE,
     audio: SoundFile = None,
     camera: Camera = None,
+    insecure: Insecure = False,
     microphone: Microphone = None,
     channel: Channel = None,
     topic: Topics = None,
@@ -75,7 +77,8 @@ def run(
     senses = _left(opened.manifest, drop or [])
     corrections = read_corrections(camera_info, sync, opened.manifest)
     nothing_named = file is None and camera is None and microphone is None
-    source = Source(DEFAULT_CLIP if nothing_named else file, audio, camera, microphone, topic or (), channel)
+    clip = DEFAULT_CLIP if nothing_named else file
+    source = Source(clip, audio, camera, microphone, topic or (), channel, insecure)
     console = open_console(stderr=jsonl == "-")
     with console.status(f"opening {file} ...") if source.recording and not is_quiet() else nullcontext():
         streams = open_streams(source, opened.manifest, senses, fast)
