@@ -47,7 +47,10 @@ class Recorder:
     def __init__(
         self, path: str | Path, bundle: Bundle | None = None, image_format: ImageFormat = "jpeg", jpeg_quality: int = 90
     ) -> None:
-        """`path` must not exist yet, EdgefuseError otherwise. `bundle` is whose percepts are recorded."""
+        """`path` must not exist yet, EdgefuseError otherwise. `bundle` is whose percepts are recorded.
+
+        `image_format` raw and png lose nothing; raw takes less than half of png's time, and a little more room.
+        """
         check_kind("bundle", bundle, Bundle, None)
         if not is_one_of(image_format, get_args(ImageFormat)):
             expected = " or ".join(get_args(ImageFormat))
@@ -66,6 +69,11 @@ class Recorder:
         self._writer.start(profile="ros2", library="edgefuse")
         self._flush_due = time.monotonic() + _FLUSH_S
         self._backlog: Backlog[Item] = Backlog(f"recording to {path}", self._write, self._flush)
+
+    @property
+    def lossless(self) -> bool:
+        """Whether a replay senses the very frames; sound, text and signals it always does."""
+        return self._image_format != "jpeg"
 
     @property
     def dropped_frames(self) -> int:
@@ -105,6 +113,7 @@ class Recorder:
     def _write(self, item: Item) -> None:
         if not self._channels:
             self._writer.add_metadata("edgefuse.clock", {"ros_time_minus_stamp_ns": str(self._ros_ns)})
+            self._writer.add_metadata("edgefuse.frames", {"format": self._image_format, "lossless": str(self.lossless)})
         if isinstance(item, Percept):
             self._write_percept(item)
         else:
@@ -114,7 +123,10 @@ class Recorder:
 
     def _write_sample(self, sample: Sample) -> None:
         topic, until_ns = _TOPIC + sample.modality, sample.until_ns
-        if isinstance(sample, Frame):
+        if isinstance(sample, Frame) and self._image_format == "raw":
+            data = ros_messages.image_from_frame(sample, self._ros_ns)
+            self._add(topic, ros_types.IMAGE, sample.modality, until_ns, data)
+        elif isinstance(sample, Frame):
             data = ros_messages.compressed_image_from_frame(
                 sample, self._ros_ns, self._image_format, self._jpeg_quality
             )
