@@ -103,11 +103,11 @@ def _let_go(stream: TextIO | None) -> int:
 
 
 def _complain(error: BaseException) -> int:
-    from edgefuse.runtime.errors import in_one_line
+    from edgefuse.runtime.errors import in_one_line, without_credentials
 
     ours = _is_ours(error)
     if not ours and logging.getLogger("edgefuse").isEnabledFor(logging.INFO):
-        traceback.print_exception(error)
+        print(without_credentials("".join(traceback.format_exception(error))), end="", file=sys.stderr)
     hint = "" if ours or isinstance(error, OSError) else "; -v shows where it comes from"
     with suppress(OSError):  # a terminal that is gone
         print(f"edgefuse: {in_one_line(error)}{hint}", file=sys.stderr)

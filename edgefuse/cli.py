@@ -19,6 +19,7 @@ from edgefuse.cli_sign import sign
 from edgefuse.cli_train import train
 from edgefuse.options import SignedBy, show_help
 from edgefuse.runtime import EdgefuseError
+from edgefuse.runtime.errors import without_credentials
 from edgefuse.runtime.extras import how_to_install
 from edgefuse.terminal import open_console, progress_bar
 from edgefuse.verbosity import Quiet, Verbose, also_behind_commands, show_warnings
@@ -140,7 +141,7 @@ def export(
         raise EdgefuseError("--compute-capability and --size are of engines: give --target tensorrt or tensorrt-rtx")
     console = open_console()
     with progress_bar(console) as progress:
-        command = shlex.join(["edgefuse", *sys.argv[1:]])
+        command = without_credentials(shlex.join(["edgefuse", *sys.argv[1:]]))
         collection = None if calibration is None else read_collection(calibration)
         spec = spec_from_name(source, data, collection)
         manifest = export_bundle(spec, output, precision, engines, command, progress)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgefuse.options import CAMERA_HELP, MICROPHONE_HELP, OWN_BUNDLE, OnBackends
+from edgefuse.options import CAMERA_HELP, MICROPHONE_HELP, OWN_BUNDLE, Insecure, OnBackends
 from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP, EdgefuseError
 from edgefuse.terminal import open_console, still_bar
 
@@ -33,6 +33,7 @@ def bench(
         str, typer.Option(help="video with its sound beside it, MCAP, or `live`", show_default="the demo clip")
     ] = str(DEFAULT_CLIP),
     camera: Annotated[str | None, typer.Option(help=f"{CAMERA_HELP}; of --source live")] = None,
+    insecure: Insecure = False,
     microphone: Annotated[str | None, typer.Option(help=f"{MICROPHONE_HELP}; of --source live")] = None,
     rate: Annotated[float | None, typer.Option(help="frames per second; the source's own")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="seconds instead of minutes, with a wider spread")] = False,
@@ -80,7 +81,7 @@ def bench(
     backends = backends_from(backend or ["auto"])
     with still_bar(console) as progress:
         if source == _LIVE:
-            devices = devices_from(camera, microphone)
+            devices = devices_from(camera, microphone, insecure)
             variants = open_variants(bundles, backends, DEFAULT_CLIP)
             result = measurement.measure_devices(variants, devices, extent, progress)
         else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from edgefuse.options import OWN_BUNDLE, Camera, Channel, Microphone, SoundFile, Topics, show_help
+from edgefuse.options import OWN_BUNDLE, Camera, Channel, Insecure, Microphone, SoundFile, Topics, show_help
 from edgefuse.runtime import DEFAULT_BUNDLE, CalibrationError
 from edgefuse.terminal import open_console, progress_bar
 
@@ -77,6 +77,7 @@ def camera(
     file: Annotated[Path | None, typer.Argument(help="folder of pictures, video or MCAP", show_default=False)] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="camera_info of ROS, in YAML")] = Path("camera.yaml"),
     device: Camera = None,
+    insecure: Insecure = False,
     topic: Topics = None,
     kind: Kind = "charuco",
     size: Size = "9x6",
@@ -102,7 +103,7 @@ def camera(
     check_writable(output)
     held = _board(kind, size, square, marker, dictionary)
     console = open_console()
-    source = Source(file, camera=device, topics=topic or ())
+    source = Source(file, camera=device, topics=topic or (), insecure=insecure)
     collector = _collect_views(_frames(source), held, views if device else None, viewer, console)
     calibration = calibrate_camera(collector.sharp(), held, name, model)
     write_camera_info(output, calibration.info)
@@ -119,6 +120,7 @@ def sync(
     output: Annotated[Path, typer.Option("--output", "-o", help="for `edgefuse run --sync`")] = Path("sync.json"),
     audio: SoundFile = None,
     device: Camera = None,
+    insecure: Insecure = False,
     microphone: Microphone = None,
     channel: Channel = None,
     topic: Topics = None,
@@ -143,7 +145,8 @@ def sync(
 
     check_drawable(picture)
     check_writable(output)
-    streams = _streams(Source(file, audio, device, microphone, topic or (), channel), ("image", "audio"))
+    source = Source(file, audio, device, microphone, topic or (), channel, insecure)
+    streams = _streams(source, ("image", "audio"))
     console = open_console()
     with progress_bar(console) as progress:
         witness = watch(streams, seconds, lambda done: progress("seconds seen and heard", done, seconds))
@@ -207,6 +210,7 @@ def quantization(
     data: Annotated[Path | None, typer.Option(help="with --checkpoint: from this folder")] = None,
     audio: SoundFile = None,
     device: Camera = None,
+    insecure: Insecure = False,
     microphone: Microphone = None,
     channel: Channel = None,
     topic: Topics = None,
@@ -222,7 +226,7 @@ def quantization(
 
     check_writable(output)
     opened, console = Bundle.open(bundle), open_console()
-    source = Source(file, audio, device, microphone, topic or (), channel)
+    source = Source(file, audio, device, microphone, topic or (), channel, insecure)
     if checkpoint is None:
         if data is not None:
             raise CalibrationError("--data goes with --checkpoint: give what is to be calibrated")

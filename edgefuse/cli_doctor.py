@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-from edgefuse.options import CAMERA_HELP, MICROPHONE_HELP, Channel
+from edgefuse.options import CAMERA_HELP, MICROPHONE_HELP, Channel, Insecure
 from edgefuse.terminal import open_console
 
 
 def doctor(
     camera: Annotated[str | None, typer.Option(help=f"{CAMERA_HELP}; it is watched for 3 s")] = None,
+    insecure: Insecure = False,
     microphone: Annotated[str | None, typer.Option(help=f"{MICROPHONE_HELP}; it is listened to for 3 s")] = None,
     channel: Channel = None,
 ) -> None:
@@ -23,7 +24,7 @@ def doctor(
 
     table = Table("", "for", "", box=None)
     speech = find_program("speech of the tabletop task", "espeak-ng", "apt-get install espeak-ng")
-    findings = [*examine(), speech, *measure(camera, microphone, channel)]
+    findings = [*examine(), speech, *measure(camera, microphone, channel, insecure)]
     for finding in findings:
         mark = Text(finding.state, {"ok": "green", "missing": "yellow", "wrong": "red"}[finding.state])
         table.add_row(mark, finding.subject, finding.detail)

@@ -14,6 +14,7 @@ from edgefuse.options import (
     OWN_BUNDLE,
     Camera,
     Channel,
+    Insecure,
     Microphone,
     OnBackend,
     SignedBy,
@@ -43,6 +44,7 @@ def run(
     ] = DEFAULT_BUNDLE,
     audio: SoundFile = None,
     camera: Camera = None,
+    insecure: Insecure = False,
     microphone: Microphone = None,
     channel: Channel = None,
     topic: Topics = None,
@@ -57,6 +59,7 @@ def run(
     jsonl: Annotated[str | None, typer.Option(help="write a JSON object per percept; - is the standard output")] = None,
     timeline: Annotated[Path | None, typer.Option(help="draw the run into this PNG, SVG or PDF")] = None,
     record: Annotated[Path | None, typer.Option(help="record samples and percepts into this MCAP file")] = None,
+    lossless: Annotated[bool, typer.Option("--lossless", help="record frames as they are, not as JPEG")] = False,
     viewer: Annotated[bool, typer.Option("--viewer", help="show the run in Rerun; headless, save an .rrd")] = False,
     rrd: Annotated[Path | None, typer.Option(help="save the run for Rerun in this file")] = None,
     camera_info: Annotated[Path | None, typer.Option(help="straighten frames by this lens (YAML of ROS)")] = None,
@@ -73,11 +76,14 @@ def run(
 
     drawn = None if timeline is None else Timeline(timeline)
     _check_files(jsonl, rrd, record)
+    if lossless and record is None:
+        raise EdgefuseError("--lossless is of --record, which is not given")
     opened = Bundle.open(bundle, require_signature)
     senses = _left(opened.manifest, drop or [])
     corrections = read_corrections(camera_info, sync, opened.manifest)
     nothing_named = file is None and camera is None and microphone is None
-    source = Source(DEFAULT_CLIP if nothing_named else file, audio, camera, microphone, topic or (), channel)
+    clip = DEFAULT_CLIP if nothing_named else file
+    source = Source(clip, audio, camera, microphone, topic or (), channel, insecure)
     console = open_console(stderr=jsonl == "-")
     with console.status(f"opening {file} ...") if source.recording and not is_quiet() else nullcontext():
         streams = open_streams(source, opened.manifest, senses, fast)
@@ -91,9 +97,12 @@ def run(
         confidence=None if confidence == "none" else confidence,
         corrections=corrections,
     )
-    with signals.calling(partial(_end, perceiver, streams)):
-        observers = [*([drawn] if drawn else []), *_observers(opened, viewer, rrd, record)]
-        _perceive(perceiver, streams, observers, jsonl, console)
+    try:
+        with signals.calling(partial(_end, perceiver, streams)):
+            observers = [*([drawn] if drawn else []), *_observers(opened, viewer, rrd, record, lossless)]
+            _perceive(perceiver, streams, observers, jsonl, console)
+    finally:
+        _name_files(console, [jsonl, rrd, timeline], record, lossless)
 
 
 def _end(perceiver: Perceiver, streams: Sequence[Stream]) -> None:
@@ -101,6 +110,18 @@ def _end(perceiver: Perceiver, streams: Sequence[Stream]) -> None:
     perceiver.close()
     for stream in streams:
         stream.close()
+
+
+def _name_files(console: Console, files: Sequence[str | Path | None], record: Path | None, lossless: bool) -> None:
+    """All that was written, each in a line; a recording of nothing leaves no file."""
+    if is_quiet():
+        return
+    for file in files:
+        if file is not None and file != "-" and Path(file).exists():
+            console.print(f"{file} is written")
+    if record is not None and record.exists():
+        kind = "the very frames" if lossless else "frames as JPEG, which a replay sees nearly the same (--lossless)"
+        console.print(f"{record} is written: {kind}")
 
 
 def _perceive(
@@ -140,7 +161,7 @@ def _check_files(jsonl: str | None, rrd: Path | None, record: Path | None) -> No
         check_new(record)
 
 
-def _observers(bundle: Bundle, viewer: bool, rrd: Path | None, record: Path | None) -> list[Observer]:
+def _observers(bundle: Bundle, viewer: bool, rrd: Path | None, record: Path | None, lossless: bool) -> list[Observer]:
     """The sinks that take samples as well and write as they go; the recorder last: it refuses what was begun since."""
     from edgefuse.runtime import Recorder, Viewer
 
@@ -148,7 +169,7 @@ def _observers(bundle: Bundle, viewer: bool, rrd: Path | None, record: Path | No
     if viewer or rrd is not None:
         observers.append(Viewer(rrd, bundle.manifest))
     if record is not None:
-        observers.append(Recorder(record, bundle))
+        observers.append(Recorder(record, bundle, "raw" if lossless else "jpeg"))
     return observers
 
 

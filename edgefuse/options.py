@@ -14,6 +14,9 @@ CAMERA_HELP = "index, /dev/..., URL (RTSP, HTTP) or GStreamer pipeline"
 MICROPHONE_HELP = "index, name or part of one, or `default`"
 
 Camera = Annotated[str | None, typer.Option("--camera", help=CAMERA_HELP)]
+Insecure = Annotated[
+    bool, typer.Option("--insecure", help="take a camera by https or rtsps also where its certificate proves nothing")
+]
 Microphone = Annotated[str | None, typer.Option("--microphone", help=MICROPHONE_HELP)]
 SoundFile = Annotated[Path | None, typer.Option("--audio", help="sound file, where it is not beside the video")]
 Channel = Annotated[

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from edgefuse.runtime.errors import printable
+from edgefuse.runtime.errors import printable, without_credentials
 
 _LOGGER = logging.getLogger("edgefuse")
 _NAMES = {"verbose", "quiet"}
@@ -24,7 +24,8 @@ class _Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """See logging.Handler."""
-        print(f"edgefuse: {record.levelname.lower()}: {printable(self.format(record))}", file=sys.stderr)
+        said = printable(without_credentials(self.format(record)))
+        print(f"edgefuse: {record.levelname.lower()}: {said}", file=sys.stderr)
 
 
 def show_warnings() -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from edgefuse.runtime.engines.processor import processor_name
-from edgefuse.runtime.errors import EdgefuseError, EngineError, StreamError, in_one_line
+from edgefuse.runtime.errors import EdgefuseError, EngineError, StreamError, address_shown, in_one_line
 from edgefuse.runtime.extras import how_to_install, installed_version
 from edgefuse.runtime.streams.sound_file import libsndfile_version
 
@@ -53,11 +53,13 @@ def examine() -> list[Finding]:
     ]
 
 
-def measure(camera: str | None, microphone: str | None, channel: int | None = None) -> list[Finding]:
+def measure(
+    camera: str | None, microphone: str | None, channel: int | None = None, insecure: bool = False
+) -> list[Finding]:
     """Watch a camera and listen to a microphone for 3 s; a device that cannot be opened is a finding, not an error."""
     findings = []
     if camera is not None:
-        findings.append(_measured(f"camera {camera}", lambda: _camera(camera)))
+        findings.append(_measured(f"camera {address_shown(camera)}", lambda: _camera(camera, insecure)))
     if microphone is not None:
         findings.append(_measured(f"microphone {microphone}", lambda: _microphone(microphone, channel)))
     return findings
@@ -225,11 +227,11 @@ def _measured(subject: str, measurement: Callable[[], tuple[str, str | None]]) -
     return Finding(subject, "wrong" if wrong else "ok", f"{wrong}; {detail}" if wrong else detail)
 
 
-def _camera(device: str) -> tuple[str, str | None]:
+def _camera(device: str, insecure: bool) -> tuple[str, str | None]:
     from edgefuse.runtime.streams.camera import Camera
     from edgefuse.runtime.streams.devices import measure_camera
 
-    seen = measure_camera(Camera(device))
+    seen = measure_camera(Camera(device, insecure=insecure))
     if not seen.rate_hz:
         return "it was watched for 3 s", seen.wrong
     size = f"{seen.format.width} x {seen.format.height}"

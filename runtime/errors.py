@@ -1,6 +1,6 @@
 """The errors of edgefuse. Each message says what was wrong, what was expected and what to do, in one line.
 
-And how any other exception, and any text from outside, is put into such a line.
+And how any other exception, and any text from outside, is put into such a line: without passwords.
 """
 
 from __future__ import annotations
@@ -20,11 +20,21 @@ _LONGEST_SAID: Final = 300  # characters; some libraries say pages
 
 RefusalReason: TypeAlias = Literal["malformed", "not_finite", "out_of_range", "out_of_order", "future"]
 
+_URL: Final = re.compile(r"\b([a-z][a-z0-9+.-]+:/+)(\S*)", re.IGNORECASE)  # a path that was a URL has one slash left
+_HOST: Final = re.compile(r"(\[[^\]@]*\]|[^][:@]*)(:\d*)?[^\w@]*")  # and port, and what ends a sentence
+_PROPERTY: Final = re.compile(
+    r"\b((?:user|proxy)-(?:id|pw)|password|passwd|passphrase)(\s*=\s*)(\"[^\"]*\"|'[^']*'|\S+)", re.IGNORECASE
+)  # of a GStreamer pipeline
+_HIDDEN: Final = "***"
+
 _VALUES: Final = re.compile(r"'[^']*'|\"[^\"]*\"|[-+]?\d[\d.,]*(e[-+]?\d+)?|\bnan\b|\binf\b")
 
 
 class EdgefuseError(Exception):
-    """The root of all: a command shows its message in one line and exits with 2."""
+    """The root of all: a command shows its message in one line and exits with 2. No message holds credentials."""
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(without_credentials(str(message)))
 
 
 class FileError(EdgefuseError):
@@ -76,7 +86,11 @@ def first_fault(error: ValidationError) -> str:
     """The first thing that a model refused: its field, why, what it was given, and how many more there are."""
     first = error.errors()[0]
     where = ".".join(repr(part).strip("'")[:60] for part in first["loc"]) or "content"
-    got = "" if first["type"] in ("missing", "value_error", "json_invalid") else f", got {repr(first['input'])[:60]}"
+    got = (
+        ""
+        if first["type"] in ("missing", "value_error", "json_invalid")
+        else f", got {without_credentials(repr(first['input']))[:60]}"
+    )
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     return f"{where}: {first['msg'].removeprefix('Value error, ')}{got}{more}"
 
@@ -87,20 +101,22 @@ def in_one_line(error: BaseException) -> str:
     One of edgefuse says it in its own words. Of another that names a file, the file and why; of what nobody expected,
     its kind and where in edgefuse it came up as well.
     """
-    if type(error).__module__.startswith("edgefuse"):
-        return printable(str(error))
-    if isinstance(error, OSError) and error.strerror and error.filename is not None:
-        return printable(f"{_name_of(error.filename)}: {error.strerror}")
-    where = _where(error)
-    if isinstance(error, OSError) and error.strerror:
-        return printable(f"{error.strerror}{where}")
-    if isinstance(error, MemoryError):
-        return f"there is not enough memory for this{where}"
-    if isinstance(error, RecursionError):
-        return f"something here is nested too deeply{where}"
-    kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
-    said = first_fault(cast("ValidationError", error)) if kind.endswith(".ValidationError") else str(error)
-    return printable(f"unexpected {kind}: {' '.join(said.split())[:_LONGEST_SAID] or 'no more is known'}{where}")
+    return printable(without_credentials(_said(error)))
+
+
+def without_credentials(text: str) -> str:
+    """The text without the user, the password and the values of the query of every URL in it.
+
+    Nor what properties of a GStreamer pipeline hold of them. A password with a / or ? in it, which makes its URL
+    one of nothing, is found too.
+    """
+    return _PROPERTY.sub(rf"\1\2{_HIDDEN}", _URL.sub(lambda found: found[1] + _bare(found[2]), text))
+
+
+def address_shown(address: str) -> str:
+    """What a camera's address is called, wherever it is shown or written: all of it but the credentials."""
+    url = "://" in address and " ! " not in address
+    return without_credentials("%20".join(address.split()) if url else address)  # no more of it is beyond a space
 
 
 def printable(text: str) -> str:
@@ -113,6 +129,43 @@ def printable(text: str) -> str:
 def is_utf_8(text: str) -> bool:
     """Whether it came whole from bytes in UTF-8: a name on the disk need not have, and libraries in C crash on it."""
     return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _said(error: BaseException) -> str:
+    if type(error).__module__.startswith("edgefuse"):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{_name_of(error.filename)}: {error.strerror}"
+    where = _where(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}{where}"
+    if isinstance(error, MemoryError):
+        return f"there is not enough memory for this{where}"
+    if isinstance(error, RecursionError):
+        return f"something here is nested too deeply{where}"
+    kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
+    said = first_fault(cast("ValidationError", error)) if kind.endswith(".ValidationError") else str(error)
+    return (
+        f"unexpected {kind}: {' '.join(without_credentials(said).split())[:_LONGEST_SAID] or 'no more is known'}{where}"
+    )
+
+
+def _bare(url: str) -> str:
+    """What of a URL may be said, without its scheme."""
+    place, mark, query = re.fullmatch(r"([^?#]*)([?#]?)(.*)", url, re.DOTALL).groups()  # type: ignore[union-attr]
+    if not _HOST.fullmatch(place.partition("/")[0]):
+        if "@" in place:
+            place = place.rpartition("@")[2]
+        else:
+            return _bare(query.rpartition("@")[2]) if "@" in query else _HIDDEN
+    return place + mark + re.sub(r"[^&;#?]+", lambda part: _value_hidden(part.group()), query)
+
+
+def _value_hidden(part: str) -> str:
+    """Of a part of a query: its name, and what of a sentence goes on behind it."""
+    name, equals, value = part.partition("=") if "=" in part else ("", "", part)
+    said = value.rstrip("])}'\",.:")
+    return name + equals + (_HIDDEN if said else "") + value[len(said) :]
 
 
 def _is_harmless(char: str) -> bool:

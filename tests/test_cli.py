@@ -108,6 +108,20 @@ def test_a_recording_replays_to_the_same_percepts(tmp_path):
     assert contents[0] == contents[1]
 
 
+@pytest.mark.parametrize(("options", "said"), [(["--lossless"], "the very frames"), ([], "JPEG, which a replay")])
+def test_a_lossless_recording_replays_to_the_percepts_of_the_run_itself(options, said, tmp_path):
+    recording, percepts = tmp_path / "run.mcap", tmp_path / "percepts.jsonl"
+    recorded = edgefuse("run", "--fast", "--rate", 5, "--record", recording, *options, "--jsonl", percepts)
+    assert f"{recording} is written: " in recorded.stdout
+    assert f"{percepts} is written" in recorded.stdout
+    assert said in recorded.stdout
+    replayed = edgefuse("run", recording, "--fast", "--rate", 5, "--jsonl", "-").stdout
+    texts = percepts.read_text(), replayed
+    first, second = ([json.loads(line) | {"trace": None} for line in text.splitlines()] for text in texts)
+    assert len(first) > 50
+    assert (first == second) == bool(options)
+
+
 def test_a_damaged_bundle_gets_one_line(tmp_path):
     bundle = shutil.copytree(DEFAULT_BUNDLE, tmp_path / "bundle")
     (bundle / "image.onnx").write_bytes(b"")

@@ -17,6 +17,7 @@ from edgefuse.runtime.samples import AudioChunk, Frame, Sample, Text
 from edgefuse.runtime.streams.bags.bag import is_bag
 from edgefuse.runtime.streams.clip import Clip, sound_beside
 from edgefuse.runtime.streams.recording import Recording
+from edgefuse.runtime.streams.video_file import check_readable
 
 _SECONDS = 10.0
 _MOST_FRAME_BYTES = 64_000_000
@@ -73,6 +74,7 @@ def _open_source(file: Path, senses: Sequence[Modality]) -> Iterable[Sample]:
         return Recording(file, live=False, senses=senses)
     if image is None and audio is None:
         return []
+    check_readable(file, "video file")
     sound = None if audio is None else sound_beside(file)
     names = (image.name if image else "image", audio.name if audio else "audio")
     return Clip(file if image else None, sound, False, audio.rate_hz if audio else 16_000, names)

@@ -17,6 +17,7 @@ from edgefuse.bench.runs.run import Moment, Run, add_up, flow_from
 from edgefuse.bench.runs.runners import OurRunner
 from edgefuse.bench.runs.turns import take_turns
 from edgefuse.fusion.progress import Progress
+from edgefuse.runtime.errors import address_shown
 from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.streams.devices import find_devices
 from edgefuse.runtime.streams.sources import Source, open_streams
@@ -32,17 +33,17 @@ class LiveRun(Run):
     dropped: Mapping[str, Mapping[str, int]]
 
 
-def devices_from(camera: str | None, microphone: str | None) -> Source:
+def devices_from(camera: str | None, microphone: str | None, insecure: bool = False) -> Source:
     """Those that are named; if none is, what the machine has. Raises BenchError where it has nothing."""
     if camera is not None or microphone is not None:
-        return Source(None, camera=camera, microphone=microphone)
+        return Source(None, camera=camera, microphone=microphone, insecure=insecure)
     found = find_devices()
     cameras = [str(offer.stable_path or offer.path) for offer in found.cameras]
     microphones = ["default" if offer.default else str(offer.index) for offer in found.microphones]
     if not cameras and not microphones:
         raise BenchError("--source live: no camera and no microphone here; a network camera: --camera URL")
     ears = sorted(microphones, key="default".__ne__)
-    return Source(None, camera=next(iter(cameras), None), microphone=next(iter(ears), None))
+    return Source(None, camera=next(iter(cameras), None), microphone=next(iter(ears), None), insecure=insecure)
 
 
 def measure_live(variants: Sequence[Variant], devices: Source, extent: Extent, progress: Progress) -> list[LiveResult]:
@@ -126,7 +127,7 @@ def _result_from_runs(variant: Variant, devices: Source, runs: Sequence[LiveRun]
     named = {"camera": devices.camera, "microphone": devices.microphone}
     return LiveResult(
         variant=variant.name,
-        devices=tuple(f"{what} {device}" for what, device in named.items() if device is not None),
+        devices=tuple(f"{what} {address_shown(device)}" for what, device in named.items() if device is not None),
         flow=flow_from(runs, senses),
         dropped={sense: add_up([run.dropped[sense] for run in runs]) for sense in runs[0].dropped},
         timeline=timeline_from_run(runs[-1]),

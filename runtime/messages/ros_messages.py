@@ -16,7 +16,7 @@ from edgefuse.runtime.messages.cdr import CdrBuilder
 from edgefuse.runtime.percept import Percept, Sense
 from edgefuse.runtime.samples import AudioChunk, Frame, Signal, Text
 
-ImageFormat: TypeAlias = Literal["jpeg", "png"]
+ImageFormat: TypeAlias = Literal["jpeg", "png", "raw"]
 
 MODALITY_KEY = "edgefuse.modality"  # in the metadata of a recording's channel: the sense that its samples are of
 
@@ -24,7 +24,17 @@ _S16_SCALE = 32768
 _NO_FLOATS = np.empty(0, np.float32)
 
 
-def compressed_image_from_frame(frame: Frame, ros_ns: int, image_format: ImageFormat, jpeg_quality: int) -> bytes:
+def image_from_frame(frame: Frame, ros_ns: int) -> bytes:
+    """A sensor_msgs/Image of the very pixels."""
+    height, width = frame.image.shape[:2]
+    message = CdrBuilder().header(frame.stamp_ns + ros_ns, frame.frame_id)
+    message.number("uint32", height).number("uint32", width).string(frame.encoding)
+    return message.number("uint8", 0).number("uint32", 3 * width).data(frame.image.tobytes()).content
+
+
+def compressed_image_from_frame(
+    frame: Frame, ros_ns: int, image_format: Literal["jpeg", "png"], jpeg_quality: int
+) -> bytes:
     """A sensor_msgs/CompressedImage; `png` loses nothing, `jpeg_quality` is 1..100."""
     bgr = frame.image if frame.encoding == "bgr8" else cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR)
     if image_format == "jpeg":

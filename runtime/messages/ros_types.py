@@ -55,6 +55,7 @@ def _definition(name: str) -> str:
 
 _HEADER = ("std_msgs/Header", "builtin_interfaces/Time")
 COMPRESSED_IMAGE = _message_type("sensor_msgs/CompressedImage", *_HEADER)
+IMAGE = _message_type("sensor_msgs/Image", *_HEADER)
 AUDIO_CHUNK = _message_type("edgefuse_msgs/AudioChunk", *_HEADER)
 SIGNAL = _message_type("edgefuse_msgs/Signal", *_HEADER)
 STRING = _message_type("std_msgs/String")
@@ -64,10 +65,10 @@ KNOWN_DEFINITIONS: Final = {
     known.name: known.definition
     for known in (
         COMPRESSED_IMAGE,
+        IMAGE,
         AUDIO_CHUNK,
         SIGNAL,
         STRING,
-        _message_type("sensor_msgs/Image", *_HEADER),
         _message_type("std_msgs/UInt8MultiArray", "std_msgs/MultiArrayLayout", "std_msgs/MultiArrayDimension"),
         _message_type("audio_common_msgs/AudioData"),
         _message_type("audio_common_msgs/AudioDataStamped", *_HEADER, "audio_common_msgs/AudioData"),

@@ -50,7 +50,10 @@ class Recorder:
     def __init__(
         self, path: str | Path, bundle: Bundle | None = None, image_format: ImageFormat = "jpeg", jpeg_quality: int = 90
     ) -> None:
-        """`path` must not exist yet, EdgefuseError otherwise. `bundle` is whose percepts are recorded."""
+        """`path` must not exist yet, EdgefuseError otherwise. `bundle` is whose percepts are recorded.
+
+        `image_format` raw and png lose nothing; raw takes less than half of png's time, and a little more room.
+        """
         check_kind("bundle", bundle, Bundle, None)
         if not is_one_of(image_format, get_args(ImageFormat)):
             expected = " or ".join(get_args(ImageFormat))
@@ -70,6 +73,11 @@ class Recorder:
         self._flush_due = time.monotonic() + _FLUSH_S
         self._backlog: Backlog[Item] = Backlog(f"recording to {path}", self._write, self._flush)
         close_at_exit(self, Recorder.close)
+
+    @property
+    def lossless(self) -> bool:
+        """Whether a replay senses the very frames; sound, text and signals it always does."""
+        return self._image_format != "jpeg"
 
     @property
     def dropped_frames(self) -> int:
@@ -123,10 +131,7 @@ class Recorder:
     def _write_sample(self, sample: Sample) -> None:
         topic, until_ns = _TOPIC + sample.modality, sample.until_ns
         if isinstance(sample, Frame):
-            data = ros_messages.compressed_image_from_frame(
-                sample, self._ros_ns, self._image_format, self._jpeg_quality
-            )
-            self._add(f"{topic}/compressed", ros_types.COMPRESSED_IMAGE, sample.modality, until_ns, data)
+            self._write_frame(sample, topic)
         elif isinstance(sample, Text):
             data = ros_messages.string_from_text(sample)
             self._add(topic, ros_types.STRING, sample.modality, until_ns, data)
@@ -138,6 +143,14 @@ class Recorder:
             data = ros_messages.signal_from_signal(sample, self._ros_ns, self._missing(sample))
             self._add(topic, ros_types.SIGNAL, sample.modality, until_ns, data)
             self._next_index[sample.modality] = sample.index + len(sample.values)
+
+    def _write_frame(self, frame: Frame, topic: str) -> None:
+        if self._image_format == "raw":
+            data = ros_messages.image_from_frame(frame, self._ros_ns)
+            self._add(topic, ros_types.IMAGE, frame.modality, frame.until_ns, data)
+            return
+        data = ros_messages.compressed_image_from_frame(frame, self._ros_ns, self._image_format, self._jpeg_quality)
+        self._add(f"{topic}/compressed", ros_types.COMPRESSED_IMAGE, frame.modality, frame.until_ns, data)
 
     def _write_percept(self, percept: Percept) -> None:
         data = ros_messages.percept_from_percept(percept, self._ros_ns, self._bundle_name, self._bundle_id)
@@ -154,6 +167,7 @@ class Recorder:
             raise SampleError(f"its time, {log_ns} ns, cannot be written")
         if not self._channels:
             self._writer.add_metadata("edgefuse.clock", {"ros_time_minus_stamp_ns": str(self._ros_ns)})
+            self._writer.add_metadata("edgefuse.frames", {"format": self._image_format, "lossless": str(self.lossless)})
         if topic not in self._channels:
             schema = self._writer.register_schema(kind.name, SchemaEncoding.ROS2, kind.definition.encode())
             metadata = {} if sense is None else {MODALITY_KEY: sense}

@@ -20,6 +20,7 @@ from edgefuse.runtime.streams.capture import (
     camera_source,
     refused,
 )
+from edgefuse.runtime.streams.certificates import check_provable, options_for
 from edgefuse.runtime.streams.device_stream import DeviceStream
 from edgefuse.runtime.streams.http_jpegs import open_http_jpegs
 from edgefuse.runtime.streams.video_file import VideoFile
@@ -39,7 +40,8 @@ class Camera(DeviceStream[Frame]):
     `device` is an index, a path such as /dev/v4l/by-id/..., a URL (RTSP, HTTP), a GStreamer pipeline, or a video file,
     which is played in real time and ends. What else is given is asked of a local device; `format` is what it gives.
     `modality` is the sense that it is of, `frame_id` the coordinate frame that it sees in. Frames that waited in the
-    driver while it was opened are skipped, halves of a JPEG are dropped and counted.
+    driver while it was opened are skipped, halves of a JPEG are dropped and counted. A server by https or rtsps proves
+    itself by its certificate, against what this computer trusts (SSL_CERT_FILE), unless `insecure`.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Camera(DeviceStream[Frame]):
         patience: Patience | None = None,
         modality: str = "image",
         frame_id: str = "",
+        insecure: bool = False,
     ) -> None:
         check_kind("device", device, int, str, Path)
         if isinstance(device, int):
@@ -62,13 +65,14 @@ class Camera(DeviceStream[Frame]):
         check_kind("patience", patience, Patience, None)
         check_kind("modality", modality, str)
         check_kind("frame_id", frame_id, str)
+        check_kind("insecure", insecure, bool)
         most = {"width": 65_536, "height": 65_536, "rate_hz": 10_000, "exposure_ms": 60_000, "buffers": 1000}
         asked = {"width": width, "height": height, "rate_hz": rate_hz, "exposure_ms": exposure_ms, "buffers": buffers}
         for name, value in asked.items():
             if value is not None:
                 number_in(name, value, 0.001, most[name])
         wanted = CameraFormat(width, height, rate_hz, pixel_format, exposure_ms, buffers)
-        self._grabber = Grabber(camera_source(device), wanted, modality, frame_id)
+        self._grabber = Grabber(camera_source(device, insecure), wanted, modality, frame_id)
         super().__init__(self._grabber, 1, patience)
 
     @property
@@ -137,7 +141,10 @@ class Grabber:
         if self._source.kind == "file":
             return VideoFile(Path(str(self._source.address)))
         jpegs = open_http_jpegs(self._source) if self._source.kind == "url" else None
-        return jpegs or OpenCvCapture(self._source, self._wanted)
+        if jpegs is not None:
+            return jpegs
+        check_provable(self._source)
+        return OpenCvCapture(self._source, self._wanted, options_for(self._source))
 
     def _stamp_ns(self, own_ns: int, grabbed_ns: int) -> int:
         """The driver's own stamp where it is sane; a file's frame waits here until it is due."""

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
+from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal, Protocol
+from types import MappingProxyType
+from typing import Final, Literal, Protocol
+from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
 
-from edgefuse.runtime.errors import SampleError, StreamError, is_utf_8
+from edgefuse.runtime.errors import SampleError, StreamError, address_shown, is_utf_8
 from edgefuse.runtime.files.limits import FRAME_PIXELS
 from edgefuse.runtime.files.pictures import decode_picture
+from edgefuse.runtime.streams.ffmpeg_options import ffmpeg_options
 from edgefuse.runtime.streams.opencv_log import SILENT, set_log_level
 from edgefuse.runtime.streams.v4l2 import cameras
 
@@ -24,7 +28,7 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 OPEN_TIMEOUT_MS = 2000
 READ_TIMEOUT_MS = 1500
-_PASSWORD = re.compile(r"://[^/\s]*@")
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 _MOST_DIGITS = 9  # of an index; OpenCV takes an int
 _MANUAL_EXPOSURE = 1
 _V4L2_EXPOSURE_PER_MS = 10
@@ -47,19 +51,20 @@ class CameraFormat:
 
 @dataclass(frozen=True, slots=True)
 class CameraSource:
-    """Where a camera is and how OpenCV gets at it."""
+    """Where a camera is and how OpenCV gets at it. `insecure`: by TLS, also where its certificate proves nothing."""
 
     kind: Literal["v4l2", "url", "file", "gstreamer"]
     address: int | str
     backend: int
+    insecure: bool = False
 
     @property
     def name(self) -> str:
-        """What messages call it; without a password."""
-        return f"camera {_PASSWORD.sub('://', str(self.address))}"
+        """What messages call it; without credentials."""
+        return f"camera {address_shown(str(self.address))}"
 
 
-def camera_source(device: int | str | Path) -> CameraSource:
+def camera_source(device: int | str | Path, insecure: bool = False) -> CameraSource:
     """The source that a person means: an index, /dev/..., a URL, a GStreamer pipeline (with `!`), or a file.
 
     Raises StreamError for what OpenCV would crash on.
@@ -74,7 +79,8 @@ def camera_source(device: int | str | Path) -> CameraSource:
     if " ! " in text and not Path(text).exists():  # it may name a URL
         return CameraSource("gstreamer", text, cv2.CAP_GSTREAMER)
     if "://" in text:
-        return CameraSource("url", text, cv2.CAP_FFMPEG)
+        _check_url(text)
+        return CameraSource("url", text, cv2.CAP_FFMPEG, insecure)
     return CameraSource("file", text, cv2.CAP_FFMPEG)
 
 
@@ -105,9 +111,10 @@ class Capture(Protocol):
 class OpenCvCapture:
     """A local camera, a pipeline, or what FFmpeg receives from a URL. Raises StreamError if it cannot be opened."""
 
-    def __init__(self, source: CameraSource, wanted: CameraFormat) -> None:
+    def __init__(self, source: CameraSource, wanted: CameraFormat, options: Mapping[str, str] = _NONE) -> None:
+        """`options` are FFmpeg's."""
         self._source = source
-        self._capture = open_capture(source, wanted)
+        self._capture = open_capture(source, wanted, options)
         self.format = read_back(self._capture, source)
         if (refusal := FRAME_PIXELS.refusal((self.format.width or 0) * (self.format.height or 0))) is not None:
             self.close()
@@ -134,7 +141,7 @@ class OpenCvCapture:
         self._capture.release()
 
 
-def open_capture(source: CameraSource, wanted: CameraFormat) -> cv2.VideoCapture:
+def open_capture(source: CameraSource, wanted: CameraFormat, options: Mapping[str, str]) -> cv2.VideoCapture:
     """An open capture with the wanted settings tried; raises StreamError that says what there is instead."""
     if source.kind == "gstreamer" and not cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
         raise StreamError(
@@ -143,7 +150,8 @@ def open_capture(source: CameraSource, wanted: CameraFormat) -> cv2.VideoCapture
     capture = cv2.VideoCapture()
     level = set_log_level(SILENT)  # what fails is raised below, in one line
     try:
-        capture.open(source.address, source.backend, _timeouts(source))
+        with ffmpeg_options(options) if source.kind == "url" else nullcontext():
+            capture.open(source.address, source.backend, _timeouts(source))
     finally:
         set_log_level(level)
     if not capture.isOpened():
@@ -183,6 +191,15 @@ def refused(wanted: CameraFormat, given: CameraFormat) -> list[str]:
         if want is not None and want != got and not near:
             words.append(f"{name} {want} asked, {got} given")
     return words
+
+
+def _check_url(url: str) -> None:
+    try:
+        urlsplit(url).port  # noqa: B018
+    except ValueError:
+        raise StreamError(
+            f"camera {address_shown(url)}: this is no URL; in a password, / is written %2F, ? %3F, # %23, @ %40, [ %5B"
+        ) from None  # which quotes the password
 
 
 def _timeouts(source: CameraSource) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from edgefuse.runtime.errors import EdgefuseError, StreamError
+from edgefuse.runtime.errors import EdgefuseError, StreamError, without_credentials
 
 _MOST_SAID = 200
 
@@ -18,5 +18,5 @@ def faults_of(name: str, kind: type[StreamError] = StreamError) -> Iterator[None
     except EdgefuseError:
         raise
     except Exception as error:  # the border of a stream: OpenCV's, a codec's, MemoryError, a bug
-        said = " ".join(str(error).split())[:_MOST_SAID]
+        said = " ".join(without_credentials(str(error)).split())[:_MOST_SAID]
         raise kind(f"{name} failed: {type(error).__name__}{': ' if said else ''}{said}") from error

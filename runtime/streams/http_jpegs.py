@@ -6,12 +6,13 @@ itself where it ends.
 
 from __future__ import annotations
 
+import ssl
 import time
 import urllib.error
 import urllib.request
 from contextlib import suppress
 from http.client import HTTPException, HTTPResponse
-from typing import Final
+from typing import Any, Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import numpy as np
@@ -22,6 +23,7 @@ from edgefuse.runtime.files.limits import PICTURE_BYTES
 from edgefuse.runtime.files.pictures import decode_picture
 from edgefuse.runtime.samples import NS_PER_S
 from edgefuse.runtime.streams.capture import OPEN_TIMEOUT_MS, CameraFormat, CameraSource
+from edgefuse.runtime.streams.certificates import not_trusted, tls_context
 
 _KINDS: Final = ("multipart/x-mixed-replace", "multipart/mixed", "image/jpeg", "image/jpg")
 _SAY_NOTHING: Final = ("application/octet-stream", "text/plain")
@@ -120,16 +122,23 @@ class HttpJpegs:
 def open_http_jpegs(source: CameraSource) -> HttpJpegs | None:
     """The JPEGs of a URL; None where it is not HTTP, or answers with something else, which is left to FFmpeg.
 
-    Raises StreamError where the server refuses.
+    Raises StreamError where the server refuses, and where one by https is not reached or proves to be another.
     """
     url = urlsplit(str(source.address))
     if url.scheme not in ("http", "https"):
         return None
     try:
-        response = _opener(url).open(_without_password(url), timeout=OPEN_TIMEOUT_MS / 1e3)
+        response = _opener(source, url).open(_without_password(url), timeout=OPEN_TIMEOUT_MS / 1e3)
     except urllib.error.HTTPError as error:
         raise StreamError(f"{source.name} cannot be opened: it answers {error.code} {error.reason}") from error
-    except (OSError, HTTPException, ValueError):  # no server, a certificate of its own, no such URL
+    except OSError as error:
+        why = getattr(error, "reason", error)
+        if isinstance(why, ssl.SSLCertVerificationError):
+            raise not_trusted(source, why.verify_message.rstrip(".")) from error
+        if url.scheme == "https" and not source.insecure:
+            raise StreamError(f"{source.name} cannot be opened: {getattr(why, 'strerror', None) or why}") from error
+        return None
+    except (HTTPException, ValueError):  # no HTTP, no such URL
         return None
     kind, first = response.headers.get_content_type(), b""
     if kind in _SAY_NOTHING:
@@ -141,13 +150,29 @@ def open_http_jpegs(source: CameraSource) -> HttpJpegs | None:
     return None
 
 
-def _opener(url: SplitResult) -> urllib.request.OpenerDirector:
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows none from a server that has proved itself to one that need not."""
+
+    def __init__(self, source: CameraSource) -> None:
+        self._source = source
+
+    def redirect_request(self, req: Any, fp: Any, code: Any, msg: Any, headers: Any, newurl: Any) -> Any:
+        """See HTTPRedirectHandler."""
+        if req.type == "https" and not self._source.insecure and urlsplit(newurl).scheme != "https":
+            raise not_trusted(self._source, "it leads on to another address, without https")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _opener(source: CameraSource, url: SplitResult) -> urllib.request.OpenerDirector:
     """With the name and password that the URL holds, for both ways in which a camera asks for them."""
     passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
     if url.username is not None:
         passwords.add_password(None, _without_password(url), unquote(url.username), unquote(url.password or ""))
     return urllib.request.build_opener(
-        urllib.request.HTTPBasicAuthHandler(passwords), urllib.request.HTTPDigestAuthHandler(passwords)
+        urllib.request.HTTPBasicAuthHandler(passwords),
+        urllib.request.HTTPDigestAuthHandler(passwords),
+        urllib.request.HTTPSHandler(context=tls_context(source)),
+        _Redirects(source),
     )
 
 

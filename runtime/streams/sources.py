@@ -24,7 +24,8 @@ class Source:
 
     `file` is a video with its sound beside or inside it (or in `audio`), or a bag (MCAP, sqlite3, or a directory of
     rosbag2), of which `topics` ("sense=topic") chooses where several fit. `camera` and `microphone` are what Camera and
-    Microphone take. `channel` is which of its channels the sound is, counted from 0, by default their mean.
+    Microphone take. `channel` is which of its channels the sound is, counted from 0, by default their mean;
+    `insecure` is the camera's.
     """
 
     file: Path | None
@@ -33,6 +34,7 @@ class Source:
     microphone: str | None = None
     topics: Sequence[str] = ()
     channel: int | None = None
+    insecure: bool = False
 
     def __post_init__(self) -> None:
         """Paths may be given as texts; raises EdgefuseError for what names nothing."""
@@ -42,6 +44,9 @@ class Source:
         for name in ("camera", "microphone"):
             check_kind(name, getattr(self, name), str, None)
         texts_in("topics", self.topics)
+        check_kind("insecure", self.insecure, bool)
+        if self.insecure and self.camera is None:
+            raise StreamError("insecure: that is of a camera, and none is named")
 
     @property
     def devices(self) -> bool:
@@ -94,7 +99,7 @@ def _devices(source: Source, manifest: Manifest, used: Sequence[Modality], fast:
     image, audio = _seeing(used), _hearing(used)
     streams: dict[str, Stream] = {}
     if source.camera is not None and image is not None:
-        streams[image.name] = Camera(source.camera, modality=image.name)
+        streams[image.name] = Camera(source.camera, modality=image.name, insecure=source.insecure)
     if source.microphone is not None and audio is not None:
         streams[audio.name] = Microphone(source.microphone, audio.rate_hz, modality=audio.name, channel=source.channel)
     if not streams:

@@ -16,6 +16,7 @@ from edgefuse.runtime.files.containers import lacks_index, missing_bytes
 from edgefuse.runtime.files.limits import FRAME_PIXELS
 from edgefuse.runtime.streams.capture import CameraFormat, pixel_format_of
 from edgefuse.runtime.streams.faults import faults_of
+from edgefuse.runtime.streams.ffmpeg_options import ffmpeg_options
 from edgefuse.runtime.streams.opencv_log import SILENT, set_log_level
 
 _MOST_UNDECODABLE = 100
@@ -88,7 +89,8 @@ class VideoFile:
     def _open(self) -> None:
         level = set_log_level(SILENT)  # what fails is raised below, in one line
         try:
-            self._capture.open(name_for_ffmpeg(self.path, self._file), cv2.CAP_FFMPEG)
+            with ffmpeg_options({}):
+                self._capture.open(name_for_ffmpeg(self.path, self._file), cv2.CAP_FFMPEG)
         finally:
             set_log_level(level)
         if not self._capture.isOpened():

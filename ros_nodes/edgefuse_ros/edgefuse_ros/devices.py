@@ -47,6 +47,7 @@ def camera(settings: CameraSettings, now_ns: Callable[[], int], sense: str = "im
         settings.pixel_format or None,
         modality=sense,
         frame_id=settings.frame_id,
+        insecure=settings.insecure,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Final
 from rclpy.impl.rcutils_logger import RcutilsLogger
 
 from edgefuse.runtime import EdgefuseError, SampleError
+from edgefuse.runtime.errors import without_credentials
 from edgefuse.runtime.senses.drops import Kinds
 
 LOST: Final = "lost"  # the reason under which messages that never came are counted
@@ -38,7 +39,7 @@ class Faults:
         except EdgefuseError as error:
             self.count(place, type(error).__name__, str(error))
         except Exception as error:  # the border of the node
-            self.count(place, "unexpected", f"{type(error).__name__}: {error}")
+            self.count(place, "unexpected", without_credentials(f"{type(error).__name__}: {error}"))
 
     def count(self, place: str, reason: str, line: str) -> None:
         """One more, logged where it is the first of its kind; `line` says it in words."""
@@ -83,4 +84,4 @@ class RosLogging(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """See logging.Handler."""
-        self._logger.warning(record.getMessage())
+        self._logger.warning(without_credentials(record.getMessage()))

@@ -126,6 +126,9 @@ class CameraSettings(ClipSettings):
     """A camera; what is 0 or empty is left to the driver."""
 
     device: str = Field("0", description="index, /dev/v4l/by-id/..., RTSP or HTTP URL, or GStreamer pipeline")
+    insecure: bool = Field(
+        False, description="take a device by https or rtsps also where its certificate proves nothing"
+    )
     width: int = Field(0, description="[pixels]; 0: the driver's choice", ge=0, le=16_384)
     height: int = Field(0, description="[pixels]; 0: the driver's choice", ge=0, le=16_384)
     rate_hz: float = Field(0.0, description="frames per second [Hz]; 0: the driver's choice", ge=0.0, le=1000.0)

@@ -106,9 +106,10 @@ def test_a_recorded_stream_yields_the_very_same_samples(tmp_path):
     assert all(one is other for one, other in zip(passed, samples, strict=True))
 
 
-def test_what_was_recorded_losslessly_is_replayed_exactly(tmp_path):
+@pytest.mark.parametrize("image_format", ["png", "raw"])
+def test_what_was_recorded_losslessly_is_replayed_exactly(image_format, tmp_path):
     samples = second_of_samples()
-    record(tmp_path / "a.mcap", samples, image_format="png")
+    record(tmp_path / "a.mcap", samples, image_format=image_format)
     replayed = list(Recording(tmp_path / "a.mcap", live=False))
     assert [(type(s), s.modality, s.stamp_ns, s.until_ns) for s in replayed] == [
         (type(s), s.modality, s.stamp_ns, s.until_ns) for s in samples
