@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from edgefuse.fusion.encoders import Encoded
 from edgefuse.fusion.transformer import AttentionPooling, unit
@@ -35,7 +34,12 @@ class Alignment(nn.Module):
 def neighbour_means(states: int, groups: int) -> Tensor:
     """Means over `groups` equal stretches of `states` (as many as states if there are fewer), overlapping by one where
     they do not divide evenly, as adaptive average pooling does: float32 (groups, states), rows of sum 1."""
-    return functional.adaptive_avg_pool1d(torch.eye(states), min(states, groups)).T.contiguous()
+    groups = min(states, groups)
+    means = torch.zeros(groups, states)
+    for group in range(groups):
+        begin, end = group * states // groups, -(-(group + 1) * states // groups)
+        means[group, begin:end] = 1 / (end - begin)
+    return means
 
 
 def grid_means(grid: tuple[int, int], groups: tuple[int, int]) -> Tensor:

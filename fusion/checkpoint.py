@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +25,8 @@ from edgefuse.fusion.encoder_choice import Compact, DeepSpeech
 from edgefuse.fusion.errors import CheckpointError, PretrainedError
 from edgefuse.fusion.network import FusionNetwork
 from edgefuse.fusion.pretrained.architectures import backbone
+from edgefuse.fusion.pretrained.outline import TooLargeError, held_of, outline
+from edgefuse.fusion.pretrained.text import BertEncoder
 from edgefuse.fusion.task_record import RECORD, TaskRecord
 from edgefuse.fusion.tokenizer import fault_of_tokenizer
 
@@ -142,9 +145,8 @@ def checkpoint_from_file(path: Path, metadata: Mapping[str, str], file: Any) -> 
 
 def check_tokenizer(path: Path, tokenizer: Tokenizer, network: FusionNetwork) -> None:
     """Raises `CheckpointError` for one whose ids the text encoder cannot take."""
-    config = network.config
-    compact = isinstance(config.text_encoder, Compact)
-    size = config.vocabulary_size if compact else network.encoders["text"].backbone.config.vocab_size
+    encoder, config = network.text, network.config
+    size = encoder.backbone.config.vocab_size if isinstance(encoder, BertEncoder) else config.vocabulary_size
     if (fault := fault_of_tokenizer(tokenizer, config.text_length, size)) is not None:
         raise CheckpointError(f"{path}: damaged checkpoint: its tokenizer {fault}")
 
@@ -152,18 +154,22 @@ def check_tokenizer(path: Path, tokenizer: Tokenizer, network: FusionNetwork) ->
 def check_shapes(path: Path, config: NetworkConfig, file: Any) -> None:
     """Raises `CheckpointError` where the largest weights have other shapes than the configuration says, before memory
     is taken for what it says."""
+    held = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
     expected: dict[str, tuple[int, ...]] = {"fusion.kind": (len(config.modalities), config.dim)}
     if isinstance(config.text_encoder, Compact):
         expected["encoders.text.table"] = (config.vocabulary_size, config.dim)
     for sense in config.modalities:
         choice = getattr(config, f"{sense}_encoder")
         if not isinstance(choice, Compact | DeepSpeech):
-            with torch.device("meta"):  # which has shapes and takes no memory
-                shapes = backbone(choice).state_dict()
-            expected |= {f"encoders.{sense}.backbone.{name}": tuple(one.shape) for name, one in shapes.items()}
-    held = set(file.keys())
+            part = f"encoders.{sense}.backbone."
+            of_part = held_of(shape for name, shape in held.items() if name.startswith(part))
+            try:
+                shapes = outline(partial(backbone, choice), of_part)
+            except TooLargeError as error:
+                raise CheckpointError(f"{path}: damaged checkpoint: {error}") from error
+            expected |= {f"{part}{name}": shape for name, shape in shapes.items()}
     for name, shape in expected.items():
-        if name not in held or tuple(file.get_slice(name).get_shape()) != shape:
+        if held.get(name) != shape:
             raise CheckpointError(f"{path}: damaged checkpoint: its weights lack a {name} of {list(shape)}")
 
 
@@ -180,5 +186,5 @@ def faults_of(error: ValidationError) -> str:
     return f"{fields} ({error.errors()[0]['msg']})"
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)

@@ -23,6 +23,10 @@ SPECIAL = 2
 """Tokens of AST before its patches: classification and distillation."""
 FRAMES_PER_STATE = 2
 """Of Whisper."""
+MOST_STATES = 10_000
+"""Each attends to each other; wav2vec2 has 80 of 1.6 s."""
+MOST_BANDS, MOST_FRAMES = 1000, 100_000
+"""Of AST's log-mel, which has 128 and 1024: no weight has their shape."""
 
 
 class Wav2Vec2Encoder(nn.Module):
@@ -35,6 +39,9 @@ class Wav2Vec2Encoder(nn.Module):
         states = config.window_samples
         for kernel, stride in zip(self.backbone.config.conv_kernel, self.backbone.config.conv_stride, strict=True):
             states = (states - kernel) // stride + 1
+        if not 1 <= states <= MOST_STATES:
+            said = f"{states:,} states of {config.window_samples} samples"
+            raise PretrainedError(f"this wav2vec2 makes {said}; expected 1 to {MOST_STATES:,}")
         self.alignment = Alignment(self.backbone.config.hidden_size, config.dim, neighbour_means(states, TOKENS))
 
     def forward(self, pcm: Tensor) -> Encoded:
@@ -54,6 +61,9 @@ class ASTEncoder(nn.Module):
         super().__init__()
         self.backbone = backbone(choice)
         model = self.backbone.config
+        if not (1 <= model.num_mel_bins <= MOST_BANDS and 1 <= model.max_length <= MOST_FRAMES):
+            said = f"{model.num_mel_bins} bands, {model.max_length} frames"
+            raise PretrainedError(f"this AST hears {said}; expected at most {MOST_BANDS} and {MOST_FRAMES:,}")
         mean, deviation = (choice.mean, choice.deviation) if choice.normalized else (0.0, 0.5)
         self.features = KaldiLogMel(model.num_mel_bins, model.max_length, mean, deviation)
         self.rows = (model.num_mel_bins - model.patch_size) // model.frequency_stride + 1

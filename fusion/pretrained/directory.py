@@ -14,8 +14,18 @@ from tokenizers import Tokenizer
 from edgefuse.fusion.config import PADDING_ID
 from edgefuse.fusion.encoder_choice import Means, Pretrained, PretrainedAudio, PretrainedImage, PretrainedText
 from edgefuse.fusion.errors import PretrainedError
-from edgefuse.fusion.pretrained.architectures import ARCHITECTURES, ATTENTION, Architecture, encoder_of, transformers
+from edgefuse.fusion.pretrained.architectures import (
+    ARCHITECTURES,
+    ATTENTION,
+    NOT_THE_MODEL,
+    Architecture,
+    class_of,
+    configuration,
+    plain,
+    transformers,
+)
 from edgefuse.fusion.pretrained.features import SAMPLE_RATE_HZ
+from edgefuse.fusion.pretrained.outline import held_in, outline
 
 Sense = Literal["image", "audio", "text"]
 
@@ -23,10 +33,6 @@ IMAGENET: tuple[Means, Means] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 HALVES: tuple[Means, Means] = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 """Mean and deviation where the directory has no preprocessor_config.json: a ResNet's, a ViT's."""
 RESNET_SIZE = 224
-NOT_THE_MODEL = {
-    "_name_or_path", "architectures", "dtype", "id2label", "label2id", "torch_dtype", "transformers_version",
-}  # fmt: skip
-"""Entries of config.json that say nothing about the encoder's shape."""
 MOST_BYTES = 16_000_000
 """Of a configuration; one with the names of 20,000 classes has two million."""
 UNUSED = ("masked_spec_embed",)
@@ -54,7 +60,7 @@ def read_pretrained(directory: str | Path, sense: Sense) -> PretrainedParts:
     if name not in fitting:
         raise PretrainedError(f"{directory}: its model_type is {name!r}; for {sense} it must be {' or '.join(fitting)}")
     architecture = ARCHITECTURES[name]
-    backbone, model = read_model(directory, architecture)
+    backbone, model = read_model(directory, architecture, content)
     choice = read_choice(directory, name, sense, model)
     return PretrainedParts(choice, backbone, read_tokenizer(directory, model) if sense == "text" else None)
 
@@ -76,28 +82,58 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def read_model(directory: Path, architecture: Architecture) -> tuple[Any, dict[str, Any]]:
-    """The encoder, and its configuration as JSON."""
-    package = transformers()
+def read_model(directory: Path, architecture: Architecture, content: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The encoder, and its configuration as JSON. Memory is taken for no more weights than its files hold."""
+    package, model = transformers(), class_of(architecture)
+    held = held_in(weights_in(directory))
     try:
         with quiet(package):
-            model, found = getattr(package, architecture.model).from_pretrained(
-                str(directory), local_files_only=True, use_safetensors=True, dtype=torch.float32,
+            config = configuration(architecture, content)
+            outline(lambda: model(config, **architecture.options), held)
+            encoder, found = model.from_pretrained(
+                str(directory), config=config, local_files_only=True, use_safetensors=True, dtype=torch.float32,
+                key_mapping=architecture.beginning and {architecture.beginning: ""}, ignore_mismatched_sizes=True,
                 attn_implementation=ATTENTION, output_loading_info=True, **architecture.options,
             )  # fmt: skip
+    except PretrainedError as error:
+        raise PretrainedError(f"{directory}: {error}") from error
     except Exception as error:  # transformers, safetensors and torch raise what they like
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise PretrainedError(f"{directory}: transformers cannot read its weights: {reason}") from error
-    missing = sorted(
-        name for name in found["missing_keys"] if name.startswith(architecture.part) and not name.endswith(UNUSED)
-    )
+    check_found(directory, encoder, found)
+    content = json.loads(encoder.config.to_json_string(use_diff=False))
+    return plain(encoder), {key: content[key] for key in content if key not in NOT_THE_MODEL}
+
+
+def weights_in(directory: Path) -> list[Path]:
+    """The safetensors file, or those that its index names; raises `PretrainedError` for an index of something else."""
+    whole, index = directory / "model.safetensors", directory / "model.safetensors.index.json"
+    if whole.exists() or not index.exists():
+        return [whole]
+    places = read_json(index).get("weight_map")
+    names = set(places.values()) if isinstance(places, dict) and all(map(is_file_name, places.values())) else set()
+    if not names:
+        raise PretrainedError(f"{index}: expected a weight_map that names the files beside it")
+    return [directory / name for name in sorted(names)]
+
+
+def is_file_name(value: object) -> bool:
+    """Of safetensors, in no other folder."""
+    return isinstance(value, str) and value == Path(value).name and value.endswith(".safetensors") and "\0" not in value
+
+
+def check_found(directory: Path, model: Any, found: dict[str, Any]) -> None:
+    """Raises `PretrainedError` for weights that are missing, of another shape than the configuration says, or NaN."""
+    for name, shape, expected in sorted(found["mismatched_keys"]):
+        raise PretrainedError(
+            f"{directory}: its configuration says that {name} is {list(expected)}; its safetensors hold {list(shape)}"
+        )
+    missing = sorted(name for name in found["missing_keys"] if not name.endswith(UNUSED))
     if missing:
         raise PretrainedError(f"{directory}: its safetensors lack {len(missing)} weights, such as {missing[0]}")
     odd = [name for name, value in model.state_dict().items() if not torch.isfinite(value).all()]
     if odd:
         raise PretrainedError(f"{directory}: {len(odd)} of its weights hold NaN or infinity, such as {odd[0]}")
-    content = json.loads(model.config.to_json_string(use_diff=False))
-    return encoder_of(model, architecture), {key: content[key] for key in content if key not in NOT_THE_MODEL}
 
 
 @contextmanager

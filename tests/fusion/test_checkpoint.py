@@ -107,6 +107,8 @@ def test_damaged_inside(path, tmp_path, network):
         {"image_encoder": {"kind": "pretrained", "architecture": "resnet", "model": {"hidden_sizes": [10**9] * 4},
                            "size": [96, 128], "mean": [0, 0, 0], "deviation": [1, 1, 1]}},
         {"text_encoder": {"kind": "pretrained", "architecture": "bert", "model": {"vocab_size": 10**9}}},
+        {"text_encoder": {"kind": "pretrained", "architecture": "bert", "model": {"num_hidden_layers": 10**9}}},
+        {"audio_encoder": {"kind": "pretrained", "architecture": "whisper", "model": {"encoder_layers": 10**9}}},
     ],
     ids=str,
 )  # fmt: skip

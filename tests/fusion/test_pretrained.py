@@ -1,7 +1,9 @@
 """Encoders from a local directory: what they say, how they travel, and what is refused."""
 
 import json
+import resource
 import shutil
+import struct
 
 import numpy as np
 import onnxruntime
@@ -177,7 +179,7 @@ def test_missing_and_damaged_weights(pretrained, tmp_path):
     weights = load_file(folder / "model.safetensors")
     kept = {name: value for name, value in weights.items() if "encoder.layers.0.fc1" not in name}
     save_file(kept, folder / "model.safetensors", {"format": "pt"})
-    assert "lack 2 weights, such as encoder.layers.0.fc1" in refusal(folder, "audio")
+    assert "lack 2 weights, such as layers.0.fc1" in refusal(folder, "audio")
     (folder / "model.safetensors").write_bytes(b"no weights")
     assert "cannot read its weights" in refusal(folder, "audio")
 
@@ -186,9 +188,105 @@ def test_weights_of_another_shape_than_the_configuration_says(pretrained, tmp_pa
     folder = shutil.copytree(pretrained / "bert", tmp_path / "bert")
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"intermediate_size": 64}))
-    assert str(folder) in refusal(folder, "text")
+    assert refusal(folder, "text") == (
+        f"{folder}: its configuration says that encoder.layer.0.intermediate.dense.bias is [64]; "
+        "its safetensors hold [48]"
+    )
     (folder / "config.json").write_text(json.dumps(config | {"pad_token_id": 7}))
     assert "pads with token 7" in refusal(folder, "text")
+
+
+MORE = "asks for more weights than there are"
+HUGE = [
+    ("resnet", {"depths": [10**9, 1]}, MORE),
+    ("resnet", {"hidden_sizes": [8, 10**9]}, MORE),
+    ("resnet", {"embedding_size": 10**30}, ""),
+    ("vit", {"num_hidden_layers": 10**9}, MORE),
+    ("vit", {"image_size": 10**6}, MORE),
+    ("vit", {"hidden_size": 32_000}, MORE),
+    ("wav2vec2", {"num_hidden_layers": 10**9}, MORE),
+    ("wav2vec2", {"num_conv_pos_embeddings": 10**9}, MORE),
+    ("wav2vec2", {"conv_stride": [1, 1, 1]}, "25,581 states of 25600 samples"),
+    ("wav2vec2", {"conv_stride": [10**4, 8, 8]}, "0 states of 25600 samples"),
+    ("ast", {"num_hidden_layers": 10**9}, MORE),
+    ("ast", {"num_mel_bins": 10**9, "frequency_stride": 10**9}, ""),
+    ("ast", {"max_length": 10**9}, MORE),
+    ("whisper", {"encoder_layers": 10**9}, MORE),
+    ("whisper", {"max_source_positions": 10**9}, MORE),
+    ("whisper", {"d_model": 2**40}, ""),
+    ("bert", {"num_hidden_layers": 10**9}, MORE),
+    ("bert", {"vocab_size": 10**10}, MORE),
+    ("bert", {"max_position_embeddings": 10**9}, MORE),
+]
+"""A directory, what its configuration says, and what is said of it."""
+
+
+@pytest.mark.parametrize(("name", "said", "refused"), HUGE, ids=lambda value: str(value)[:40])
+def test_sizes_are_not_believed_before_they_are_compared_with_the_weights(pretrained, tmp_path, name, said, refused):
+    folder = shutil.copytree(pretrained / name, tmp_path / name)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | said))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert refused in refusal(folder, SENSES[name])
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # kB
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("whisper", {"decoder_layers": 10**9, "vocab_size": 10**9, "decoder_ffn_dim": 10**9}),
+        ("vit", {"id2label": {"0": "a"}, "num_labels": 10**9}),
+        ("bert", {"transformers_weights": "/dev/zero", "quantization_config": {"quant_method": "gptq"}}),
+    ],
+    ids=str,
+)
+def test_what_the_encoder_does_not_need_is_not_built(pretrained, tmp_path, name, said):
+    folder = shutil.copytree(pretrained / name, tmp_path / name)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | said))
+    assert read_pretrained(folder, SENSES[name]).choice.architecture == config["model_type"]
+
+
+@pytest.mark.parametrize("beginning", ["encoder.", "model.encoder."], ids=["alone", "with a head"])
+def test_whispers_encoder_is_found_in_any_whisper(pretrained, tmp_path, beginning):
+    folder = shutil.copytree(pretrained / "whisper", tmp_path / "whisper")
+    weights = {name.removeprefix("model."): value for name, value in load_file(folder / "model.safetensors").items()}
+    weights = {name.removeprefix("encoder."): one for name, one in weights.items() if name.startswith("encoder.")}
+    save_file({beginning + name: one for name, one in weights.items()}, folder / "model.safetensors", {"format": "pt"})
+    backbone = read_pretrained(folder, "audio").backbone.state_dict()
+    assert backbone.keys() == weights.keys()
+    assert all(torch.equal(backbone[name], one) for name, one in weights.items())
+
+
+def test_weights_in_several_files(pretrained, tmp_path):
+    transformers.BertModel.from_pretrained(pretrained / "bert").save_pretrained(tmp_path, max_shard_size="20KB")
+    shutil.copy(pretrained / "bert" / "tokenizer.json", tmp_path)
+    index = tmp_path / "model.safetensors.index.json"
+    whole, split = (read_pretrained(one, "text").backbone.state_dict() for one in (pretrained / "bert", tmp_path))
+    assert all(torch.equal(split[name], value) for name, value in whole.items())
+    for names in ({"a": "../model.safetensors"}, {"a": 3}, {"a": ".."}, [], {}):
+        index.write_text(json.dumps({"metadata": {}, "weight_map": names}))
+        assert "expected a weight_map" in refusal(tmp_path, "text")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"a": {"dtype": "F32", "shape": [10**9], "data_offsets": [0, 4 * 10**9]}},
+        {"a": {"dtype": "F32", "shape": [10**9], "data_offsets": [0, 8]}},
+        {"a": {"dtype": "F32", "shape": [2**62, 4], "data_offsets": [0, 8]}},
+        {"a": {"dtype": "F32", "shape": [-2], "data_offsets": [0, 8]}},
+        {name: {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]} for name in "ab"},
+        {f"a{n}": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]} for n in range(10_001)},
+    ],
+    ids=["beyond the end", "of other bytes", "overflow", "negative", "twice the same", "ten thousand"],
+)
+def test_a_file_that_lies_of_its_weights(pretrained, tmp_path, header):
+    folder = shutil.copytree(pretrained / "vit", tmp_path / "vit")
+    said = json.dumps(header).encode()
+    content = struct.pack("<Q", len(said)) + said + (b"" if "a1" in header else bytes(8))
+    (folder / "model.safetensors").write_bytes(content)
+    assert str(folder / "model.safetensors") in refusal(folder, "image")
 
 
 @pytest.mark.parametrize(
