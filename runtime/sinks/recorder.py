@@ -123,14 +123,8 @@ class Recorder:
 
     def _write_sample(self, sample: Sample) -> None:
         topic, until_ns = _TOPIC + sample.modality, sample.until_ns
-        if isinstance(sample, Frame) and self._image_format == "raw":
-            data = ros_messages.image_from_frame(sample, self._ros_ns)
-            self._add(topic, ros_types.IMAGE, sample.modality, until_ns, data)
-        elif isinstance(sample, Frame):
-            data = ros_messages.compressed_image_from_frame(
-                sample, self._ros_ns, self._image_format, self._jpeg_quality
-            )
-            self._add(f"{topic}/compressed", ros_types.COMPRESSED_IMAGE, sample.modality, until_ns, data)
+        if isinstance(sample, Frame):
+            self._write_frame(topic, sample)
         elif isinstance(sample, Text):
             data = ros_messages.string_from_text(sample)
             self._add(topic, ros_types.STRING, sample.modality, until_ns, data)
@@ -142,6 +136,14 @@ class Recorder:
         else:
             data = ros_messages.signal_from_signal(sample, self._ros_ns, self._gap(sample, len(sample.values)))
             self._add(topic, ros_types.SIGNAL, sample.modality, until_ns, data)
+
+    def _write_frame(self, topic: str, frame: Frame) -> None:
+        if self._image_format == "raw":
+            data = ros_messages.image_from_frame(frame, self._ros_ns)
+            self._add(topic, ros_types.IMAGE, frame.modality, frame.until_ns, data)
+        else:
+            data = ros_messages.compressed_image_from_frame(frame, self._ros_ns, self._image_format, self._jpeg_quality)
+            self._add(f"{topic}/compressed", ros_types.COMPRESSED_IMAGE, frame.modality, frame.until_ns, data)
 
     def _write_percept(self, percept: Percept) -> None:
         data = ros_messages.percept_from_percept(percept, self._ros_ns, self._bundle_name, self._bundle_id)
