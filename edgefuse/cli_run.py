@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +23,7 @@ from edgefuse.options import (
     complete_senses,
 )
 from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP, EdgefuseError
+from edgefuse.signals import signals
 from edgefuse.terminal import open_console
 from edgefuse.verbosity import is_quiet
 
@@ -95,12 +97,21 @@ def run(
         confidence=None if confidence == "none" else confidence,
         corrections=corrections,
     )
-    observers = [*([drawn] if drawn else []), *_observers(opened, viewer, rrd, record, lossless)]
+    observers: list[Observer] = []
     try:
-        _perceive(perceiver, streams, observers, jsonl, console)
+        with signals.calling(partial(_end, perceiver, streams)):
+            observers = [*([drawn] if drawn else []), *_observers(opened, viewer, rrd, record, lossless)]
+            _perceive(perceiver, streams, observers, jsonl, console)
     finally:
         shown = [observer.path for observer in observers if isinstance(observer, Viewer)]
         _name_files(console, [jsonl, *shown, timeline], record, lossless)
+
+
+def _end(perceiver: Perceiver, streams: Sequence[Stream]) -> None:
+    """As if the streams were at their end: nothing that is being written is interrupted."""
+    perceiver.close()
+    for stream in streams:
+        stream.close()
 
 
 def _name_files(console: Console, files: Sequence[str | Path | None], record: Path | None, lossless: bool) -> None:
@@ -118,7 +129,7 @@ def _name_files(console: Console, files: Sequence[str | Path | None], record: Pa
 def _perceive(
     perceiver: Perceiver, streams: Sequence[Stream], observers: Sequence[Observer], jsonl: str | None, console: Console
 ) -> None:
-    """To the end of the streams, or to Ctrl-C; then what it amounted to, if anything came.
+    """To the end of the streams; then what it amounted to, if anything came.
 
     Exit code 2 where there was no percept.
     """

@@ -25,6 +25,7 @@ from edgefuse.fusion.errors import CheckpointError, PretrainedError
 from edgefuse.fusion.network import FusionNetwork
 from edgefuse.fusion.pretrained.architectures import backbone
 from edgefuse.fusion.task_record import RECORD, TaskRecord
+from edgefuse.fusion.tokenizer import fault_of_tokenizer
 
 KIND = "edgefuse.fusion.checkpoint"
 SCHEMA = "1"
@@ -103,7 +104,9 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         raise
     except PretrainedError as error:
         raise PretrainedError(f"{path}: {error}") from error
-    except Exception as error:  # tokenizers raises bare Exception; torch RuntimeError with many lines
+    except BaseException as error:  # tokenizers raises bare Exception, and panics with none; torch, many lines
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
         raise CheckpointError(f"{path}: damaged checkpoint: {first_line(error)}") from error
 
 
@@ -132,7 +135,18 @@ def checkpoint_from_file(path: Path, metadata: Mapping[str, str], file: Any) -> 
     state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     check_finite(path, state)
     network.load_state_dict({name: one.float() if one.is_floating_point() else one for name, one in state.items()})
-    return Checkpoint(network.eval(), Tokenizer.from_str(metadata["tokenizer"]), labels, figures, config, task)
+    tokenizer = Tokenizer.from_str(metadata["tokenizer"])
+    check_tokenizer(path, tokenizer, network)
+    return Checkpoint(network.eval(), tokenizer, labels, figures, config, task)
+
+
+def check_tokenizer(path: Path, tokenizer: Tokenizer, network: FusionNetwork) -> None:
+    """Raises `CheckpointError` for one whose ids the text encoder cannot take."""
+    config = network.config
+    compact = isinstance(config.text_encoder, Compact)
+    size = config.vocabulary_size if compact else network.encoders["text"].backbone.config.vocab_size
+    if (fault := fault_of_tokenizer(tokenizer, config.text_length, size)) is not None:
+        raise CheckpointError(f"{path}: damaged checkpoint: its tokenizer {fault}")
 
 
 def check_shapes(path: Path, config: NetworkConfig, file: Any) -> None:

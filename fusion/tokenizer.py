@@ -37,9 +37,25 @@ def build_tokenizer(words: Iterable[str], length: int) -> Tokenizer:
     tokenizer.normalizer = NORMALIZER
     tokenizer.pre_tokenizer = PRE_TOKENIZER
     tokenizer.decoder = decoders.WordPiece()
-    tokenizer.enable_truncation(length)
-    tokenizer.enable_padding(pad_id=PADDING_ID, pad_token="[PAD]", length=length)
+    fix_length(tokenizer, length)
     return tokenizer
+
+
+def fix_length(tokenizer: Tokenizer, length: int) -> None:
+    """From now on every text becomes exactly `length` ids: truncated, or padded with 0."""
+    tokenizer.enable_truncation(length)
+    tokenizer.enable_padding(pad_id=PADDING_ID, pad_token=tokenizer.id_to_token(PADDING_ID) or "[PAD]", length=length)
+
+
+def fault_of_tokenizer(tokenizer: Tokenizer, length: int, size: int) -> str | None:
+    """Why a text encoder that takes `length` ids below `size` cannot use it, to follow "its tokenizer"; None where it
+    can."""
+    fixed = Tokenizer.from_str(tokenizer.to_str())
+    fix_length(fixed, length)
+    if (tokenizer.padding, tokenizer.truncation) != (fixed.padding, fixed.truncation):
+        return f"does not make {length} ids of every text"
+    highest = max(int(token_ids(tokenizer, [""]).max()), *tokenizer.get_vocab().values())
+    return f"has ids up to {highest}, the text encoder up to {size - 1}" if highest >= size else None
 
 
 def words_of(texts: Iterable[str]) -> set[str]:

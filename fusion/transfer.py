@@ -5,11 +5,12 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from edgefuse.fusion.config import PADDING_ID, NetworkConfig
+from edgefuse.fusion.config import NetworkConfig
 from edgefuse.fusion.encoder_choice import PretrainedImage
 from edgefuse.fusion.errors import PretrainedError
 from edgefuse.fusion.network import FusionNetwork
 from edgefuse.fusion.pretrained.directory import Sense, read_pretrained
+from edgefuse.fusion.tokenizer import fix_length
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,5 @@ def fit_tokenizer(tokenizer: Tokenizer, places: int, length: int) -> Tokenizer:
     """The tokenizer of a text encoder with so many places, set so that every text becomes exactly `length` ids."""
     if places < length:
         raise PretrainedError(f"the text encoder has places for {places} token ids; texts here have {length}")
-    padding = tokenizer.id_to_token(PADDING_ID) or "[PAD]"
-    tokenizer.enable_truncation(length)
-    tokenizer.enable_padding(pad_id=PADDING_ID, pad_token=padding, length=length)
+    fix_length(tokenizer, length)
     return tokenizer

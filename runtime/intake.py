@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from edgefuse.runtime.errors import SampleError
 from edgefuse.runtime.samples import Sample
@@ -22,12 +22,15 @@ log = logging.getLogger(__name__)
 class Intake:
     """One inlet per sense. Thread-safe: streams put, encoders take.
 
-    Stamps are on the clock that `received_ns` is on, at most `future_tolerance_ns` ahead of it. With None no clock runs
-    (a recording read as fast as possible), and no sample can be in the future.
+    Stamps are on the clock `now_ns`, at most `future_tolerance_ns` ahead of it. With None no clock runs (a recording
+    read as fast as possible), and no sample can be in the future.
     """
 
-    def __init__(self, inlets: Mapping[str, Inlet], drops: Drops, future_tolerance_ns: int | None) -> None:
+    def __init__(
+        self, inlets: Mapping[str, Inlet], drops: Drops, now_ns: Callable[[], int], future_tolerance_ns: int | None
+    ) -> None:
         self._inlets = inlets
+        self._now_ns = now_ns
         self._drops = drops
         self._future_tolerance_ns = future_tolerance_ns
         self._orders = {name: StampOrder() for name in inlets}
@@ -35,14 +38,14 @@ class Intake:
         self._received_ns: int | None = None
         self._lock = threading.Lock()
 
-    def put(self, sample: Sample, received_ns: int) -> bool:
+    def put(self, sample: Sample) -> bool:
         """Take in one sample; False if it was refused, which is counted and, the first time of each kind, logged.
 
         Raises SetBack where time was set back: nothing of this intake fits what comes from then on.
         """
         with self._lock:
             try:
-                self._put(sample, received_ns)
+                self._put(sample, self._now_ns())  # looked at in turn, else a thread that had to wait sets it back
             except SampleError as error:
                 self.refuse(sample.modality, error)
                 return False

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Protocol, TypeVar
 
 from edgefuse.runtime.percept import Percept
+from edgefuse.runtime.process.at_exit import close_at_exit, forget, inside
 from edgefuse.runtime.samples import Sample
 from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.streams.bell import Bell
@@ -51,6 +52,7 @@ class LiveThreads:
         self._threads += [self._thread(self._encode_whenever_new, sense) for sense in others]
 
     def __enter__(self) -> LiveThreads:
+        close_at_exit(self, LiveThreads.close)
         for thread in self._threads:
             thread.start()
         return self
@@ -58,13 +60,19 @@ class LiveThreads:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.close()
+        forget(self)
+
+    def close(self) -> None:
+        """Close the streams, stop the threads and join them; may be called twice, and from another thread."""
         self._stopping = True
         for stream in self._streams:
             stream.close()
         for new in self._stages.new.values():
             new.ring()
         for thread in self._threads:
-            thread.join(_JOIN_TIMEOUT_S)
+            if thread.ident is not None:  # else it was never started
+                thread.join(_JOIN_TIMEOUT_S)
 
     def percepts(self) -> Iterator[Percept]:
         """Until every stream has ended or the run is closed; raises what a stream or an encoder raised."""
@@ -72,6 +80,8 @@ class LiveThreads:
         ended = False
         while not ended:
             wake.wait()
+            if self._stopping:
+                return
             ended = self._stages.closed or (bool(self._streams) and len(self._finished) == len(self._streams))
             if self._error is not None:
                 raise self._error
@@ -85,7 +95,8 @@ class LiveThreads:
 
     def _reporting(self, target: Callable[[_T], None], argument: _T) -> None:
         try:
-            target(argument)
+            with inside:
+                target(argument)
         except Exception as error:  # a thread's border: the owner raises it
             self._error = error
         finally:

@@ -31,6 +31,7 @@ from edgefuse.runtime.heads.prompts import Prompts, name_classes
 from edgefuse.runtime.intake import Intake
 from edgefuse.runtime.live import LiveThreads
 from edgefuse.runtime.percept import Percept, Trace
+from edgefuse.runtime.process.at_exit import inside
 from edgefuse.runtime.run import Run, Runs
 from edgefuse.runtime.samples import Frame, Sample
 from edgefuse.runtime.schedule import FuseOn, schedule_from
@@ -256,8 +257,8 @@ class Perceiver:
         A frame's pixels are copied, so that the caller may write into the buffer again; without `copy` the perceiver
         reads them where they lie, until it has encoded them or a newer frame. All else is always copied.
 
-        Raises CalibrationError for a frame of another size than the lens was calibrated for, EdgefuseError for what is
-        no sample.
+        Raises CalibrationError where the first frame has another size than the lens was calibrated for, EdgefuseError
+        for what is no sample.
         """
         check_is_sample("what is pushed", sample)
         if sample.modality not in self._encoders:
@@ -266,12 +267,14 @@ class Perceiver:
         run = self._runs.for_next_sample()
         try:
             sample = checked(sample)
+            if copy and isinstance(sample, Frame):
+                sample = replace(sample, image=sample.image.copy())
+            if run.corrections is not None:
+                sample = run.corrections.correct(sample)
         except SampleError as error:
             self._refuse(sample, error)
             return False
-        if copy and isinstance(sample, Frame):
-            sample = replace(sample, image=sample.image.copy())
-        return self._take(sample if run.corrections is None else run.corrections.correct(sample))
+        return self._take(sample)
 
     def step(self) -> Percept | None:
         """One turn in this thread: encode what is new of every sense, then fuse if a percept is due."""
@@ -287,7 +290,7 @@ class Perceiver:
         if evidence is None:
             return None
         try:
-            with self._encoding[sense]:
+            with inside, self._encoding[sense]:
                 tokens = self._encoders[sense].encode(evidence, self.now_ns)
         except SampleError as error:
             run.intake.refuse(sense, error)
@@ -299,7 +302,7 @@ class Perceiver:
 
     def fuse(self) -> Percept | None:
         """token store -> fusion -> percept, if one is due."""
-        with self._fusing:
+        with inside, self._fusing:
             run = self._runs.newest
             trigger = run.schedule.trigger(run.tokens)
             if trigger is None:
@@ -349,7 +352,7 @@ class Perceiver:
         senses = Senses(self._refuse)
         watched: list[Stream] = [Checked(stream, senses) for stream in streams]
         if corrections is not None:
-            watched = [Corrected(stream, corrections) for stream in watched]
+            watched = [Corrected(stream, corrections, self._refuse) for stream in watched]
         for watcher in watchers:
             watched = [watcher.tap(stream) for stream in watched]
         return watched
@@ -392,15 +395,15 @@ class Perceiver:
 
     def _take(self, sample: Sample) -> bool:
         """Into the intake, and ring for its encoder."""
-        run, received_ns = self._runs.for_next_sample(), self.now_ns()
+        run = self._runs.for_next_sample()
         run.drops.note_sensed(sample.modality)
         try:
-            taken = run.intake.put(sample, received_ns)
+            taken = run.intake.put(sample)
         except SetBack as event:
             level = logging.INFO if event.by_ns is None else logging.WARNING
             log.log(level, "time %s (%s): what was sensed before is forgotten", event, sample.modality)
             run = self._runs.set_back(run)
-            taken = run.intake.put(sample, received_ns)
+            taken = run.intake.put(sample)
         if taken and run.intake.ready(sample.modality):
             self.new[sample.modality].ring()
         return taken
@@ -411,7 +414,7 @@ class Perceiver:
         inlets = {m.name: open_inlet(m, self._tokenizer, drops) for m in self._modalities}
         return Run(
             clocked=clocked,
-            intake=Intake(inlets, drops, self._future_tolerance_ns if clocked else None),
+            intake=Intake(inlets, drops, self.now_ns, self._future_tolerance_ns if clocked else None),
             tokens=TokenStore(self._max_age_ns, self._offsets_ns, drops),
             schedule=schedule_from(self._fuse_on, self._modalities[0]),
             drift=None if self._familiar is None else Drift(self._familiar),

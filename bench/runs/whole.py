@@ -72,7 +72,7 @@ class WholeRunner:
         """Another run: nothing was sensed, nothing counted."""
         self._drops = Drops([m.name for m in self._senses])
         inlets = {m.name: open_inlet(m, self._tokenizer, self._drops) for m in self._senses}
-        self._intake = Intake(inlets, self._drops, future_tolerance_ns=round(FUTURE_TOLERANCE_MS * 1e6))
+        self._intake = Intake(inlets, self._drops, time.monotonic_ns, round(FUTURE_TOLERANCE_MS * 1e6))
         self._newest = dict(self._absent)
 
     def _feed(self, stream: Stream) -> None:
@@ -82,7 +82,7 @@ class WholeRunner:
             self._new.set()
 
     def _take(self, sample: Sample) -> None:
-        self._intake.put(sample, time.monotonic_ns())
+        self._intake.put(sample)
         if self._intake.ready(sample.modality):
             self._new.set()
 

@@ -12,7 +12,7 @@ from edgefuse.runtime.bundle.manifest import Manifest
 from edgefuse.runtime.corrections.camera_info import CameraInfo, read_camera_info
 from edgefuse.runtime.corrections.sync import Sync, read_sync
 from edgefuse.runtime.corrections.undistorter import Undistorter
-from edgefuse.runtime.errors import CalibrationError
+from edgefuse.runtime.errors import CalibrationError, SampleError
 from edgefuse.runtime.samples import AudioChunk, Frame, Sample
 
 
@@ -30,21 +30,36 @@ class Corrections:
         self._undistorter = None if camera is None else Undistorter(camera)
         self._sync = sync
         self._seen = seen
+        self._fitted = False
         self._begin_ns: int | None = None
         self._beginning = threading.Lock()
 
     def begin_anew(self) -> Corrections:
         """The same, for another run: the time of a drift counts from its own first sample."""
         anew = copy(self)
-        anew._begin_ns, anew._beginning = None, threading.Lock()
+        anew._begin_ns, anew._beginning, anew._fitted = None, threading.Lock(), False
         return anew
 
     def correct(self, sample: Sample) -> Sample:
-        """The sample as it should have been; raises CalibrationError for a frame of another size."""
+        """The sample as it should have been.
+
+        Raises CalibrationError for a frame of another size, SampleError once one has fitted: the calibration is right
+        then, and the camera may come back at that size.
+        """
         if self._undistorter is not None and isinstance(sample, Frame) and sample.modality == self._seen:
-            sample = self._undistorter.undistort(sample)
+            sample = self._straight(sample, self._undistorter)
         late_ns = self._late_ns(sample)
         return replace(sample, stamp_ns=sample.stamp_ns - late_ns) if late_ns > 0 else sample
+
+    def _straight(self, frame: Frame, undistorter: Undistorter) -> Frame:
+        height, width = frame.image.shape[:2]
+        if self._fitted and (width, height) != undistorter.size:
+            raise SampleError(
+                f"is {width} x {height}, but the lens was calibrated at {'{} x {}'.format(*undistorter.size)}"
+            )
+        straight = undistorter.undistort(frame)
+        self._fitted = True
+        return straight
 
     def _late_ns(self, sample: Sample) -> int:
         if self._sync is None or not isinstance(sample, (AudioChunk, Frame)):

@@ -31,6 +31,11 @@ class Undistorter:
                 "measure again with `edgefuse calibrate camera`"
             )
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the frames that it straightens, in pixels."""
+        return self._info.size
+
     def undistort(self, frame: Frame) -> Frame:
         """The same moment, straight; raises CalibrationError for a frame of another size than was calibrated."""
         height, width = frame.image.shape[:2]

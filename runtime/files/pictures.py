@@ -10,9 +10,10 @@ import numpy as np
 from edgefuse.runtime.errors import SampleError
 from edgefuse.runtime.files.jpeg import BEGIN, NoJpegError, end_of_jpeg, jpeg_size
 from edgefuse.runtime.files.limits import FRAME_PIXELS
+from edgefuse.runtime.files.png import BEGIN as PNG
+from edgefuse.runtime.files.png import end_of_png, png_size
 from edgefuse.runtime.files.tiff import tiff_size
 
-_PNG: Final = b"\x89PNG\r\n\x1a\n"
 _TIFF: Final = (b"II*\0", b"MM\0*")
 _FORMATS: Final = "JPEG, PNG, WebP, BMP, TIFF, PGM or PPM"
 _SEEN = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
@@ -43,8 +44,8 @@ def picture_size(content: memoryview) -> tuple[int, int] | None:
             return jpeg_size(content)
         except NoJpegError as error:
             raise SampleError(f"is a damaged JPEG: {error}") from error
-    if head.startswith(_PNG):
-        return int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
+    if head.startswith(PNG):
+        return png_size(content)
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return _webp_size(head)
     if head.startswith(b"BM"):
@@ -64,6 +65,8 @@ def _check(content: memoryview) -> None:
         raise SampleError(f"says that it is {size[0]} x {size[1]}: {refusal}")
     if bytes(content[:3]) == BEGIN:
         _check_end(content)
+    elif bytes(content[:8]) == PNG and end_of_png(content) is None:  # OpenCV takes the memory that a chunk asks for
+        raise SampleError(f"is cut off: {len(content)} bytes of a PNG without its end")
 
 
 def _check_end(content: memoryview) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from edgefuse.runtime.errors import SampleError, StreamError
 from edgefuse.runtime.files.limits import FRAME_PIXELS
 from edgefuse.runtime.files.pictures import decode_picture
+from edgefuse.runtime.files.png import BEGIN as PNG
 from edgefuse.runtime.samples import Frame, FrameEncoding
 
 _AS_THEY_ARE: Final = get_args(FrameEncoding)
@@ -33,7 +34,6 @@ _TO_BGR: Final[dict[str, tuple[int, int]]] = {
 }
 _DEEP: Final = re.compile(r"(16|32|64)[usf]c1|mono16")  # such as depth is
 _MOST_SAID: Final = 60  # characters
-_PNG_MAGIC: Final = b"\x89PNG\r\n\x1a\n"
 
 
 def frame_from_image(message: Any, stamp_ns: int, sense: str) -> Frame:
@@ -81,7 +81,7 @@ def _check_format(said: str, data: np.ndarray) -> None:
     deep = compressed and _DEEP.fullmatch(original.strip())
     if deep or "compresseddepth" in form or form in ("h264", "h265", "hevc", "av1"):
         raise StreamError(f"the compressed image format {_short(said)} is not known here; expected jpeg or png")
-    if data[:8].tobytes() == _PNG_MAGIC and len(data) > 25 and (data[24], data[25]) == (16, 0):
+    if data[:8].tobytes() == PNG and len(data) > 25 and (data[24], data[25]) == (16, 0):
         raise StreamError(f"the image of the format {_short(said)} is grey of 16 bit, as depth is; expected 8 bit")
 
 

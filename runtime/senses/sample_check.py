@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from edgefuse.runtime.arguments import number_in, shown, whole_in
+from edgefuse.runtime.arguments import is_one_of, number_in, shown, whole_in
 from edgefuse.runtime.errors import EdgefuseError, SampleError, is_utf_8
 from edgefuse.runtime.files.limits import FRAME_PIXELS
 from edgefuse.runtime.samples import AudioChunk, Frame, FrameEncoding, Sample, Signal, Text
@@ -54,8 +54,8 @@ def check_frame(frame: Frame) -> None:
         raise SampleError(f"should be uint8 (height, width, 3), but is {image.dtype} {image.shape}")
     if (refusal := FRAME_PIXELS.refusal(image.shape[0] * image.shape[1])) is not None:
         raise SampleError(f"holds {refusal}", "out_of_range")
-    if frame.encoding not in _ENCODINGS:
-        raise SampleError(f"should be encoded as {' or '.join(_ENCODINGS)}, but says {frame.encoding!r}")
+    if not is_one_of(frame.encoding, _ENCODINGS):
+        raise SampleError(f"should be encoded as {' or '.join(_ENCODINGS)}, but says {shown(frame.encoding)}")
     if not isinstance(frame.frame_id, str):
         raise SampleError(f"should name its frame_id, but that is {shown(frame.frame_id)}")
 

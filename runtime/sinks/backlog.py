@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Generic, TypeVar
 
+from edgefuse.runtime.errors import in_one_line
 from edgefuse.runtime.samples import Frame
 
 _FRAMES_WAITING = 30
@@ -24,11 +25,14 @@ class Backlog(Generic[_T]):
     """Calls `work` with each item in the order of `put`, and `idle` after a second without any.
 
     At most 30 frames wait: when the work is too slow, further ones are dropped and counted. Sound, text and percepts
-    are small and never dropped. An exception in the work ends it: `close` raises it, until then items are discarded.
+    are small and never dropped. An OSError in the work, such as a full disk, ends it: `close` raises it, until then
+    items are discarded. Any other exception is that item's own fault: it is counted and said, and the work goes on.
     """
 
     def __init__(self, name: str, work: Callable[[_T], None], idle: Callable[[], None] = lambda: None) -> None:
         self.dropped_frames = 0
+        self.skipped = 0
+        self._kinds: set[type[Exception]] = set()
         self._name = name
         self._work = work
         self._idle = idle
@@ -57,6 +61,8 @@ class Backlog(Generic[_T]):
         self._thread.join(_JOIN_TIMEOUT_S)
         if self.dropped_frames:
             log.warning("%s: %d frames in all were dropped", self._name, self.dropped_frames)
+        if self.skipped:
+            log.warning("%s: %d samples in all were left out", self._name, self.skipped)
         if self._thread.is_alive():
             raise TimeoutError(errno.ETIMEDOUT, f"{self._name} did not finish within {_JOIN_TIMEOUT_S:.0f} s")
         if self._error is not None:
@@ -85,6 +91,14 @@ class Backlog(Generic[_T]):
             return
         try:
             step()
-        except Exception as error:  # a thread's border: close() raises it
+        except OSError as error:  # close() raises it
             self._error = error
             log.error("%s has stopped, the rest goes on: %s", self._name, error)
+        except Exception as error:  # the border of a thread, and of one item
+            self._skip(error)
+
+    def _skip(self, error: Exception) -> None:
+        self.skipped += 1
+        if type(error) not in self._kinds:
+            self._kinds.add(type(error))
+            log.warning("%s: a sample was left out (more such are only counted): %s", self._name, in_one_line(error))

@@ -13,12 +13,13 @@ from mcap.writer import Writer
 
 from edgefuse.runtime.arguments import check_kind, is_one_of, path_of, shown, whole_in
 from edgefuse.runtime.bundle.bundle import Bundle
-from edgefuse.runtime.errors import EdgefuseError
+from edgefuse.runtime.errors import EdgefuseError, SampleError
 from edgefuse.runtime.files.whole_file import check_writable
 from edgefuse.runtime.messages import ros_messages, ros_types
 from edgefuse.runtime.messages.ros_messages import MODALITY_KEY, ImageFormat
 from edgefuse.runtime.messages.ros_types import MessageType
 from edgefuse.runtime.percept import Percept
+from edgefuse.runtime.process.at_exit import close_at_exit, forget
 from edgefuse.runtime.samples import AudioChunk, Frame, Sample, Signal, Text
 from edgefuse.runtime.sinks.backlog import Backlog
 from edgefuse.runtime.streams import Stream
@@ -27,6 +28,7 @@ from edgefuse.runtime.streams.tap import Tap
 _TOPIC = "/edgefuse/"
 _CHUNK_BYTES = 1 << 20
 _FLUSH_S = 1.0
+_LATEST_NS = 2**64 - 1
 
 Item: TypeAlias = Sample | Percept
 
@@ -38,8 +40,9 @@ class Recorder:
     dropped and counted, sound never is (streams that are not live wait instead, and lose nothing). What was sensed
     until a second ago is on the disk, whatever happens to the process or the power.
 
-    On a full disk the recording ends and perception goes on, since a robot must not go blind for want of a log: one
-    line is logged, and `close` raises EdgefuseError.
+    A sample that cannot be encoded is left out, counted and said. On a full disk the recording ends and perception goes
+    on, since a robot must not go blind for want of a log: one line is logged, and `close` raises EdgefuseError. A
+    recording that nobody closed is closed when the interpreter ends.
 
     Stamps become ROS time: one constant is added to all of them, and written into the file's metadata.
     """
@@ -69,6 +72,7 @@ class Recorder:
         self._writer.start(profile="ros2", library="edgefuse")
         self._flush_due = time.monotonic() + _FLUSH_S
         self._backlog: Backlog[Item] = Backlog(f"recording to {path}", self._write, self._flush)
+        close_at_exit(self, Recorder.close)
 
     @property
     def lossless(self) -> bool:
@@ -79,6 +83,11 @@ class Recorder:
     def dropped_frames(self) -> int:
         """Frames that could not be written in time."""
         return self._backlog.dropped_frames
+
+    @property
+    def skipped(self) -> int:
+        """Samples and percepts that could not be encoded."""
+        return self._backlog.skipped
 
     def tap(self, stream: Stream) -> Stream:
         """The same stream, whose samples are recorded as they pass."""
@@ -97,6 +106,7 @@ class Recorder:
         """
         if self._file.closed:
             return
+        forget(self)
         try:
             self._backlog.close()
             self._writer.finish()  # type: ignore[no-untyped-call]
@@ -111,9 +121,6 @@ class Recorder:
             ) from error
 
     def _write(self, item: Item) -> None:
-        if not self._channels:
-            self._writer.add_metadata("edgefuse.clock", {"ros_time_minus_stamp_ns": str(self._ros_ns)})
-            self._writer.add_metadata("edgefuse.frames", {"format": self._image_format, "lossless": str(self.lossless)})
         if isinstance(item, Percept):
             self._write_percept(item)
         else:
@@ -124,43 +131,47 @@ class Recorder:
     def _write_sample(self, sample: Sample) -> None:
         topic, until_ns = _TOPIC + sample.modality, sample.until_ns
         if isinstance(sample, Frame):
-            self._write_frame(topic, sample)
+            self._write_frame(sample, topic)
         elif isinstance(sample, Text):
             data = ros_messages.string_from_text(sample)
             self._add(topic, ros_types.STRING, sample.modality, until_ns, data)
         elif isinstance(sample, AudioChunk):
-            data = ros_messages.audio_chunk_from_chunk(
-                sample, self._ros_ns, self._gap(sample, len(sample.pcm)), sample.modality
-            )
+            data = ros_messages.audio_chunk_from_chunk(sample, self._ros_ns, self._missing(sample), sample.modality)
             self._add(topic, ros_types.AUDIO_CHUNK, sample.modality, until_ns, data)
+            self._next_index[sample.modality] = sample.index + len(sample.pcm)
         else:
-            data = ros_messages.signal_from_signal(sample, self._ros_ns, self._gap(sample, len(sample.values)))
+            data = ros_messages.signal_from_signal(sample, self._ros_ns, self._missing(sample))
             self._add(topic, ros_types.SIGNAL, sample.modality, until_ns, data)
+            self._next_index[sample.modality] = sample.index + len(sample.values)
 
-    def _write_frame(self, topic: str, frame: Frame) -> None:
+    def _write_frame(self, frame: Frame, topic: str) -> None:
         if self._image_format == "raw":
             data = ros_messages.image_from_frame(frame, self._ros_ns)
             self._add(topic, ros_types.IMAGE, frame.modality, frame.until_ns, data)
-        else:
-            data = ros_messages.compressed_image_from_frame(frame, self._ros_ns, self._image_format, self._jpeg_quality)
-            self._add(f"{topic}/compressed", ros_types.COMPRESSED_IMAGE, frame.modality, frame.until_ns, data)
+            return
+        data = ros_messages.compressed_image_from_frame(frame, self._ros_ns, self._image_format, self._jpeg_quality)
+        self._add(f"{topic}/compressed", ros_types.COMPRESSED_IMAGE, frame.modality, frame.until_ns, data)
 
     def _write_percept(self, percept: Percept) -> None:
         data = ros_messages.percept_from_percept(percept, self._ros_ns, self._bundle_name, self._bundle_id)
         published_ns = percept.stamp_ns + round(percept.trace.latency_ms * 1e6)
         self._add(f"{_TOPIC}percepts", ros_types.PERCEPT, None, published_ns, data)
 
-    def _gap(self, sample: AudioChunk | Signal, length: int) -> int:
-        missing = sample.index - self._next_index.get(sample.modality, sample.index)
-        self._next_index[sample.modality] = sample.index + length
-        return max(0, missing)
+    def _missing(self, sample: AudioChunk | Signal) -> int:
+        """How much lies between it and what was recorded last."""
+        return max(0, sample.index - self._next_index.get(sample.modality, sample.index))
 
     def _add(self, topic: str, kind: MessageType, sense: str | None, log_ns: int, data: bytes) -> None:
+        log_ns += self._ros_ns
+        if not 0 <= log_ns <= _LATEST_NS:  # the writer would notice when it has written half of it
+            raise SampleError(f"its time, {log_ns} ns, cannot be written")
+        if not self._channels:
+            self._writer.add_metadata("edgefuse.clock", {"ros_time_minus_stamp_ns": str(self._ros_ns)})
+            self._writer.add_metadata("edgefuse.frames", {"format": self._image_format, "lossless": str(self.lossless)})
         if topic not in self._channels:
             schema = self._writer.register_schema(kind.name, SchemaEncoding.ROS2, kind.definition.encode())
             metadata = {} if sense is None else {MODALITY_KEY: sense}
             self._channels[topic] = self._writer.register_channel(topic, MessageEncoding.CDR, schema, metadata)
-        log_ns += self._ros_ns
         self._writer.add_message(self._channels[topic], log_ns, data, log_ns)
 
     def _flush(self) -> None:

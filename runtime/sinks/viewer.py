@@ -8,6 +8,7 @@ from typing import TypeAlias
 from edgefuse.runtime.arguments import check_kind, path_of
 from edgefuse.runtime.bundle.manifest import Manifest
 from edgefuse.runtime.percept import Percept
+from edgefuse.runtime.process.at_exit import close_at_exit, forget
 from edgefuse.runtime.samples import Sample
 from edgefuse.runtime.sinks.backlog import Backlog
 from edgefuse.runtime.streams import Stream
@@ -35,6 +36,7 @@ class Viewer:
         self._log = RerunLog(None if path is None else path_of("path", path), manifest)
         self.path = self._log.path
         self._backlog: Backlog[Item] = Backlog("the viewer", self._log.show)
+        close_at_exit(self, Viewer.close)
 
     def tap(self, stream: Stream) -> Stream:
         """The same stream, whose samples are shown as they pass."""
@@ -46,5 +48,6 @@ class Viewer:
 
     def close(self) -> None:
         """See Sink; a window stays open, a file is complete."""
+        forget(self)
         self._backlog.close()
         self._log.close()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
+from edgefuse.runtime.process.at_exit import inside
 from edgefuse.runtime.samples import Sample
 from edgefuse.runtime.streams.faults import faults_of
 
@@ -54,7 +55,7 @@ def samples_of(stream: Stream) -> Iterator[Sample]:
     with faults_of(stream.name):
         samples = iter(stream)
     while True:
-        with faults_of(stream.name):
+        with inside, faults_of(stream.name):
             try:
                 sample = next(samples)
             except StopIteration:

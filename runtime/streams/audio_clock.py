@@ -20,6 +20,8 @@ _BUCKET_NS = NS_PER_S // 2
 _BUCKETS = 120
 _STEP_S = 0.03
 _ODD = 3
+_UNEVEN_S = 0.5 * _STEP_S
+_MOST_UNEVEN = 10
 _DRIFT_SIGMA = 300e-6
 _NOISE_SIGMA_S = 1e-3
 _MAD_TO_SIGMA = 1.4826
@@ -49,6 +51,10 @@ class _Bucket:
         """The lower quartile: moved neither by blocks that come late nor by a few that claim to be early."""
         return sorted(self.delays_s)[len(self.delays_s) // 4]
 
+    def spread_s(self) -> float:
+        """How far apart the middle half of the delays are."""
+        return sorted(self.delays_s)[3 * len(self.delays_s) // 4] - self.low_s()
+
 
 class AudioClock:
     """Maps the index of a sample to the monotonic time at which it was sensed, and counts what was lost.
@@ -67,6 +73,7 @@ class AudioClock:
         self._open: _Bucket | None = None
         self._closed: deque[tuple[float, float]] = deque(maxlen=_BUCKETS)
         self._odd: list[tuple[float, float]] = []
+        self._uneven = 0
         self._spreads_s: deque[float] = deque(maxlen=_BUCKETS)
 
     @property
@@ -126,13 +133,22 @@ class AudioClock:
             self._line = _fitted([(self._open.nominal_s, self._open.low_s())], self._line.slope)
 
     def _close(self, bucket: _Bucket) -> int:
-        """One more point of the line; how many samples were lost, if the bucket says so instead."""
+        """One more point of the line; how many samples were lost, if the bucket says so instead.
+
+        After a loss all blocks are late by the same. Where they are late by now more, now less, for up to five seconds,
+        the computer is busy: what waits will come.
+        """
         expected_s = self._line.at(bucket.nominal_s)
         late_s = min(bucket.delays_s) - expected_s
         if self._closed and late_s > _STEP_S:
+            if bucket.spread_s() > _UNEVEN_S and self._uneven < _MOST_UNEVEN:
+                self._uneven += 1
+                return 0
+            self._uneven = 0
             lost = round(late_s * self._rate_hz)
             self._series.skip(lost)
             return lost
+        self._uneven = 0
         if bucket.low_s() < expected_s - _STEP_S:  # all before was seen late, such as by a sound server that woke up
             self._closed.clear()
         self._spreads_s.append(float(np.std(bucket.delays_s)))

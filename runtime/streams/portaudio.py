@@ -6,12 +6,14 @@ started anew. So the list is only renewed while no stream is open, and all of it
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from edgefuse.runtime.errors import StreamError
+from edgefuse.runtime.process.at_exit import be_first_at_exit
 
 _MOST_REAL_CHANNELS = 16
 _STEREO = 2
@@ -122,12 +124,15 @@ def close_microphone(stream: Any) -> None:
 
 
 def _sounddevice() -> Any:
+    known = "sounddevice" in sys.modules
     try:
         import sounddevice
     except ModuleNotFoundError as error:
         raise StreamError("a microphone needs the Python package sounddevice: pip install sounddevice") from error
     except OSError as error:
         raise StreamError("a microphone needs PortAudio, which is not here: apt install libportaudio2") from error
+    if not known:
+        be_first_at_exit()  # its own way out waits for streams that are open
     return sounddevice
 
 

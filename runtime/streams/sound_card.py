@@ -31,11 +31,15 @@ _USUAL_CHANNELS = 2  # of more, some are often not of the room: an echo, what wa
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """What one callback gets: (frames, channels) float32, a copy; the card's counter; the first sample's time."""
+    """What one callback gets: (frames, channels) float32, a copy; the card's counter; the first sample's time.
+
+    `heard_ns` is when it came.
+    """
 
     counter: int
     pcm: np.ndarray
     stamp_ns: int
+    heard_ns: int
 
 
 class SoundCard:
@@ -126,10 +130,11 @@ class SoundCard:
 
     def _hear(self, pcm: np.ndarray, frames: int, time_info: Any, status: object) -> None:
         """PortAudio's callback, in its thread: copy, stamp, hand over."""
-        stamp_ns = time.monotonic_ns() - _age_ns(time_info, round(self._block_s * NS_PER_S), self._adc_is_real)
+        heard_ns = time.monotonic_ns()
+        stamp_ns = heard_ns - _age_ns(time_info, round(self._block_s * NS_PER_S), self._adc_is_real)
         counter, self._counter = self._counter, self._counter + frames
         with suppress(queue.Full):  # the next block's counter shows what is missing
-            self._blocks.put_nowait(_Block(counter, pcm.copy(), stamp_ns))
+            self._blocks.put_nowait(_Block(counter, pcm.copy(), stamp_ns, heard_ns))
 
     def _chunk(self, block: _Block) -> AudioChunk | None:
         assert self.clock is not None, "a block before open()"
@@ -140,8 +145,9 @@ class SoundCard:
         index, pcm = self._resampler.resample(source_index, self._mono(block.pcm, self._resampler.source_hz))
         if not len(pcm):
             return None
-        stamp_ns = self.clock.time_ns(index * self._resampler.source_hz / self._rate_hz)
-        self._last_stamp_ns = max(stamp_ns, self._last_stamp_ns + 1)
+        estimated_ns = self.clock.time_ns(index * self._resampler.source_hz / self._rate_hz)
+        latest_ns = block.heard_ns - round(len(pcm) * NS_PER_S / self._rate_hz)  # of a burst
+        self._last_stamp_ns = max(min(estimated_ns, latest_ns), self._last_stamp_ns + 1)
         return AudioChunk(self._last_stamp_ns, pcm, self._rate_hz, index, self._sense)
 
     def _mono(self, pcm: np.ndarray, rate_hz: int) -> np.ndarray:

@@ -16,6 +16,7 @@ from typing import Generic, Protocol, TypeVar
 
 from edgefuse.runtime.arguments import number_in
 from edgefuse.runtime.errors import BrokenFileError, EndOfFileError, SampleError, StreamError
+from edgefuse.runtime.process.at_exit import close_at_exit, forget, inside
 from edgefuse.runtime.samples import NS_PER_S
 from edgefuse.runtime.senses.drops import Kinds
 from edgefuse.runtime.streams import StreamState
@@ -145,8 +146,10 @@ class Watchdog(Generic[S]):
 
     def _run(self) -> None:
         self._reader = threading.current_thread()
+        close_at_exit(self, Watchdog.stop)
         try:
-            self._keep_open()
+            with inside:
+                self._keep_open()
         except Exception as error:  # a thread's border: whoever iterates gets it
             self.error, self._failure = str(error), error
         finally:
@@ -158,6 +161,7 @@ class Watchdog(Generic[S]):
             self._start_decided.set()
             self._ended()
             self._over.set()
+            forget(self)
 
     def _keep_open(self) -> None:
         wait_s = self._patience.retry_first_s

@@ -116,6 +116,26 @@ def test_a_configuration_out_of_sense_takes_no_memory(path, tmp_path, network, f
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("padding", None, "make 32 ids of every text"),
+        ("padding", {"strategy": {"Fixed": 8}, "direction": "Right", "pad_to_multiple_of": None, "pad_id": 0,
+                     "pad_type_id": 0, "pad_token": "[PAD]"}, "make 32 ids of every text"),
+        ("truncation", None, "make 32 ids of every text"),
+        ("truncation", {"direction": "Right", "max_length": 32, "strategy": "OnlySecond", "stride": 0}, "make 32 ids"),
+        ("model", {"type": "WordLevel", "vocab": {"[PAD]": 0, "[UNK]": 1, "ball": 10**6}, "unk_token": "[UNK]"},
+         "has ids up to 1000000, the text encoder up to 204"),
+        ("post_processor", {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "x", "type_id": 0}}],
+                            "pair": [], "special_tokens": {"x": {"id": "x", "ids": [900], "tokens": ["x"]}}},
+         "has ids up to 900"),
+    ],
+)  # fmt: skip
+def test_a_tokenizer_that_the_text_encoder_cannot_use_is_refused(path, tmp_path, field, value, said):
+    tokenizer = json.loads(build_tokenizer().to_str()) | {field: value}
+    assert said in refusal(changed(path, tmp_path / "one.safetensors", tokenizer=json.dumps(tokenizer)))
+
+
 def test_weights_that_are_no_numbers_are_refused_by_name(path, tmp_path):
     odd = {"fusion.gain.bias": torch.tensor([float("nan")])}
     assert "fusion.gain.bias hold NaN" in refusal(changed(path, tmp_path / "one.safetensors", odd))

@@ -24,8 +24,8 @@ class Driver:
         self.sounds = ros.node.create_publisher(AudioChunk, "audio", 500)
         self.texts = ros.node.create_publisher(String, "text", 10)
         self.name = ros.start("perception_node", autostart=True, **parameters)
-        images = self.compressed if parameters.get("image_transport") == "compressed" else self.images
-        for publisher in (images, self.sounds, self.texts):
+        self._taken = self.compressed if parameters.get("image_transport") == "compressed" else self.images
+        for publisher in (self._taken, self.sounds, self.texts):
             ros.until(lambda publisher=publisher: publisher.get_subscription_count() > 0, "subscriptions")
 
     def stamp(self, before_s: float = 0.0):
@@ -33,10 +33,15 @@ class Driver:
 
         return (self.ros.node.get_clock().now() - Duration(seconds=before_s)).to_msg()
 
+    def header(self):
+        from std_msgs.msg import Header
+
+        return Header(stamp=self.stamp())
+
     def perceives(self, message) -> bool:
-        """Whether an image leads to a percept within a second."""
+        """Whether an image, of the kind that the node takes, leads to a percept within a second."""
         self.percepts.clear()
-        self.images.publish(message)
+        self._taken.publish(message)
         try:
             self.ros.until(lambda: self.percepts, "a percept", 1.0)
         except AssertionError:

@@ -210,3 +210,26 @@ def test_closing_when_nothing_runs_does_not_end_the_next_run(perceiver):
     assert next(percepts).senses["image"].valid
     perceiver.close()
     assert list(percepts) == []
+
+
+def test_a_sensor_that_waits_between_two_sensors_is_no_clock_that_went_back():
+    """On a busy machine a thread may be stopped anywhere, also after it has looked at the clock."""
+    looked, elsewhere = threading.Event(), threading.Event()
+    clock = itertools.count(1000 * MS, 500 * MS)
+
+    def now_ns() -> int:
+        now = next(clock)
+        if threading.current_thread().name == "stopped":
+            looked.set()
+            elsewhere.wait(0.5)
+        return now
+
+    perceiver = Perceiver(Bundle.open(DEFAULT_BUNDLE), selftest=False, now_ns=now_ns)
+    pixels = np.zeros((48, 64, 3), np.uint8)
+    stopped = threading.Thread(target=perceiver.push, args=(Frame(1, pixels),), name="stopped")
+    stopped.start()
+    assert looked.wait(10)
+    perceiver.push(AudioChunk(2, np.zeros(320, np.float32), 16_000, 0))
+    elsewhere.set()
+    stopped.join()
+    assert perceiver.set_back() == 0

@@ -1,11 +1,13 @@
 """What was calibrated is undone before anything else sees the samples."""
 
 import json
+import time
 
 import numpy as np
 import pytest
 
 from edgefuse.runtime import DEFAULT_BUNDLE, DEFAULT_CLIP, AudioChunk, Bundle, Clip, Frame, Perceiver, Stream, Text
+from edgefuse.runtime.corrections.camera_info import CameraInfo, Matrix
 from edgefuse.runtime.corrections.corrections import Corrections, read_corrections
 from edgefuse.runtime.corrections.measured import Measured
 from edgefuse.runtime.corrections.sync import Sync, read_sync, write_sync
@@ -84,6 +86,57 @@ def test_a_perceiver_is_opened_with_what_was_calibrated_and_corrects_what_is_pus
     assert perceiver.step().stamp_ns == NS_PER_S + NS_PER_S - 200_000_000
     with pytest.raises(CalibrationError, match="lens"):
         Perceiver.open(DEFAULT_BUNDLE, selftest=False, camera_info=tmp_path / "lens.yaml")
+
+
+def lens() -> CameraInfo:
+    """One that bends nothing, of frames of 320 x 240."""
+    k = np.array([[300.0, 0, 160], [0, 300, 120], [0, 0, 1]])
+    return CameraInfo(
+        image_width=320,
+        image_height=240,
+        camera_name="flat",
+        camera_matrix=Matrix.of(k),
+        distortion_model="plumb_bob",
+        distortion_coefficients=Matrix.of(np.zeros((1, 5))),
+        rectification_matrix=Matrix.of(np.eye(3)),
+        projection_matrix=Matrix.of(np.column_stack([k, np.zeros(3)])),
+    )
+
+
+class Sized(Stream):
+    """Ten frames a second, each of a width."""
+
+    live = False
+
+    def __init__(self, *widths: int) -> None:
+        self._widths = widths
+
+    def __iter__(self):
+        for number, width in enumerate(self._widths):
+            yield Frame(number * NS_PER_S // 10, np.zeros((width * 3 // 4, width, 3), np.uint8))
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_frames_of_another_size_are_refused_once_a_frame_has_fitted_the_lens(caplog):
+    """A camera that was plugged in again comes back at its usual size; the robot still hears."""
+    perceiver = Perceiver(Bundle.open(DEFAULT_BUNDLE), selftest=False, corrections=Corrections(lens()))
+    assert len(list(perceiver.perceive(Sized(320, 320, 640, 640, 320)))) == 3
+    assert perceiver.drops()["image"] == {"malformed": 2}
+    assert perceiver.sensed()["image"] == 5
+    assert caplog.text.count("is 640 x 480, but the lens was calibrated at 320 x 240") == 1
+    begun_ns = time.monotonic_ns()
+    for number, width in enumerate((320, 640, 320)):
+        frame = Frame(begun_ns + number, np.zeros((width * 3 // 4, width, 3), np.uint8))
+        assert perceiver.push(frame) == (width == 320)
+
+
+def test_a_lens_of_which_no_frame_is_ends_the_run():
+    perceiver = Perceiver(Bundle.open(DEFAULT_BUNDLE), selftest=False, corrections=Corrections(lens()))
+    assert list(perceiver.perceive(Sized(320)))
+    with pytest.raises(CalibrationError, match="the camera was calibrated at 320 x 240 but gives 640 x 480"):
+        list(perceiver.perceive(Sized(640)))
 
 
 class Shifted(Stream):

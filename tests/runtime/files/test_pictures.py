@@ -79,8 +79,20 @@ def test_half_a_picture_is_none(kind):
         decode_picture(content[: len(content) // 2])
 
 
-def test_bytes_after_the_end_do_not_matter():
-    content = encoded()
+def test_a_png_whose_chunk_says_that_it_is_huge_is_refused_before_memory_is_taken():
+    content = encoded(kind=".png")
+    for at in range(8, len(content) - 8):
+        if content[at + 4 : at + 8] not in (b"IDAT", b"IEND"):
+            continue
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        with pytest.raises(SampleError, match="cut off"):
+            decode_picture(content[:at] + b"\x7f\xff\xff\xff" + content[at + 4 :])
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000  # kB
+
+
+@pytest.mark.parametrize("kind", FORMATS[:2])
+def test_bytes_after_the_end_do_not_matter(kind):
+    content = encoded(kind=kind)
     np.testing.assert_array_equal(decode_picture(content + b"\0" * 100 + b"padding"), decode_picture(content))
 
 

@@ -318,3 +318,26 @@ def test_a_full_disk_ends_the_recording_and_not_the_perception(tmp_path):
     assert f"EdgefuseError: the recording {tmp_path / 'a.mcap'} ended early: File too large" in complaint
     replayed = list(Recording(tmp_path / "a.mcap", live=False))
     assert replayed[-1].until_ns > 0.5e9, "all that was flushed before, once a second"
+
+
+def test_a_sample_that_cannot_be_encoded_does_not_end_the_recording(tmp_path, caplog):
+    """JPEG ends at 65,500 pixels a side; a time has 64 bits."""
+    path = tmp_path / "a.mcap"
+    recorder = Recorder(path)
+    wide = Frame(0, np.zeros((1, 70_000, 3), np.uint8))
+    late = AudioChunk(2**63 - 1, np.zeros(320, np.float32), RATE_HZ, 320)
+    samples = [wide, sound(0), late, wide, sound(640), Frame(40 * MS, picture(1))]
+    assert list(recorder.tap(Samples(samples))) == samples
+    recorder.close()
+    assert recorder.skipped == 3
+    said = [record.getMessage() for record in caplog.records]
+    assert [line.split(":")[1].strip() for line in said] == [
+        "a sample was left out (more such are only counted)",
+        "a sample was left out (more such are only counted)",
+        "3 samples in all were left out",
+    ]
+    with AnyReader([path]) as reader:
+        counts = {connection.topic: connection.msgcount for connection in reader.connections}
+        assert counts == {"/edgefuse/audio": 2, "/edgefuse/image/compressed": 1}
+    replayed = [one for one in Recording(path, live=False) if isinstance(one, AudioChunk)]
+    assert [chunk.index for chunk in replayed] == [0, 640], "what was left out shows as a gap"

@@ -87,6 +87,17 @@ def test_a_burst_after_a_pause_of_the_computer_is_no_loss():
     assert np.abs(errors_ms).max() < BLOCK_MS / 2
 
 
+def test_a_computer_that_is_busy_for_seconds_loses_nothing():
+    """Blocks wait, now shorter, now longer, and all of them come."""
+    card, random = VirtualCard(50, 0.001, 0), np.random.default_rng(0)
+    card.run(10)
+    for late_s in random.uniform(0.1, 0.2, 40):
+        card.run(0.1, late_s)
+    errors_ms = card.run(10)
+    assert card.clock.lost == 0
+    assert np.abs(errors_ms).max() < BLOCK_MS / 2
+
+
 def test_a_server_that_wakes_up_late_is_found_out():
     card = VirtualCard(0, 0.001, 0)
     card.run(1, late_s=1.6)

@@ -1,6 +1,7 @@
 """The microphone, on a real sound server with real faults."""
 
 import threading
+import time
 from itertools import pairwise
 
 import numpy as np
@@ -20,8 +21,14 @@ class Listener:
 
     def __init__(self, microphone: Microphone) -> None:
         self.chunks: list[AudioChunk] = []
-        self.thread = threading.Thread(target=lambda: self.chunks.extend(microphone), daemon=True)
+        self.ages_ns: list[int] = []
+        self.thread = threading.Thread(target=self._take, args=(microphone,), daemon=True)
         self.thread.start()
+
+    def _take(self, microphone: Microphone) -> None:
+        for chunk in microphone:
+            self.ages_ns.append(time.monotonic_ns() - chunk.until_ns)
+            self.chunks.append(chunk)
 
     def wait_for_more(self, seconds: float) -> float:
         """Wait until so much more sound has come; how long it took [s]."""
@@ -110,6 +117,20 @@ def test_a_long_silence_is_a_loss_and_comes_back(microphone, listener, feeder):
     assert listener.wait_for_more(0.1) < 5
     assert microphone.health.reconnects == 1
     assert microphone.lost_ms > 1500
+    assert without_overlap(listener.chunks)
+
+
+def test_a_suspended_source_that_goes_on_with_what_it_held_back_is_stamped_in_the_past(
+    microphone, listener, feeder, sound_server
+):
+    """A burst of sound comes faster than it was sensed, and each piece was sensed before it came."""
+    assert sound_server.control("suspend-source", "fifo", "1") == 0
+    until(lambda: microphone.state == "reconnecting")
+    fed = len(feeder.clicks_ns)
+    until(lambda: len(feeder.clicks_ns) >= fed + 2)  # a second that the source holds back
+    assert sound_server.control("suspend-source", "fifo", "0") == 0
+    listener.wait_for_more(1)
+    assert min(listener.ages_ns) >= 0
     assert without_overlap(listener.chunks)
 
 
