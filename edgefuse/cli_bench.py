@@ -116,6 +116,9 @@ def _give(console: Console, result: Result, json: Path | None, html: Path | None
         from edgefuse.bench.report.page import page_from_result
 
         write_text(html, page_from_result(result))
+    for file in (json, html):
+        if file is not None:
+            console.print(f"{file} is written")
 
 
 def _check_source(source: str, rate: float | None, devices: bool, more: bool) -> None:

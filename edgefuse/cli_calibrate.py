@@ -105,13 +105,16 @@ def camera(
     console = open_console()
     source = Source(file, camera=device, topics=topic or (), insecure=insecure)
     collector = _collect_views(_frames(source), held, views if device else None, viewer, console)
-    calibration = calibrate_camera(collector.sharp(), held, name, model)
+    with progress_bar(console) as progress:
+        progress("fitting the lens", 0, None)
+        calibration = calibrate_camera(collector.sharp(), held, name, model)
     write_camera_info(output, calibration.info)
     if picture is not None:
         from edgefuse.calibration.camera_picture import draw_camera
 
         draw_camera(picture, calibration)
     _report_camera(calibration, output, console)
+    _name(picture, console)
 
 
 @app.command()
@@ -157,6 +160,7 @@ def sync(
 
         draw_sync(picture, measured)
     console.print(f"{output}: {measured}")
+    _name(picture, console)
 
 
 @app.command()
@@ -195,6 +199,7 @@ def confidence(
         draw_confidence(picture, measured)
     console.print(_confidence_table(measured.confidence))
     console.print(f"{output}: {measured.confidence.measured.how}")
+    _name(picture, console)
 
 
 @app.command()
@@ -237,13 +242,20 @@ def quantization(
         from edgefuse.export.calibrations import collect_examples
         from edgefuse.networks import spec_from_name
 
-        collection = collect_examples(opened, spec_from_name(checkpoint, data), samples)
+        with progress_bar(console) as progress:
+            progress("choosing samples", 0, None)
+            collection = collect_examples(opened, spec_from_name(checkpoint, data), samples)
     write_collection(output, collection)
     header = collection.header
     console.print(
         f"{output}: {header.samples} samples of {header.collected} ({header.duplicates} of them nearly the same as "
         f"another), from {len(header.clusters)} clusters of {min(header.clusters)} to {max(header.clusters)}"
     )
+
+
+def _name(picture: Path | None, console: Console) -> None:
+    if picture is not None:
+        console.print(f"{picture} is written")
 
 
 def _sensed_samples(bundle: Bundle, source: Source, count: int, seconds: float, console: Console) -> Collection:
@@ -366,6 +378,7 @@ def _collect_views(
         collector = collect_views(frames, held, enough, watch)
     if window is not None:
         window.close()
+        _name(window.path, console)
     return collector
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from edgefuse.options import CAMERA_HELP, MICROPHONE_HELP, Channel, Insecure
-from edgefuse.terminal import open_console
+from edgefuse.terminal import open_console, progress_bar
 
 
 def doctor(
@@ -24,9 +24,12 @@ def doctor(
 
     table = Table("", "for", "", box=None)
     speech = find_program("speech of the tabletop task", "espeak-ng", "apt-get install espeak-ng")
-    findings = [*examine(), speech, *measure(camera, microphone, channel, insecure)]
+    console = open_console()
+    with progress_bar(console) as progress:
+        progress("looking at this machine", 0, None)
+        findings = [*examine(), speech, *measure(camera, microphone, channel, insecure)]
     for finding in findings:
         mark = Text(finding.state, {"ok": "green", "missing": "yellow", "wrong": "red"}[finding.state])
         table.add_row(mark, finding.subject, finding.detail)
-    open_console().print(table)
+    console.print(table)
     raise typer.Exit(1 if any(finding.state == "wrong" for finding in findings) else 0)

@@ -72,7 +72,7 @@ def run(
     require_signature: SignedBy = None,
 ) -> None:
     """Perceive: run a bundle on a clip, a recording or live devices, and show its percepts."""
-    from edgefuse.runtime import Bundle, Perceiver, Source, Timeline, open_streams, read_corrections
+    from edgefuse.runtime import Bundle, Perceiver, Source, Timeline, Viewer, open_streams, read_corrections
 
     drawn = None if timeline is None else Timeline(timeline)
     _check_files(jsonl, rrd, record)
@@ -97,12 +97,14 @@ def run(
         confidence=None if confidence == "none" else confidence,
         corrections=corrections,
     )
+    observers: list[Observer] = []
     try:
         with signals.calling(partial(_end, perceiver, streams)):
             observers = [*([drawn] if drawn else []), *_observers(opened, viewer, rrd, record, lossless)]
             _perceive(perceiver, streams, observers, jsonl, console)
     finally:
-        _name_files(console, [jsonl, rrd, timeline], record, lossless)
+        shown = [observer.path for observer in observers if isinstance(observer, Viewer)]
+        _name_files(console, [jsonl, *shown, timeline], record, lossless)
 
 
 def _end(perceiver: Perceiver, streams: Sequence[Stream]) -> None:

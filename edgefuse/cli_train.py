@@ -50,7 +50,9 @@ def train(
     with progress_bar(console) as progress:
         task = DEFAULT if data is None else FolderTask(data)
         trained = train_network(task, settings, output, progress, encoders)
-    console.print(f"{trained.checkpoint}, trained in {trained.seconds / 60:.1f} minutes")
+    console.print(
+        f"{trained.checkpoint}, trained in {trained.seconds / 60:.1f} minutes; its curves: {output}/tensorboard"
+    )
     for senses, share in trained.accuracy.items():
         console.print(f"validation accuracy, {senses}: {share:.1%}")
     if data is None:
