@@ -22,6 +22,7 @@ from edgefuse.runtime.streams.capture import (
 )
 from edgefuse.runtime.streams.device_stream import DeviceStream
 from edgefuse.runtime.streams.http_jpegs import open_http_jpegs
+from edgefuse.runtime.streams.line import Line
 from edgefuse.runtime.streams.video_file import VideoFile
 from edgefuse.runtime.streams.watchdog import Patience
 
@@ -81,6 +82,11 @@ class Camera(DeviceStream[Frame]):
         """Whether it is a URL; then the rate in `format` is a guess of FFmpeg's."""
         return self._grabber.network
 
+    def close(self) -> None:
+        """See Stream; waits until the device is let go."""
+        self._grabber.interrupt()
+        super().close()
+
     @property
     def broken(self) -> int:
         """Frames that could not be decoded, such as halves of a JPEG, or were too large."""
@@ -99,6 +105,8 @@ class Grabber:
         self._modality = modality
         self._frame_id = frame_id
         self._capture: Capture | None = None
+        self._line = Line()
+        self._interrupted = False
         self._opened_ns = 0
         self._draining = False
 
@@ -127,6 +135,11 @@ class Grabber:
         self._note_size(image)
         return Frame(stamp_ns, cv2.cvtColor(image, cv2.COLOR_BGR2RGB), "rgb8", self._modality, self._frame_id)
 
+    def interrupt(self) -> None:
+        """From any thread: end what waits for a server over HTTP, for good."""
+        self._interrupted = True
+        self._line.cut()
+
     def close(self) -> None:
         """See Device."""
         if self._capture is not None:
@@ -136,7 +149,12 @@ class Grabber:
     def _opened(self) -> Capture:
         if self._source.kind == "file":
             return VideoFile(Path(str(self._source.address)))
-        jpegs = open_http_jpegs(self._source) if self._source.kind == "url" else None
+        jpegs = None
+        if self._source.kind == "url":
+            self._line = Line()
+            if self._interrupted:
+                self._line.cut()
+            jpegs = open_http_jpegs(self._source, self._line)
         return jpegs or OpenCvCapture(self._source, self._wanted)
 
     def _stamp_ns(self, own_ns: int, grabbed_ns: int) -> int:

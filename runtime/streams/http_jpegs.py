@@ -22,6 +22,7 @@ from edgefuse.runtime.files.limits import PICTURE_BYTES
 from edgefuse.runtime.files.pictures import decode_picture
 from edgefuse.runtime.samples import NS_PER_S
 from edgefuse.runtime.streams.capture import OPEN_TIMEOUT_MS, CameraFormat, CameraSource
+from edgefuse.runtime.streams.line import Line, LineHandler
 
 _KINDS: Final = ("multipart/x-mixed-replace", "multipart/mixed", "image/jpeg", "image/jpg")
 _SAY_NOTHING: Final = ("application/octet-stream", "text/plain")
@@ -117,20 +118,26 @@ class HttpJpegs:
         return data
 
 
-def open_http_jpegs(source: CameraSource) -> HttpJpegs | None:
-    """The JPEGs of a URL; None where it is not HTTP, or answers with something else, which is left to FFmpeg.
+def open_http_jpegs(source: CameraSource, line: Line) -> HttpJpegs | None:
+    """The JPEGs of a URL, by `line`; None where it is not HTTP, or answers with something else, left to FFmpeg.
 
-    Raises StreamError where the server refuses.
+    Raises StreamError where the server refuses, and where it does not answer.
     """
     url = urlsplit(str(source.address))
     if url.scheme not in ("http", "https"):
         return None
     try:
-        response = _opener(url).open(_without_password(url), timeout=OPEN_TIMEOUT_MS / 1e3)
+        with line.cut_after(OPEN_TIMEOUT_MS / 1e3):
+            response = _opener(url, line).open(_without_password(url), timeout=OPEN_TIMEOUT_MS / 1e3)
     except urllib.error.HTTPError as error:
         raise StreamError(f"{source.name} cannot be opened: it answers {error.code} {error.reason}") from error
-    except (OSError, HTTPException, ValueError):  # no server, a certificate of its own, no such URL
+    except (OSError, HTTPException, ValueError) as error:  # no server, a certificate of its own, no such URL
+        if line.is_cut or isinstance(getattr(error, "reason", error), TimeoutError):
+            raise _no_answer(source) from error
         return None
+    if line.is_cut:
+        response.close()
+        raise _no_answer(source)
     kind, first = response.headers.get_content_type(), b""
     if kind in _SAY_NOTHING:
         with suppress(OSError, HTTPException, ValueError):
@@ -141,13 +148,19 @@ def open_http_jpegs(source: CameraSource) -> HttpJpegs | None:
     return None
 
 
-def _opener(url: SplitResult) -> urllib.request.OpenerDirector:
+def _no_answer(source: CameraSource) -> StreamError:
+    return StreamError(f"{source.name} cannot be opened: it did not answer within {OPEN_TIMEOUT_MS / 1e3:g} s")
+
+
+def _opener(url: SplitResult, line: Line) -> urllib.request.OpenerDirector:
     """With the name and password that the URL holds, for both ways in which a camera asks for them."""
     passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
     if url.username is not None:
         passwords.add_password(None, _without_password(url), unquote(url.username), unquote(url.password or ""))
     return urllib.request.build_opener(
-        urllib.request.HTTPBasicAuthHandler(passwords), urllib.request.HTTPDigestAuthHandler(passwords)
+        LineHandler(line),
+        urllib.request.HTTPBasicAuthHandler(passwords),
+        urllib.request.HTTPDigestAuthHandler(passwords),
     )
 
 
