@@ -70,7 +70,7 @@ class Camera(DeviceStream[Frame]):
                 number_in(name, value, 0.001, most[name])
         wanted = CameraFormat(width, height, rate_hz, pixel_format, exposure_ms, buffers)
         self._grabber = Grabber(camera_source(device), wanted, modality, frame_id)
-        super().__init__(self._grabber, 1, patience)
+        super().__init__(self._grabber, 1, patience, self._grabber.interrupt)
 
     @property
     def format(self) -> CameraFormat:
@@ -81,11 +81,6 @@ class Camera(DeviceStream[Frame]):
     def network(self) -> bool:
         """Whether it is a URL; then the rate in `format` is a guess of FFmpeg's."""
         return self._grabber.network
-
-    def close(self) -> None:
-        """See Stream; waits until the device is let go."""
-        self._grabber.interrupt()
-        super().close()
 
     @property
     def broken(self) -> int:

@@ -9,12 +9,15 @@ from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPResponse
 from urllib.request import HTTPHandler, Request
 
+from edgefuse.runtime.process.fork import Home
+
 
 class Line:
     """The connections of one camera over HTTP. Thread-safe."""
 
     def __init__(self) -> None:
         self.is_cut = False
+        self._home = Home()
         self._sockets: list[socket.socket] = []
         self._changing = threading.Lock()
 
@@ -26,7 +29,12 @@ class Line:
             self.cut()
 
     def cut(self) -> None:
-        """End all connections: who waits on one gets an error or the end, now and later."""
+        """End all connections: who waits on one gets an error or the end, now and later.
+
+        A fork ends none: they are shared.
+        """
+        if self._home.left:
+            return
         self.is_cut = True
         with self._changing:
             for connection in self._sockets:
