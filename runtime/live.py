@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 from edgefuse.runtime.percept import Percept
 from edgefuse.runtime.process.at_exit import close_at_exit, forget, inside
+from edgefuse.runtime.process.fork import Home
 from edgefuse.runtime.samples import Sample
 from edgefuse.runtime.streams import Stream
 from edgefuse.runtime.streams.bell import Bell
@@ -41,6 +42,7 @@ class LiveThreads:
     """
 
     def __init__(self, stages: Stages, streams: Sequence[Stream], take: Callable[[Sample], object]) -> None:
+        self._home = Home()
         self._stages = stages
         self._streams = streams
         self._take = take
@@ -66,6 +68,8 @@ class LiveThreads:
     def close(self) -> None:
         """Close the streams, stop the threads and join them; may be called twice, and from another thread."""
         self._stopping = True
+        if self._home.left:
+            return
         for stream in self._streams:
             stream.close()
         for new in self._stages.new.values():
@@ -79,6 +83,7 @@ class LiveThreads:
         wake = self._stages.new[self._lead]
         ended = False
         while not ended:
+            self._home.check("perceiver")  # the caller may have forked since the last one
             wake.wait()
             if self._stopping:
                 return

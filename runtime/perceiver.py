@@ -32,6 +32,7 @@ from edgefuse.runtime.intake import Intake
 from edgefuse.runtime.live import LiveThreads
 from edgefuse.runtime.percept import Percept, Trace
 from edgefuse.runtime.process.at_exit import inside
+from edgefuse.runtime.process.fork import Home
 from edgefuse.runtime.run import Run, Runs
 from edgefuse.runtime.samples import Frame, Sample
 from edgefuse.runtime.schedule import FuseOn, schedule_from
@@ -84,6 +85,7 @@ class Perceiver:
         corrections: Corrections | None = None,
         future_tolerance_ms: float = FUTURE_TOLERANCE_MS,
     ) -> None:
+        self._home = Home()
         check_kind("bundle", bundle, Bundle)
         check_kind("selftest", selftest, bool)
         check_kind("confidence", confidence, Confidence, str, Path, None)
@@ -211,6 +213,7 @@ class Perceiver:
 
     def set_prompts(self, prompts: Sequence[str]) -> None:
         """Name the classes anew from the next percept on, see `open`; raises PromptError and changes nothing then."""
+        self._home.check("perceiver")
         prompts = _texts(prompts)
         naming = self.bundle.manifest.naming
         with self._encoding[naming.name] if naming else nullcontext():
@@ -243,6 +246,7 @@ class Perceiver:
         `drops` count them in every run. Raises StreamError when a stream breaks off, EdgefuseError while another run of
         this perceiver goes on.
         """
+        self._home.check("perceiver")
         kinds = _check_streams(streams, watchers)
         if kinds == {True, False}:
             raise StreamError("live streams and recordings read as fast as possible cannot run together")
@@ -258,8 +262,10 @@ class Perceiver:
         reads them where they lie, until it has encoded them or a newer frame. All else is always copied.
 
         Raises CalibrationError where the first frame has another size than the lens was calibrated for, EdgefuseError
-        for what is no sample.
+        for what is no sample, and in a fork of the process that opened the perceiver, as does all that runs its
+        engines.
         """
+        self._home.check("perceiver")
         check_is_sample("what is pushed", sample)
         if sample.modality not in self._encoders:
             self._note_stranger(sample.modality)
@@ -284,6 +290,7 @@ class Perceiver:
 
     def encode(self, sense: str) -> Tokens | None:
         """intake -> encoder -> token store, for one sense; None if there is nothing new of it."""
+        self._home.check("perceiver")
         self._check_used(sense)
         run = self._runs.newest
         evidence = run.intake.take(sense)
@@ -302,6 +309,7 @@ class Perceiver:
 
     def fuse(self) -> Percept | None:
         """token store -> fusion -> percept, if one is due."""
+        self._home.check("perceiver")
         with inside, self._fusing:
             run = self._runs.newest
             trigger = run.schedule.trigger(run.tokens)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
 import threading
 import time
 import weakref
@@ -78,7 +79,16 @@ def close_all() -> bool:
     return not _others_are_inside()
 
 
+def _begin_anew() -> None:
+    """In a fork, whose parent closes what is its own."""
+    global _changing
+    _changing = threading.Lock()
+    _open.clear()
+    _inside.clear()
+
+
 atexit.register(close_all)
+os.register_at_fork(after_in_child=_begin_anew)
 
 
 def _take_newest() -> tuple[Any, Callable[[Any], object]] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+import weakref
 from pathlib import Path
 from typing import BinaryIO, TypeAlias, get_args
 
@@ -20,6 +21,7 @@ from edgefuse.runtime.messages.ros_messages import MODALITY_KEY, ImageFormat
 from edgefuse.runtime.messages.ros_types import MessageType
 from edgefuse.runtime.percept import Percept
 from edgefuse.runtime.process.at_exit import close_at_exit, forget
+from edgefuse.runtime.process.fork import Home
 from edgefuse.runtime.samples import AudioChunk, Frame, Sample, Signal, Text
 from edgefuse.runtime.sinks.backlog import Backlog
 from edgefuse.runtime.streams import Stream
@@ -67,7 +69,9 @@ class Recorder:
         self._ros_ns = self._opened_ns - time.monotonic_ns()
         self._next_index: dict[str, int] = {}
         self._channels: dict[str, int] = {}
+        self._home = Home()
         self._file = _create(path)
+        _leave_to_the_parent(self._file)
         self._writer = Writer(self._file, chunk_size=_CHUNK_BYTES)
         self._writer.start(profile="ros2", library="edgefuse")
         self._flush_due = time.monotonic() + _FLUSH_S
@@ -104,7 +108,7 @@ class Recorder:
 
         A recording of nothing at all leaves no file.
         """
-        if self._file.closed:
+        if self._file.closed or self._home.left:
             return
         forget(self)
         try:
@@ -178,6 +182,20 @@ class Recorder:
         self._flush_due = time.monotonic() + _FLUSH_S
         self._writer.flush()  # type: ignore[no-untyped-call]
         os.fsync(self._file.fileno())
+
+
+def _leave_to_the_parent(file: BinaryIO) -> None:
+    """A fork that ends would write what still waits in the file's buffer a second time."""
+    held = weakref.ref(file)
+
+    def let_go() -> None:
+        mine = held()
+        if mine is not None and not mine.closed:
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, mine.fileno())
+            os.close(null)
+
+    os.register_at_fork(after_in_child=let_go)
 
 
 def check_new(path: Path) -> None:

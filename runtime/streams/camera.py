@@ -23,6 +23,7 @@ from edgefuse.runtime.streams.capture import (
 from edgefuse.runtime.streams.certificates import check_provable, options_for
 from edgefuse.runtime.streams.device_stream import DeviceStream
 from edgefuse.runtime.streams.http_jpegs import open_http_jpegs
+from edgefuse.runtime.streams.line import Line
 from edgefuse.runtime.streams.video_file import VideoFile
 from edgefuse.runtime.streams.watchdog import Patience
 
@@ -73,7 +74,7 @@ class Camera(DeviceStream[Frame]):
                 number_in(name, value, 0.001, most[name])
         wanted = CameraFormat(width, height, rate_hz, pixel_format, exposure_ms, buffers)
         self._grabber = Grabber(camera_source(device, insecure), wanted, modality, frame_id)
-        super().__init__(self._grabber, 1, patience)
+        super().__init__(self._grabber, 1, patience, self._grabber.interrupt)
 
     @property
     def format(self) -> CameraFormat:
@@ -103,6 +104,8 @@ class Grabber:
         self._modality = modality
         self._frame_id = frame_id
         self._capture: Capture | None = None
+        self._line = Line()
+        self._interrupted = False
         self._opened_ns = 0
         self._draining = False
 
@@ -131,6 +134,11 @@ class Grabber:
         self._note_size(image)
         return Frame(stamp_ns, cv2.cvtColor(image, cv2.COLOR_BGR2RGB), "rgb8", self._modality, self._frame_id)
 
+    def interrupt(self) -> None:
+        """From any thread: end what waits for a server over HTTP, for good."""
+        self._interrupted = True
+        self._line.cut()
+
     def close(self) -> None:
         """See Device."""
         if self._capture is not None:
@@ -140,7 +148,12 @@ class Grabber:
     def _opened(self) -> Capture:
         if self._source.kind == "file":
             return VideoFile(Path(str(self._source.address)))
-        jpegs = open_http_jpegs(self._source) if self._source.kind == "url" else None
+        jpegs = None
+        if self._source.kind == "url":
+            self._line = Line()
+            if self._interrupted:
+                self._line.cut()
+            jpegs = open_http_jpegs(self._source, self._line)
         if jpegs is not None:
             return jpegs
         check_provable(self._source)

@@ -26,9 +26,15 @@ class DeviceStream(Stream, Generic[S]):
 
     live = True
 
-    def __init__(self, device: Device[S], capacity: int, patience: Patience | None = None) -> None:
+    def __init__(
+        self,
+        device: Device[S],
+        capacity: int,
+        patience: Patience | None = None,
+        interrupt: Callable[[], None] = lambda: None,
+    ) -> None:
         self._outlet: Outlet[S] = Outlet(capacity)
-        self._watchdog: Watchdog[S] = Watchdog(device, self._outlet.put, self._outlet.end, patience)
+        self._watchdog: Watchdog[S] = Watchdog(device, self._outlet.put, self._outlet.end, patience, interrupt)
         self.name = device.name
 
     def __enter__(self) -> Self:

@@ -24,6 +24,7 @@ from edgefuse.runtime.files.pictures import decode_picture
 from edgefuse.runtime.samples import NS_PER_S
 from edgefuse.runtime.streams.capture import OPEN_TIMEOUT_MS, CameraFormat, CameraSource
 from edgefuse.runtime.streams.certificates import not_trusted, tls_context
+from edgefuse.runtime.streams.line import Line, LineHandler, SecureLineHandler
 
 _KINDS: Final = ("multipart/x-mixed-replace", "multipart/mixed", "image/jpeg", "image/jpg")
 _SAY_NOTHING: Final = ("application/octet-stream", "text/plain")
@@ -119,27 +120,30 @@ class HttpJpegs:
         return data
 
 
-def open_http_jpegs(source: CameraSource) -> HttpJpegs | None:
-    """The JPEGs of a URL; None where it is not HTTP, or answers with something else, which is left to FFmpeg.
+def open_http_jpegs(source: CameraSource, line: Line) -> HttpJpegs | None:
+    """The JPEGs of a URL, by `line`; None where it is not HTTP, or answers with something else, left to FFmpeg.
 
-    Raises StreamError where the server refuses, and where one by https is not reached or proves to be another.
+    Raises StreamError where the server refuses or does not answer, and where one by https is not reached or proves to
+    be another.
     """
     url = urlsplit(str(source.address))
     if url.scheme not in ("http", "https"):
         return None
     try:
-        response = _opener(source, url).open(_without_password(url), timeout=OPEN_TIMEOUT_MS / 1e3)
+        with line.cut_after(OPEN_TIMEOUT_MS / 1e3):
+            response = _opener(source, url, line).open(_without_password(url), timeout=OPEN_TIMEOUT_MS / 1e3)
     except urllib.error.HTTPError as error:
         raise StreamError(f"{source.name} cannot be opened: it answers {error.code} {error.reason}") from error
     except OSError as error:
-        why = getattr(error, "reason", error)
-        if isinstance(why, ssl.SSLCertVerificationError):
-            raise not_trusted(source, why.verify_message.rstrip(".")) from error
-        if url.scheme == "https" and not source.insecure:
-            raise StreamError(f"{source.name} cannot be opened: {getattr(why, 'strerror', None) or why}") from error
+        _raise_if_final(error, source, url, line)
         return None
-    except (HTTPException, ValueError):  # no HTTP, no such URL
+    except (HTTPException, ValueError) as error:  # no HTTP, no such URL
+        if line.is_cut:
+            raise _no_answer(source) from error
         return None
+    if line.is_cut:
+        response.close()
+        raise _no_answer(source)
     kind, first = response.headers.get_content_type(), b""
     if kind in _SAY_NOTHING:
         with suppress(OSError, HTTPException, ValueError):
@@ -163,15 +167,31 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _opener(source: CameraSource, url: SplitResult) -> urllib.request.OpenerDirector:
+def _raise_if_final(error: OSError, source: CameraSource, url: SplitResult, line: Line) -> None:
+    """Raises StreamError where FFmpeg is not to be asked too."""
+    why = getattr(error, "reason", error)
+    if line.is_cut or isinstance(why, TimeoutError):
+        raise _no_answer(source) from error
+    if isinstance(why, ssl.SSLCertVerificationError):
+        raise not_trusted(source, why.verify_message.rstrip(".")) from error
+    if url.scheme == "https" and not source.insecure:
+        raise StreamError(f"{source.name} cannot be opened: {getattr(why, 'strerror', None) or why}") from error
+
+
+def _no_answer(source: CameraSource) -> StreamError:
+    return StreamError(f"{source.name} cannot be opened: it did not answer within {OPEN_TIMEOUT_MS / 1e3:g} s")
+
+
+def _opener(source: CameraSource, url: SplitResult, line: Line) -> urllib.request.OpenerDirector:
     """With the name and password that the URL holds, for both ways in which a camera asks for them."""
     passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
     if url.username is not None:
         passwords.add_password(None, _without_password(url), unquote(url.username), unquote(url.password or ""))
     return urllib.request.build_opener(
+        LineHandler(line),
+        SecureLineHandler(line, tls_context(source)),
         urllib.request.HTTPBasicAuthHandler(passwords),
         urllib.request.HTTPDigestAuthHandler(passwords),
-        urllib.request.HTTPSHandler(context=tls_context(source)),
         _Redirects(source),
     )
 

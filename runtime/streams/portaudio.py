@@ -6,6 +6,7 @@ started anew. So the list is only renewed while no stream is open, and all of it
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -133,7 +134,16 @@ def _sounddevice() -> Any:
         raise StreamError("a microphone needs PortAudio, which is not here: apt install libportaudio2") from error
     if not known:
         be_first_at_exit()  # its own way out waits for streams that are open
+        os.register_at_fork(after_in_child=_begin_anew)
     return sounddevice
+
+
+def _begin_anew() -> None:
+    """In a fork PortAudio's threads are gone: ending it would wait for them for ever."""
+    global _lock
+    _lock = threading.Lock()
+    _open_streams.clear()
+    sys.modules["sounddevice"]._initialized = 0  # type: ignore[attr-defined]
 
 
 def _offer(device: dict[str, Any], hosts: list[str], default: int) -> MicrophoneOffer:

@@ -17,6 +17,7 @@ from typing import Generic, Protocol, TypeVar
 from edgefuse.runtime.arguments import number_in
 from edgefuse.runtime.errors import BrokenFileError, EndOfFileError, SampleError, StreamError
 from edgefuse.runtime.process.at_exit import close_at_exit, forget, inside
+from edgefuse.runtime.process.fork import Home
 from edgefuse.runtime.samples import NS_PER_S
 from edgefuse.runtime.senses.drops import Kinds
 from edgefuse.runtime.streams import StreamState
@@ -76,7 +77,7 @@ class Watchdog(Generic[S]):
 
     A device that cannot be opened the first time ends it, with that error; later losses are states, whatever a library
     raised. Samples that cannot be used are `broken`; `skipped` says why the last one was. `deliver` and `ended` are
-    called in the thread that reads.
+    called in the thread that reads; `interrupt`, in the one that stops it, makes the device wait no longer.
     """
 
     def __init__(
@@ -85,16 +86,19 @@ class Watchdog(Generic[S]):
         deliver: Callable[[S], None],
         ended: Callable[[], None],
         patience: Patience | None = None,
+        interrupt: Callable[[], None] = lambda: None,
     ) -> None:
         self.reconnects = 0
         self.samples = 0
         self.broken = 0
         self.error: str | None = None
         self.skipped: str | None = None
+        self._home = Home()
         self._kinds = Kinds()
         self._device = device
         self._deliver = deliver
         self._ended = ended
+        self._interrupt = interrupt
         self._patience = patience or Patience()
         self._state: StreamState = "starting"
         self._heard_ns = 0
@@ -116,6 +120,7 @@ class Watchdog(Generic[S]):
 
     def start(self) -> None:
         """Start once, and wait until the device is open; raises StreamError if it cannot be opened."""
+        self._home.check("stream")
         if not self._closing.is_set() and self._started.acquire(blocking=False):
             threading.Thread(target=self._run, name=f"watchdog of {self._device.name}", daemon=True).start()
         self._start_decided.wait()
@@ -137,9 +142,15 @@ class Watchdog(Generic[S]):
             raise self._failure
 
     def stop(self) -> None:
-        """Wait until the device is closed; a driver that hangs for longer than 3 s is left behind."""
+        """Wait until the device is closed; a driver that hangs for longer than 3 s is left behind.
+
+        In a fork it does nothing: the device is the parent's.
+        """
+        if self._home.left:
+            return
         self._closing.set()
         self._start_decided.set()
+        self._interrupt()
         if self._reader is not None and threading.current_thread() is not self._reader:
             self._over.wait(_CLOSE_TIMEOUT_S)
         self._state = "ended"
@@ -174,6 +185,8 @@ class Watchdog(Generic[S]):
             except BrokenFileError:
                 raise
             except StreamError as error:
+                if self._closing.is_set():
+                    return
                 if not self._opened:
                     raise
                 if self._state == "live":

@@ -146,3 +146,69 @@ def test_a_recording_that_nobody_closed_is_finished(mjpeg_server, tmp_path: Path
     assert (ended.returncode, ended.stderr) == (0, "")
     with (tmp_path / "run.mcap").open("rb") as file:
         assert make_reader(file).get_summary().statistics.message_count > 3
+
+
+FORK = """
+    import itertools, os, time
+    from edgefuse.runtime import EdgefuseError, Text
+
+    recorder = Recorder("run.mcap", perceiver.bundle)
+    percepts = perceiver.perceive(camera, microphone, watchers=[recorder])
+
+    def attempt(use):
+        try:
+            use()
+        except EdgefuseError as error:
+            assert "is a fork" in str(error) and len(str(error).splitlines()) == 1
+            print("refused", flush=True)
+
+    for number, percept in enumerate(itertools.islice(percepts, 40)):
+        recorder.write(percept)
+        if number in (5, 15, 25):
+            child = os.fork()
+            if not child:
+                attempt(lambda: perceiver.push(Text(time.monotonic_ns(), "a red ball")))
+                attempt(perceiver.step)
+                attempt(lambda: next(percepts))
+                attempt(lambda: perceiver.perceive(camera))
+                microphone.close(), camera.close(), recorder.close()
+                sys.exit(3)
+        if number in (10, 20, 30):
+            print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+    percepts.close()
+    recorder.close()
+    said(camera, microphone)
+    """
+
+
+def test_a_fork_is_refused_in_one_line_and_its_parent_goes_on(url: str, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (ended,) = run_often(FORK, url, times=1)
+    assert ended.stdout == 3 * ("refused\n" * 4 + "3\n") + "ended ended\n", ended.stderr
+    assert ended.returncode == 0
+    assert not re.search(f"{WRONG}|lost a stream", ended.stderr), ended.stderr
+    with (tmp_path / "run.mcap").open("rb") as file:
+        reader = make_reader(file)
+        assert sum(1 for _ in reader.iter_messages(["/edgefuse/percepts"])) == 40
+
+
+def test_a_fork_opens_a_perceiver_of_its_own(url: str):
+    code = """
+        import multiprocessing
+
+        def perceive(queue):
+            queue.put(next(Perceiver.open(DEFAULT_BUNDLE).perceive(Camera(sys.argv[1]))).label)
+
+        percepts = perceiver.perceive(camera, microphone)
+        next(percepts)
+        forking = multiprocessing.get_context("fork")
+        queue = forking.SimpleQueue()
+        child = forking.Process(target=perceive, args=(queue,))
+        child.start()
+        assert queue.get()
+        child.join()
+        next(percepts)
+        print(child.exitcode)
+        """
+    (ended,) = run_often(code, url, times=1)
+    assert (ended.returncode, ended.stdout) == (0, "0\n"), ended.stderr
