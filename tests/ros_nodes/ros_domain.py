@@ -182,7 +182,11 @@ class Ros:
         return self._logs / f"{name}.log"
 
     def _said(self) -> str:
-        return "\n".join(f"{path.name}:\n{path.read_text()[-3000:]}" for path in sorted(self._logs.glob("*.log")))
+        ended = [
+            f"{name} ended with {code}" for name, one in self._processes.items() if (code := one.poll()) is not None
+        ]
+        logs = [f"{path.name}:\n{path.read_text()[-3000:]}" for path in sorted(self._logs.glob("*.log"))]
+        return "\n".join([*ended, *logs])
 
 
 @contextmanager
