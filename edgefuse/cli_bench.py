@@ -118,7 +118,7 @@ def _give(console: Console, result: Result, json: Path | None, html: Path | None
         write_text(html, page_from_result(result))
     for file in (json, html):
         if file is not None:
-            console.print(f"{file} is written")
+            console.print(f"{file} is written", soft_wrap=True)
 
 
 def _check_source(source: str, rate: float | None, devices: bool, more: bool) -> None:

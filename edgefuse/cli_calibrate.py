@@ -255,7 +255,7 @@ def quantization(
 
 def _name(picture: Path | None, console: Console) -> None:
     if picture is not None:
-        console.print(f"{picture} is written")
+        console.print(f"{picture} is written", soft_wrap=True)
 
 
 def _sensed_samples(bundle: Bundle, source: Source, count: int, seconds: float, console: Console) -> Collection:

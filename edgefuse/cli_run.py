@@ -120,10 +120,10 @@ def _name_files(console: Console, files: Sequence[str | Path | None], record: Pa
         return
     for file in files:
         if file is not None and file != "-" and Path(file).exists():
-            console.print(f"{file} is written")
+            console.print(f"{file} is written", soft_wrap=True)
     if record is not None and record.exists():
         kind = "the very frames" if lossless else "frames as JPEG, which a replay sees nearly the same (--lossless)"
-        console.print(f"{record} is written: {kind}")
+        console.print(f"{record} is written: {kind}", soft_wrap=True)
 
 
 def _perceive(

@@ -8,7 +8,7 @@ import pty
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -22,6 +22,15 @@ from sound_server import until
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 OUTPUTS = ("--record", "run.mcap", "--jsonl", "run.jsonl", "--timeline", "run.png")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def signals_that_end() -> Iterator[None]:
+    """As a shell in the foreground has them; below nohup, SIGHUP is ignored, which processes hand down."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def start(folder: Path, *arguments: object, **given: object) -> subprocess.Popen[str]:
