@@ -118,7 +118,8 @@ LIVE = {
 def test_a_camera_that_works_is_named_without(command, camera, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = edgefuse("-vv", *LIVE[command], "--camera", camera)
-    assert "camera http://127.0.0.1:" in result.stdout, result.stderr
+    written = "".join(path.read_text() for path in tmp_path.iterdir())
+    assert "camera http://127.0.0.1:" in result.stdout + written, result.stderr
     assert_secret_nowhere(result, tmp_path)
 
 
