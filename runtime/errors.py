@@ -86,11 +86,8 @@ def first_fault(error: ValidationError) -> str:
     """The first thing that a model refused: its field, why, what it was given, and how many more there are."""
     first = error.errors()[0]
     where = ".".join(repr(part).strip("'")[:60] for part in first["loc"]) or "content"
-    got = (
-        ""
-        if first["type"] in ("missing", "value_error", "json_invalid")
-        else f", got {without_credentials(repr(first['input']))[:60]}"
-    )
+    is_said = first["type"] in ("missing", "value_error", "json_invalid")
+    got = "" if is_said else f", got {without_credentials(repr(first['input']))[:60]}"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     return f"{where}: {first['msg'].removeprefix('Value error, ')}{got}{more}"
 
@@ -145,9 +142,8 @@ def _said(error: BaseException) -> str:
         return f"something here is nested too deeply{where}"
     kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
     said = first_fault(cast("ValidationError", error)) if kind.endswith(".ValidationError") else str(error)
-    return (
-        f"unexpected {kind}: {' '.join(without_credentials(said).split())[:_LONGEST_SAID] or 'no more is known'}{where}"
-    )
+    words = " ".join(without_credentials(said).split())[:_LONGEST_SAID]
+    return f"unexpected {kind}: {words or 'no more is known'}{where}"
 
 
 def _bare(url: str) -> str:

@@ -146,7 +146,7 @@ class SoundCard:
         if not len(pcm):
             return None
         estimated_ns = self.clock.time_ns(index * self._resampler.source_hz / self._rate_hz)
-        latest_ns = block.heard_ns - round(len(pcm) * NS_PER_S / self._rate_hz)  # of a burst
+        latest_ns = block.heard_ns - round(len(pcm) * NS_PER_S / self._rate_hz)  # of a burst, which comes all at once
         self._last_stamp_ns = max(min(estimated_ns, latest_ns), self._last_stamp_ns + 1)
         return AudioChunk(self._last_stamp_ns, pcm, self._rate_hz, index, self._sense)
 
